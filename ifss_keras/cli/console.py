@@ -1,0 +1,73 @@
+"""What the commands print: tables, progress, and no chatter from TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keeps TensorFlow's greetings, which it writes from C++, off the terminal while it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not sys.stderr.isatty() and os.environ.get("IFSS_VERBOSE"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and Keras and makes a first tensor, quietly."""
+    with quiet_start():
+        import tensorflow as tf
+
+        tf.constant(0.0) + 1.0
+
+
+@contextlib.contextmanager
+def slice_progress() -> Iterator:
+    """A function (name, done, total) that shows a bar per label on a terminal's stderr, and nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} slices"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        tasks = {}
+
+        def show(name, done, total):
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield show
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """One table on stdout; the first column to the left, numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def number(value: float | None, digits: int, unit: str = "") -> str:
+    """A number with its unit, "-" where there is none."""
+    if value is None or value != value:
+        return "-"
+    return f"{value:.{digits}f}{unit}"

@@ -1,0 +1,25 @@
+"""`ifss demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder, made if absent."
+)
+def demo(output):
+    """See the whole job on a synthetic calf: annotate, predict, evaluate, report."""
+    from ifss_keras.cli.console import slice_progress, start_tensorflow
+    from ifss_keras.cli.evaluate import print_evaluation
+    from ifss_keras.inference.demo import ANNOTATED, run_demo
+
+    click.echo(f"A synthetic calf with {ANNOTATED} of its 160 slices annotated ...")
+    start_tensorflow()
+    with slice_progress() as progress:
+        evaluation = run_demo(output, progress=progress)
+    print_evaluation(evaluation)
+    click.echo(f"Open {output / 'report.html'} in a browser.")

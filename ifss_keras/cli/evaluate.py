@@ -1,0 +1,55 @@
+"""`ifss evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ifss_keras.cli import options
+
+
+@click.command()
+@click.argument("prediction", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@options.axis
+@options.label
+@click.option("--report", type=click.Path(path_type=Path), help="Folder for an evaluation report.")
+@options.as_json
+def evaluate(prediction, truth, axis, labels, report, as_json):
+    """Compare the labels in PREDICTION with those in TRUTH, on the same grid.
+
+    Dice, IoU, precision, recall; Hausdorff, HD95 and ASD in mm; signed volume error in percent of the truth.
+
+    \b
+    Example: ifss evaluate mask.nii.gz truth.nii.gz --report evaluation
+    """
+    from ifss_keras.inference.evaluation_job import evaluate_files
+
+    evaluation = evaluate_files(prediction, truth, axis=axis, names=options.label_names(labels), report=report)
+    if as_json:
+        click.echo(json.dumps(evaluation.to_dict(), indent=2))
+        return
+    print_evaluation(evaluation)
+
+
+def print_evaluation(evaluation):
+    """The table of an evaluation on stdout."""
+    from ifss_keras.cli.console import number, print_table
+
+    rows = [
+        [
+            label.name,
+            number(label.prediction_ml, 2),
+            number(label.truth_ml, 2),
+            number(label.dice, 4),
+            number(label.iou, 4),
+            number(label.asd_mm, 2),
+            number(label.hd95_mm, 2),
+            number(label.signed_volume_error_percent, 2, " %"),
+        ]
+        for label in evaluation.labels
+    ]
+    columns = ["label", "mL", "true mL", "Dice", "IoU", "ASD mm", "HD95 mm", "volume error"]
+    print_table("Evaluation", columns, rows)

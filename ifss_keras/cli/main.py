@@ -1,0 +1,62 @@
+"""The command `ifss`: each command parses, calls one library function and prints."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from ifss_keras import __version__
+from ifss_keras.core.errors import IFSSError
+
+COMMANDS = {
+    "demo": "See the whole job on a synthetic calf",
+    "evaluate": "Compare a mask with the truth",
+    "models": "List or verify the released weights",
+    "phantom": "Write a synthetic volume with its labels",
+    "predict": "From a few annotated slices to the whole mask and its millilitres",
+    "train": "Train a network by a recipe",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run, so that help does not wait for TensorFlow."""
+
+    def list_commands(self, ctx):
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx, name):
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"ifss_keras.cli.{name}"), name)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ifss")
+def cli():
+    """Muscle volumes from 3D ultrasound, MRI or CT with a few annotated slices."""
+
+
+def main(arguments=None):
+    """Runs `ifss`; what a user can mend is one sentence on stderr and exit code 2."""
+    try:
+        code = cli.main(arguments, prog_name="ifss", standalone_mode=False)
+    except IFSSError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 2
+    except click.ClickException as error:
+        click.echo(f"Error: {error.format_message()}", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; nothing was half-written.", err=True)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

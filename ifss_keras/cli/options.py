@@ -1,0 +1,71 @@
+"""Option types that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+
+class SpacingMm(click.ParamType):
+    """SLICE,ROW,COLUMN in mm as three floats."""
+
+    name = "slice,row,column"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 3:
+            self.fail(f"expected three numbers SLICE,ROW,COLUMN in mm, received {value!r}; write e.g. 0.5,0.2,0.2.")
+        return numbers
+
+
+class CodeName(click.ParamType):
+    """CODE=NAME as a pair of an integer and a text."""
+
+    name = "code=name"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        code, separator, name = value.partition("=")
+        if not (separator and code.strip().isdigit() and name.strip()):
+            self.fail(f"expected CODE=NAME with a whole number, received {value!r}; write e.g. 100=SOL.")
+        return int(code), name.strip()
+
+
+def label_names(pairs) -> dict[int, str]:
+    """Code to name, from the pairs of `--label`.
+
+    Raises:
+        click.UsageError: a code or a name was given twice.
+    """
+    names = dict(pairs)
+    if len(names) < len(pairs) or len(set(names.values())) < len(names):
+        given = ", ".join(f"{code}={name}" for code, name in pairs)
+        raise click.UsageError(f"--label must give each code and each name once, received {given}; drop one.")
+    return names
+
+
+axis = click.option(
+    "--axis",
+    type=click.IntRange(0, 2),
+    default=2,
+    show_default=True,
+    help="Stored axis along which the slices lie: i, j, k in NIfTI; x, y, z in MetaImage and NRRD.",
+)
+label = click.option(
+    "--label",
+    "labels",
+    type=CodeName(),
+    multiple=True,
+    help="Name of a label code, e.g. 100=SOL. Repeat for more.",
+)
+spacing = click.option(
+    "--spacing-mm",
+    type=SpacingMm(),
+    help="Distance of slices, rows and columns, where the file's is wrong.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")

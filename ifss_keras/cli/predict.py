@@ -1,0 +1,74 @@
+"""`ifss predict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ifss_keras.cli import options
+from ifss_keras.zoo.presets import DEFAULT_PRESET
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--reference", type=click.Path(path_type=Path), required=True, help="Labels of a few slices.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The whole mask.")
+@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help="Released weights; see `ifss models list`.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights of your own, from `ifss train`.")
+@click.option(
+    "--method",
+    type=click.Choice(["network", "shape"]),
+    default="network",
+    show_default=True,
+    help="shape: interpolation between the references, without looking at the image.",
+)
+@options.axis
+@options.spacing
+@options.label
+@click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")
+@click.option("--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv.")
+@options.as_json
+def predict(as_json, labels, **choices):
+    """Carry a few annotated slices of IMAGE through the whole volume.
+
+    Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP or any tool that writes
+    NIfTI, MetaImage or NRRD. OUTPUT lies on the image's grid.
+
+    \b
+    Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
+    """
+    from ifss_keras.cli.console import slice_progress, start_tensorflow
+    from ifss_keras.inference.job import Job, result_dict, run_job
+
+    job = Job(labels=options.label_names(labels), **choices)
+    start_tensorflow()
+    with slice_progress() as progress:
+        result = run_job(job, progress)
+    if as_json:
+        click.echo(json.dumps(result_dict(job, result), indent=2))
+        return
+    _print(job, result)
+
+
+def _print(job, result):
+    from ifss_keras.cli.console import number, print_table
+
+    rows = [
+        [
+            summary.name,
+            number(summary.volume_ml, 2),
+            "-" if summary.first_slice is None else f"{summary.first_slice} to {summary.last_slice}",
+            str(len(summary.reference_slices)),
+            number(summary.shape_volume_ml, 2),
+            number(summary.spline_volume_ml, 2),
+        ]
+        for summary in result.prediction.summaries
+    ]
+    print_table("Volumes", ["label", "mL", "slices", "references", "mL by shape", "mL by spline"], rows)
+    for summary in result.prediction.summaries:
+        if summary.touches_edge:
+            click.echo(f"Warning: {summary.name} touches the volume's edge; part of it may lie outside.", err=True)
+    places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")
+    click.echo(f"Wrote {places} in {result.seconds:.0f} s.")

@@ -1,0 +1,42 @@
+"""`ifss train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--recipe", type=click.Path(path_type=Path), required=True, help="YAML; see zoo/*/recipe.yaml.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of this training.")
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Folder of synthetic volumes to keep [default: OUTPUT/corpus]."
+)
+@click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
+def train(recipe, output, corpus, resume):
+    """Train a network by a recipe; makes the recipe's synthetic volumes first.
+
+    Interrupt it at any time and go on with --resume. The weights of the best epoch are
+    OUTPUT/best.weights.h5, which `ifss predict --weights` takes.
+
+    \b
+    Example: ifss train --recipe zoo/ifss_synthetic_v1/recipe.yaml -o runs/mine
+    """
+    from ifss_keras.cli.console import slice_progress, start_tensorflow
+    from ifss_keras.training.recipe import read_recipe
+
+    plan = read_recipe(recipe)
+    start_tensorflow()
+    from ifss_keras.training import run
+
+    total = sum(part.calf + part.shapes for part in (plan.training, plan.validation))
+    with slice_progress() as show:
+        made = []
+
+        def one_more(path):
+            made.append(path)
+            show("volumes", len(made), total)
+
+        run.train(plan, output, corpus_folder=corpus, resume=resume, made=one_more)
+    click.echo(f"Wrote {output / run.BEST_WEIGHTS}.")

@@ -1,0 +1,21 @@
+"""Errors that a user can mend; each text is one sentence: what, expected, received, what to do."""
+
+
+class IFSSError(Exception):
+    """Base of every error that the command line shows as one sentence with exit code 2."""
+
+
+class InputError(IFSSError, ValueError):
+    """A file, an argument or an array that cannot be used as it is."""
+
+
+class GeometryError(InputError):
+    """Two arrays that should lie on the same grid do not."""
+
+
+class PresetError(IFSSError):
+    """An unknown preset, or weights that do not fit the network."""
+
+
+class ChecksumError(PresetError):
+    """A weights file whose SHA-256 is not the released one."""

@@ -1,0 +1,166 @@
+"""Training clips: a few consecutive windows of one muscle, with the references that were drawn for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ifss_keras.data.anchor import Softness
+from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip
+from ifss_keras.data.corpus import TrainingVolume
+from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.region import Region, region_around, to_working
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """How clips are drawn. Lengths are in slices; a window is `window` of them.
+
+    Attributes:
+        size: working rows and columns.
+        windows: consecutive windows that are trained on.
+        gap: the least and greatest distance between two references, drawn log-uniformly.
+        both_ends: share of the clips with a reference at both ends; the others have three on one side.
+        degraded: share of the clips that start from a degraded truth and not from what the anchor says.
+    """
+
+    size: int = 96
+    window: int = 3
+    windows: int = 5
+    gap: tuple[int, int] = (4, 80)
+    both_ends: float = 2 / 3
+    degraded: float = 0.5
+    margin: float = 1.4
+    softness: Softness = field(default_factory=Softness)
+
+
+class Clip(NamedTuple):
+    """One example. Arrays (slice, row, column, 1) as in `Evidence`, `weight` (slice,).
+
+    Attributes:
+        evidence: what the network may know.
+        start: (window - 1, row, column, 1), the estimates before the first window.
+        has_start: (1, 1, 1, 1): 1 where `start` holds, 0 where the evidence itself says how to start.
+        truth: the target, 0 or 1.
+        weight: of each slice in the loss; 0 on a reference, so no annotation is both seen and asked for.
+    """
+
+    evidence: Evidence
+    start: np.ndarray
+    has_start: np.ndarray
+    truth: np.ndarray
+    weight: np.ndarray
+
+
+class Draw(NamedTuple):
+    """Which slices a clip holds and which of the volume's are its references."""
+
+    first: int
+    references: tuple[int, ...]
+
+
+def draw_between(rng, extent, slices, settings, rollout) -> Draw:
+    """A clip anywhere between two references that both hold the muscle.
+
+    A gap shorter than the clip lets it run over the second reference, as far as the volume goes.
+    """
+    length = clip_length(settings, rollout)
+    room = extent[1] - extent[0]
+    least = min(max(settings.gap[0], min(length - 1, settings.gap[1]) if rollout else 0), room)
+    most = max(min(settings.gap[1], room), least)
+    gap = int(np.exp(rng.uniform(np.log(least), np.log(most + 0.999))))
+    a = int(rng.integers(extent[0], extent[1] - gap + 1))
+    b = a + gap
+    first = int(rng.integers(a, max(a, b - length + 1) + 1))
+    return Draw(min(first, slices - length), (a, b))
+
+
+def draw_one_sided(rng, extent, slices, settings, rollout) -> Draw:
+    """A clip at or after consecutive references on one side; a third of them run over the muscle's end.
+
+    Half of them have `window` references; the others one to `window`, as the outermost of a volume may be alone.
+    """
+    length = clip_length(settings, rollout)
+    run = settings.window if rng.random() < 0.5 else int(rng.integers(1, settings.window + 1))
+    over_the_end = rng.random() < 1 / 3
+    latest = max(extent[0], extent[1] - run + 1)
+    if over_the_end:
+        first = extent[1] - int(rng.integers(0, length))
+        reference = first - (0 if rollout else int(rng.integers(0, settings.gap[1])))
+    else:
+        reference = int(rng.integers(extent[0], latest + 1))
+        first = reference + (0 if rollout else int(rng.integers(0, settings.gap[1])))
+        first = min(first, extent[1])
+    reference = int(np.clip(reference, extent[0], latest))
+    first = int(np.clip(first, reference, slices - length))
+    return Draw(first, tuple(range(reference, min(reference + run, extent[1] + 1))))
+
+
+def clip_length(settings: ClipSettings, rollout: int) -> int:
+    """Slices in a clip of `rollout` windows without gradient and the trained ones."""
+    return rollout + settings.windows + settings.window - 1
+
+
+def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSettings, rollout: int) -> Clip:
+    """A clip of one muscle of the volume, on `rollout` + windows + window - 1 slices, augmented.
+
+    Args:
+        rng: decides everything that is random.
+        volume: at least as many slices as the clip.
+        settings: see there.
+        rollout: windows before the trained ones that the network runs through without gradient.
+    """
+    code = int(rng.choice(sorted(volume.extents)))
+    upside_down = bool(rng.random() < 0.5)
+    image, labels = (array[::-1] if upside_down else array for array in (volume.image, volume.labels))
+    slices = len(image)
+    low, high = volume.extents[code]
+    extent = (slices - 1 - high, slices - 1 - low) if upside_down else (low, high)
+    draw = draw_between if rng.random() < settings.both_ends else draw_one_sided
+    first, references = draw(rng, extent, slices, settings, rollout)
+    length = clip_length(settings, rollout)
+
+    spacing_mm = volume.spacing_mm[1:]
+    masks = {index: labels[index] == code for index in references}
+    seen = [*_seen_masks(labels, code, first, length, masks, draw is draw_one_sided)]
+    if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
+        seen = [labels[extent[0]] == code]
+    region = _jitter(rng, region_around(seen, spacing_mm, settings.margin))
+    images = to_working(volume.window.apply(image[first : first + length]), region, spacing_mm, settings.size)
+    truth = to_working(labels[first : first + length] == code, region, spacing_mm, settings.size)
+    known = {
+        index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()
+    }
+    images = augment_intensity(rng, images)
+    evidence = gather_evidence(images, known, first, settings.softness)
+    return flip(rng, _with_start(rng, evidence, (truth > 0.5).astype(np.float32), settings))
+
+
+def _seen_masks(labels, code, first, length, references, one_sided):
+    """The masks that the working region is put around: the references, or far from them the muscle itself."""
+    if not one_sided:
+        return list(references.values())
+    middle = first + length // 2
+    near = [labels[index] == code for index in (first, middle)]
+    return near if any(mask.any() for mask in near) else list(references.values())
+
+
+def _jitter(rng, region: Region) -> Region:
+    shift = rng.uniform(-0.06, 0.06, 2) * region.side_mm
+    center = (region.center_mm[0] + shift[0], region.center_mm[1] + shift[1])
+    return Region(center, region.side_mm * float(rng.uniform(0.9, 1.25)))
+
+
+def _with_start(rng, evidence: Evidence, truth: np.ndarray, settings: ClipSettings) -> Clip:
+    shared = settings.window - 1
+    nothing_known = not (evidence.is_reference[0].any() or evidence.has_anchor[0].any())
+    has_start = np.float32(nothing_known or rng.random() < settings.degraded)
+    start = np.zeros((shared, *truth.shape[1:]), np.float32)
+    if has_start:
+        start = degrade_mask(rng, truth[:shared])
+        known = evidence.is_reference[:shared, ..., 0]
+        start = np.where(known > 0, evidence.annotation[:shared, ..., 0], start)
+    weight = 1 - evidence.is_reference[:, 0, 0, 0]
+    return Clip(evidence, start[..., None], has_start.reshape(1, 1, 1, 1), truth[..., None], weight)

@@ -1,0 +1,106 @@
+"""The volumes that a network is trained on, made once and kept as 8-bit files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.data.intensity import IntensityWindow
+
+
+@dataclass(frozen=True)
+class TrainingVolume:
+    """One labelled volume.
+
+    Attributes:
+        image: (slice, row, column) uint8.
+        labels: (slice, row, column) uint8.
+        spacing_mm: (slice, row, column).
+        window: its intensity window, found as in prediction.
+        extents: label code to its first and last slice.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    window: IntensityWindow
+    extents: dict[int, tuple[int, int]]
+
+    @classmethod
+    def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:
+        """The record of a volume; labels in fewer than 8 slices are too short to learn from and left out."""
+        extents = {}
+        for code in np.unique(labels)[1:]:
+            held = np.flatnonzero((labels == code).any(axis=(1, 2)))
+            if len(held) >= 8:
+                extents[int(code)] = (int(held[0]), int(held[-1]))
+        return cls(image, labels, tuple(spacing_mm), IntensityWindow.from_volume(image), extents)
+
+
+def load_volume(path: Path) -> TrainingVolume:
+    """The volume in one file of the corpus."""
+    with np.load(path) as held:
+        return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+
+
+def save_volume(path: Path, image, labels, spacing_mm) -> None:
+    """Writes one file of the corpus; it appears whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    with open(unfinished, "wb") as file:
+        np.savez_compressed(file, image=image, labels=labels, spacing_mm=np.array(spacing_mm, float))
+    os.replace(unfinished, path)
+
+
+def synthetic_phantom(kind: str, seed: int):
+    """A phantom of `kind` "calf" or "shapes" whose number of slices and pixels follow from the seed."""
+    from ifss_keras.data.synthetic import calf, random_shapes
+
+    rng = np.random.default_rng([seed, 7])
+    size = int(rng.choice([128, 160, 192, 224]))
+    slices = int(rng.integers(110, 221))
+    return {"calf": calf, "shapes": random_shapes}[kind](seed, slices=slices, size=size)
+
+
+def make_corpus(
+    folder: Path,
+    counts: dict[str, int],
+    first_seed: int,
+    *,
+    workers: int = 2,
+    made: Callable[[Path], None] = lambda path: None,
+) -> list[Path]:
+    """The files of a corpus of synthetic volumes; those already in `folder` are not made again.
+
+    Args:
+        folder: made if absent.
+        counts: how many phantoms of each kind.
+        first_seed: seed of the first of each kind; the others count up from it.
+        workers: how many are made at a time.
+        made: called with every path once it is there.
+
+    Raises:
+        InputError: an unknown kind of phantom.
+    """
+    for kind in counts:
+        if kind not in ("calf", "shapes"):
+            raise InputError(f'A phantom is of the kind "calf" or "shapes", received {kind!r}: mend the recipe.')
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def make(task):
+        kind, seed = task
+        path = folder / f"{kind}_{seed:06d}.npz"
+        if not path.exists():
+            phantom = synthetic_phantom(kind, seed)
+            save_volume(path, phantom.image, phantom.labels, phantom.spacing_mm)
+        made(path)
+        return path
+
+    tasks = [(kind, first_seed + index) for kind, count in counts.items() for index in range(count)]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(make, tasks))

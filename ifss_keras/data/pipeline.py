@@ -1,0 +1,71 @@
+"""Batches of clips as a `tf.data.Dataset`. The only module of `data` that needs TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ifss_keras.data.clips import Clip, ClipSettings, clip_length, draw_clip
+from ifss_keras.data.corpus import TrainingVolume
+from ifss_keras.data.evidence import Evidence
+
+
+def batch_of_clips(
+    volumes: Sequence[TrainingVolume], settings: ClipSettings, rollout: tuple[int, int], batch: int, seed
+) -> Clip:
+    """One batch, every array with a leading axis; the same arguments give the same batch.
+
+    Half of the batches have no roll-out, the others one drawn log-uniformly from `rollout`.
+    """
+    rng = np.random.default_rng(seed)
+    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, 0)
+    drawn = int(np.exp(rng.uniform(*np.log(np.array(rollout) + 1)))) if rng.random() < 0.5 else 0
+    windows = min(drawn, longest)
+    clips = [
+        draw_clip(rng, volumes[int(rng.integers(len(volumes)))], settings, windows) for _ in range(batch)
+    ]
+    evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
+    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:])
+    return Clip(evidence, *rest)
+
+
+def clip_dataset(
+    volumes: Sequence[TrainingVolume],
+    settings: ClipSettings,
+    *,
+    batch: int,
+    batches: int,
+    seed: int,
+    rollout: tuple[int, int] = (0, 24),
+    first: int = 0,
+    parallel: int = 2,
+):
+    """A dataset of the batches number `first`, ..., `first` + `batches` - 1 under `seed`.
+
+    Every batch has a seed of its own, so that their order and content do not depend on `parallel`.
+
+    Returns:
+        A `tf.data.Dataset` of `Clip`s with a leading batch axis; the number of slices differs by batch.
+    """
+    import tensorflow as tf
+
+    def draw(number):
+        clip = batch_of_clips(volumes, settings, rollout, batch, (seed, int(number)))
+        return [*clip.evidence, *clip[1:]]
+
+    size, shared = settings.size, settings.window - 1
+    per_slice, flag = (batch, None, size, size, 1), (batch, None, 1, 1, 1)
+    shapes = [
+        per_slice, per_slice, flag, per_slice, flag,
+        (batch, shared, size, size, 1), (batch, 1, 1, 1, 1), per_slice, (batch, None),
+    ]  # fmt: skip
+
+    def tensors(number):
+        parts = tf.numpy_function(draw, [number], [tf.float32] * len(shapes))
+        for part, shape in zip(parts, shapes, strict=True):
+            part.set_shape(shape)
+        return Clip(Evidence(*parts[:5]), *parts[5:])
+
+    numbers = tf.data.Dataset.range(first, first + batches)
+    return numbers.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)

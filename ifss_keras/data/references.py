@@ -1,0 +1,191 @@
+"""The annotated slices of a volume: which they are, what they hold, and what they say about each label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.errors import GeometryError, InputError
+from ifss_keras.data.io import present_codes, read_labels
+from ifss_keras.data.volume import Volume, grid_offset
+
+
+@dataclass(frozen=True, eq=False)
+class LabelReferences:
+    """What the annotated slices say about one label.
+
+    Attributes:
+        code: the label.
+        name: its name.
+        masks: slice index -> (row, column) bool. Slices that hold the label, where every other voxel is known
+            not to be it; with complete annotations also empty masks on the slices that hold only other
+            labels.
+        excluded: slice index -> (row, column) bool. On slices that hold only other labels, the voxels known
+        not
+            to be this one; nothing is known of the rest. Empty with complete annotations.
+    """
+
+    code: int
+    name: str
+    masks: dict[int, np.ndarray]
+    excluded: dict[int, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """The annotated slices of a volume; only these are held.
+
+    Attributes:
+        slices: (n,) ascending indices of the slices that hold any label.
+        masks: (n, row, column) label codes, 0 for none.
+        names: name of every label present.
+        complete: whether every label is annotated wherever it occurs on an annotated slice, so that a label
+            missing there is absent there.
+    """
+
+    slices: np.ndarray
+    masks: np.ndarray
+    names: dict[int, str]
+    complete: bool = False
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The labels present, ascending."""
+        return tuple(sorted(self.names))
+
+    @classmethod
+    def from_array(
+        cls,
+        labels: np.ndarray,
+        names: dict[int, str] | None = None,
+        complete: bool = False,
+        keep_slices: np.ndarray | None = None,
+    ) -> References:
+        """The annotated slices of a dense label volume.
+
+        Args:
+            labels: (slice, row, column) integers, 0 for no label.
+            names: name of some labels; the others are named by their codes.
+            complete: see `References`.
+            keep_slices: indices to take; all others count as not annotated. None of them: all.
+
+        Raises:
+            InputError: if no slice that is kept holds a label.
+        """
+        labels = np.asarray(labels)
+        if labels.ndim != 3 or labels.dtype.kind not in "bui":
+            raise InputError(
+                f"the labels have shape {labels.shape} and type {labels.dtype}: expected (slice, row, "
+                "column) integers; convert them first."
+            )
+        slices = (
+            np.arange(len(labels)) if keep_slices is None else np.unique(np.asarray(keep_slices, np.int64))
+        )
+        if slices.size and not 0 <= slices[0] <= slices[-1] < len(labels):
+            raise InputError(
+                f"slices {slices[0]} to {slices[-1]} were to be kept: expected indices from 0 to "
+                f"{len(labels) - 1}."
+            )
+        slices = np.array([index for index in slices if labels[index].any()], np.int64)
+        return cls._named(slices, labels[slices], names or {}, complete, "the label volume")
+
+    @classmethod
+    def _named(
+        cls, slices: np.ndarray, masks: np.ndarray, names: dict[int, str], complete: bool, origin: str
+    ) -> References:
+        if not slices.size:
+            raise InputError(
+                f"{origin} has no annotated slice: expected a label above 0 on at least one slice; annotate "
+                "a few slices first."
+            )
+        codes = [code for code in present_codes(masks) if code]
+        if codes[0] < 0:
+            raise InputError(
+                f"{origin} holds the negative label {codes[0]}: expected codes from 0 up; recode it."
+            )
+        return cls(slices, masks, {code: names.get(code, str(code)) for code in codes}, complete)
+
+    def for_label(self, code: int) -> LabelReferences:
+        """What these references say about one label.
+
+        Raises:
+            InputError: if no slice holds it.
+        """
+        if code not in self.names:
+            raise InputError(_absent(code, "the references", self.names))
+        masks, excluded = {}, {}
+        for index, plane in zip(self.slices.tolist(), self.masks, strict=True):
+            mask = plane == code
+            if mask.any() or self.complete:
+                masks[index] = mask
+            else:
+                excluded[index] = plane != 0
+        return LabelReferences(int(code), self.names[code], masks, excluded)
+
+
+def load_references(
+    path: str | Path, image: Volume, *, labels: dict[int, str] | None = None, complete: bool = False
+) -> References:
+    """The annotated slices in a label file, placed on the grid of an image.
+
+    The file may be in another format than the image's. Its grid is the image's or a voxel-aligned part of it
+    (3D Slicer crops what it saves); it may reach beyond the image where it is empty. The file's axes are
+    taken as the image's are.
+
+    Args:
+        path: a label volume in any format that `read_labels` reads.
+        image: the volume that it annotates.
+        labels: code -> name, for codes that the file holds; before names in the file, and before the bare
+        code. complete: see `References`.
+
+    Raises:
+        GeometryError: if the file lies on another grid, naming what differs.
+        InputError: if it cannot be read, has no annotated slice, or lacks a label that is named.
+    """
+    volume = read_labels(path, axis=image.source.axis)
+    offset = grid_offset(image, volume, str(path))
+    given = np.array([index for index, plane in enumerate(volume.array) if plane.any()], np.int64)
+    slices = given + offset[0]
+    masks = _placed(volume.array[given], slices, offset, image, path)
+    labels = labels or {}
+    references = References._named(slices, masks, volume.source.names | labels, complete, str(path))
+    for code in labels:
+        if code not in references.names:
+            raise InputError(_absent(code, str(path), references.names))
+    return references
+
+
+def _placed(
+    planes: np.ndarray, slices: np.ndarray, offset: tuple[int, int, int], image: Volume, path: str | Path
+) -> np.ndarray:
+    """(n, row, column) on the image's slices, from the annotated planes of a grid that starts at `offset`."""
+    shape = image.array.shape
+    masks = np.zeros((len(planes), *shape[1:]), planes.dtype)
+    if not len(planes):
+        return masks
+    window, taken = [], []
+    for first, size, limit in zip(offset[1:], planes.shape[1:], shape[1:], strict=True):
+        start, stop = max(first, 0), max(min(first + size, limit), max(first, 0))
+        window.append(slice(start, stop))
+        taken.append(slice(start - first, stop - first))
+    rows = np.flatnonzero(planes.any(axis=(0, 2))) + offset[1]
+    columns = np.flatnonzero(planes.any(axis=(0, 1))) + offset[2]
+    for axis, indices, limit in zip(
+        ("slices", "rows", "columns"), (slices, rows, columns), shape, strict=True
+    ):
+        if indices[0] < 0 or indices[-1] >= limit:
+            raise GeometryError(
+                f"{path} lies on another grid: expected labels inside the image's shape {shape}, received "
+                f"{axis} {indices[0]} to {indices[-1]}; save the annotation on the image's own grid."
+            )
+    masks[:, window[0], window[1]] = planes[:, taken[0], taken[1]]
+    return masks
+
+
+def _absent(code: int, origin: str, names: dict[int, str]) -> str:
+    present = ", ".join(
+        str(code) if name == str(code) else f"{code} ({name})" for code, name in names.items()
+    )
+    return f"label {code} is not in {origin}: expected one of {present}; correct the code."

@@ -1,0 +1,250 @@
+"""A volume in memory: a slice-first array, where its voxels lie, and what writing on its grid takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifss_keras.core.errors import GeometryError, InputError
+
+# Two grids are one if no voxel of the smaller lies further than this from a voxel of the larger: far below
+# the half voxel of a true shift, far above what float32 headers and rounded text headers lose over 1400
+# slices.
+GRID_TOLERANCE_VOXELS = 0.1
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a volume came from, and how its stored axes became slice, row and column.
+
+    Attributes:
+        path: the file, or `None` for a volume made in memory.
+        format: `"nifti"`, `"metaimage"` or `"nrrd"`, or `None`.
+        axis: the stored axis (0, 1 or 2; i, j, k in NIfTI, x, y, z elsewhere) that became the slice axis.
+        names: for labels, the name of each code that the file itself names (the segments of a `.seg.nrrd`).
+        nifti_header: the header of a NIfTI file, kept so that a mask gets the same form codes and units.
+    """
+
+    path: Path | None = None
+    format: str | None = None
+    axis: int = 2
+    names: dict[int, str] = field(default_factory=dict)
+    nifti_header: Any = field(default=None, repr=False)
+
+    @property
+    def stored_order(self) -> tuple[int, int, int]:
+        """The stored axis behind each axis of the array: (slice, row, column)."""
+        return stored_order(self.axis)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A volume as (slice, row, column), in the type it was stored in, with its place in space.
+
+    Attributes:
+        array: (slice, row, column); usually a read-only view of the only copy.
+        affine: (4, 4), from (slice, row, column, 1) to RAS millimetres.
+        spacing_mm: distance of neighbouring slices, rows and columns; from the affine unless overridden.
+        source: see `Source`.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    source: Source = field(default_factory=Source)
+
+    @classmethod
+    def from_array(cls, array: np.ndarray, spacing_mm: tuple[float, float, float]) -> Volume:
+        """A volume in memory, placed as a MetaImage file without orientation is: columns L, rows P, slices S.
+
+        Args:
+            array: (slice, row, column), real numbers; not copied.
+            spacing_mm: slice, row, column.
+
+        Raises:
+            InputError: if the array is not three-dimensional and real, or a spacing is not positive.
+        """
+        array = np.asarray(array)
+        check_voxels(array, "the array")
+        spacing_mm = check_spacing_mm(spacing_mm)
+        affine = np.zeros((4, 4))
+        affine[2, 0], affine[1, 1], affine[0, 2] = spacing_mm[0], -spacing_mm[1], -spacing_mm[2]
+        affine[3, 3] = 1.0
+        return cls(array=array, affine=affine, spacing_mm=spacing_mm)
+
+    @classmethod
+    def from_stored(
+        cls,
+        stored: np.ndarray,
+        stored_affine: np.ndarray,
+        source: Source,
+        spacing_mm: tuple[float, float, float] | None = None,
+    ) -> Volume:
+        """A slice-first view of an array in stored axis order, without reorientation.
+
+        Of the two axes that are not `source.axis`, the one that varies faster in the file (the lower index)
+        becomes the column.
+
+        Args:
+            stored: (i, j, k).
+            stored_affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
+            source: where it came from; its `axis` becomes the slice axis.
+            spacing_mm: slice, row, column, in place of the affine's.
+        """
+        order = source.stored_order
+        affine = np.asarray(stored_affine, np.float64)[:, [*order, 3]]
+        if not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
+            raise InputError(
+                f"{source.path} says that voxels have no extent: expected an invertible affine, received "
+                f"{np.round(affine[:3], 4).tolist()}; repair its header."
+            )
+        spacing = affine_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
+        array = stored.transpose(order)
+        array.flags.writeable = False
+        return cls(array=array, affine=affine, spacing_mm=spacing, source=source)
+
+    @property
+    def stored_affine(self) -> np.ndarray:
+        """(4, 4), from the indices as stored in the file (i, j, k, 1) to RAS millimetres."""
+        affine = np.empty((4, 4))
+        affine[:, [*self.source.stored_order, 3]] = self.affine
+        return affine
+
+    def to_stored(self, array: np.ndarray) -> np.ndarray:
+        """A view of a (slice, row, column) array of this grid in stored axis order (i, j, k)."""
+        return array.transpose(np.argsort(self.source.stored_order))
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Millilitres of one voxel: the determinant of the affine, scaled where the spacing is overridden.
+
+        For orthogonal axes this is the product of the spacings; it stays true for sheared ones.
+        """
+        of_affine = abs(np.linalg.det(self.affine[:3, :3]))
+        scale = np.prod(np.divide(self.spacing_mm, affine_spacing_mm(self.affine)))
+        return float(of_affine * scale / 1000.0)
+
+
+def stored_order(axis: int) -> tuple[int, int, int]:
+    """The stored axes that become slice, row and column if stored axis `axis` is the slice axis."""
+    if isinstance(axis, bool) or axis not in (0, 1, 2):
+        raise InputError(
+            f"axis {axis} is out of range: expected 0, 1 or 2, the axes as stored in the file "
+            "(i, j, k in NIfTI; x, y, z in MetaImage and NRRD)."
+        )
+    faster, slower = (other for other in range(3) if other != axis)
+    return (int(axis), slower, faster)
+
+
+def affine_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
+    """Spacing along each index axis of an affine, in its unit: the lengths of its columns."""
+    slice_mm, row_mm, column_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(slice_mm), float(row_mm), float(column_mm)
+
+
+def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
+    """The spacing as three floats (slice, row, column), refused unless each is finite and positive."""
+    try:
+        slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, SLICE,ROW,COLUMN."
+        ) from None
+    values = (slice_mm, row_mm, column_mm)
+    if not all(np.isfinite(value) and value > 0 for value in values):
+        raise InputError(
+            f"spacing {values} mm cannot be used: expected three finite numbers above 0, SLICE,ROW,COLUMN."
+        )
+    return values
+
+
+def check_voxels(array: np.ndarray, name: str, *, image: bool = True) -> None:
+    """Refuses what is not a (slice, row, column) array of real numbers; for images also 2D and not finite."""
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(
+            f"{name} has shape {array.shape}: expected three non-empty axes (slice, row, column); "
+            "give a single 3D volume."
+        )
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name} holds {array.dtype} values: expected real numbers; convert it first.")
+    if not image:
+        return
+    if min(array.shape) < 2:
+        slices, rows, columns = array.shape
+        raise InputError(
+            f"{name} is a 2D image, fewer than 2 slices, rows or columns: expected a volume, received "
+            f"{slices} slices of {rows} x {columns}; give the whole volume or another axis."
+        )
+    if array.dtype.kind == "f" and not any(np.isfinite(plane).any() for plane in array):
+        raise InputError(f"{name} has no finite voxel: expected intensities, received only NaN or infinity.")
+
+
+def check_same_grid(expected: Volume, received: Volume, name: str = "the other volume") -> None:
+    """Refuses a volume whose voxels are not those of another, in whatever formats the two were stored.
+
+    Raises:
+        GeometryError: naming the shape, direction, spacing or origin that differs.
+    """
+    if expected.array.shape != received.array.shape:
+        raise GeometryError(
+            f"{name} lies on another grid: expected shape {expected.array.shape} (slice, row, column), "
+            f"received {received.array.shape}; export it on the image's grid."
+        )
+    offset = grid_offset(expected, received, name)
+    if offset != (0, 0, 0):
+        raise GeometryError(
+            f"{name} lies on another grid: expected the same origin, received one shifted by {offset} voxels "
+            "(slice, row, column); export it on the image's grid."
+        )
+
+
+def grid_offset(image: Volume, other: Volume, name: str = "the other volume") -> tuple[int, int, int]:
+    """Index in `image` of the first voxel of `other`, whose voxels must lie on voxels of the image's grid.
+
+    The offset may be negative and the other volume may reach beyond the image. The affines of the files are
+    compared, not the spacings in use, so an overridden spacing changes nothing here.
+
+    Raises:
+        GeometryError: if directions, spacings or origin (to within `GRID_TOLERANCE_VOXELS`) do not fit.
+    """
+    steps = np.maximum(np.array(other.array.shape) - 1, 1)
+    expected_mm, received_mm = (np.array(affine_spacing_mm(v.affine)) for v in (image, other))
+    expected_axes = image.affine[:3, :3] / expected_mm
+    received_axes = other.affine[:3, :3] / received_mm
+    advice = "save the annotation on the image's own grid."
+
+    turned = np.linalg.norm(received_axes - expected_axes, axis=0) * steps
+    if turned.max() > GRID_TOLERANCE_VOXELS:
+        raise GeometryError(
+            f"{name} lies on another grid: expected the direction {_axes_text(expected_axes)} of the image's "
+            f"slice, row and column axes (RAS), received {_axes_text(received_axes)}; {advice}"
+        )
+    stretched = np.abs(received_mm / expected_mm - 1) * steps
+    if stretched.max() > GRID_TOLERANCE_VOXELS:
+        raise GeometryError(
+            f"{name} lies on another grid: expected spacing {_mm_text(expected_mm)} mm (slice, row, column), "
+            f"received {_mm_text(received_mm)} mm; {advice}"
+        )
+    offset = np.linalg.solve(image.affine, other.affine[:, 3])[:3]
+    whole = np.rint(offset)
+    if np.abs(offset - whole).max() > GRID_TOLERANCE_VOXELS:
+        raise GeometryError(
+            f"{name} lies on another grid: expected its origin on a voxel of the image, whose origin is "
+            f"{_mm_text(image.affine[:3, 3])} mm (RAS), received {_mm_text(other.affine[:3, 3])} mm, which "
+            f"is voxel ({', '.join(f'{value:.2f}' for value in offset)}); {advice}"
+        )
+    slice_index, row, column = (int(value) for value in whole)
+    return slice_index, row, column
+
+
+def _mm_text(values: np.ndarray) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+
+
+def _axes_text(axes: np.ndarray) -> str:
+    return " ".join(
+        "(" + ", ".join(f"{value + 0.0:.3g}" for value in axis) + ")" for axis in np.round(axes.T, 4)
+    )

@@ -1,0 +1,34 @@
+"""An evaluation from files: what `ifss evaluate` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ifss_keras.data.io import present_codes, read_labels
+from ifss_keras.data.volume import check_same_grid
+from ifss_keras.inference.job import check_folder
+from ifss_keras.metrics.evaluation import Evaluation, evaluate
+
+
+def evaluate_files(
+    prediction: Path, truth: Path, *, axis: int = 2, names: dict[int, str] | None = None, report: Path | None = None
+) -> Evaluation:
+    """Every metric of every label in two label files on the same grid; with `report`, also a report there.
+
+    Raises:
+        InputError: a file that cannot be used, or no label in either.
+        GeometryError: the grids differ.
+    """
+    if report is not None:
+        check_folder(report)
+    predicted, true = read_labels(prediction, axis=axis), read_labels(truth, axis=axis)
+    check_same_grid(true, predicted, str(prediction))
+    held = {*present_codes(predicted.array), *present_codes(true.array)}
+    known = {**predicted.source.names, **true.source.names}
+    known = {code: name for code, name in known.items() if code in held} | (names or {})
+    evaluation = evaluate(predicted.array, true.array, true.spacing_mm, known)
+    if report is not None:
+        from ifss_keras.inference.report import write_evaluation_report
+
+        write_evaluation_report(report, predicted.array, true.array, evaluation)
+    return evaluation

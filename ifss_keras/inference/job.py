@@ -1,0 +1,169 @@
+"""The main job from files to files: what `ifss predict` does."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.data.io import check_writable, read_volume, write_labels
+from ifss_keras.data.references import References, load_references
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference.predictor import Prediction, Predictor, predict_by_shape
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to predict, from which files to which.
+
+    Attributes:
+        image, reference, output: files; the extension of `output` chooses its format.
+        preset: a released preset; `weights` from `ifss train` take its place.
+        method: "network", or "shape" for interpolation between the references alone.
+        axis: stored axis of the slices.
+        spacing_mm: (slice, row, column) in place of the file's.
+        labels: code to name.
+        complete: a label that an annotated slice does not hold is absent there.
+        report: folder for the report, if any.
+    """
+
+    image: Path
+    reference: Path
+    output: Path
+    preset: str = DEFAULT_PRESET
+    weights: Path | None = None
+    method: str = "network"
+    axis: int = 2
+    spacing_mm: tuple[float, float, float] | None = None
+    labels: dict[int, str] | None = None
+    complete: bool = False
+    report: Path | None = None
+
+    @property
+    def source_of_weights(self) -> str:
+        """What the report names as the weights."""
+        if self.method == "shape":
+            return "none (shape interpolation)"
+        return str(self.weights) if self.weights else self.preset
+
+
+@dataclass(frozen=True, eq=False)
+class JobResult:
+    """What a job read and made; `seconds` is its wall time."""
+
+    volume: Volume
+    references: References
+    prediction: Prediction
+    seconds: float
+
+
+def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, done, total: None) -> JobResult:
+    """The prediction of a job, after its mask (and report) have been written.
+
+    Everything that can be refused is refused before the network runs; nothing is written before all is done.
+
+    Raises:
+        IFSSError: in one sentence, for anything that the user can mend.
+    """
+    began = time.monotonic()
+    check_writable(job.output)
+    _refuse_own_input(job)
+    if job.report is not None:
+        check_folder(job.report)
+    if job.method == "network" and job.weights is None:
+        verified_weights(find_preset(job.preset))
+    volume = read_volume(job.image, axis=job.axis, spacing_mm=job.spacing_mm)
+    references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
+    if job.method == "shape":
+        prediction = predict_by_shape(volume, references)
+    else:
+        predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
+        prediction = predictor.predict(volume, references, progress=progress)
+    write_labels(job.output, prediction.labels, volume, references.names)
+    result = JobResult(volume, references, prediction, time.monotonic() - began)
+    if job.report is not None:
+        from ifss_keras.inference.report import write_report
+
+        write_report(
+            job.report,
+            volume.array,
+            prediction.labels,
+            prediction.summaries,
+            run_info(job, result),
+        )
+    return result
+
+
+def result_dict(job: Job, result: JobResult) -> dict:
+    """A job's result as JSON-ready values."""
+    return {
+        "image": str(job.image),
+        "reference": str(job.reference),
+        "output": str(job.output),
+        "method": job.method,
+        "weights": job.source_of_weights,
+        "shape": list(result.volume.array.shape),
+        "spacing_mm": list(result.volume.spacing_mm),
+        "seconds": round(result.seconds, 2),
+        "labels": [
+            {
+                "code": summary.code,
+                "name": summary.name,
+                "volume_ml": summary.volume_ml,
+                "shape_volume_ml": summary.shape_volume_ml,
+                "spline_volume_ml": summary.spline_volume_ml,
+                "first_slice": summary.first_slice,
+                "last_slice": summary.last_slice,
+                "references": len(summary.reference_slices),
+                "reference_slices": list(summary.reference_slices),
+                "touches_edge": summary.touches_edge,
+            }
+            for summary in result.prediction.summaries
+        ],
+    }
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses a report folder that could not be made or written to.
+
+    Raises:
+        InputError: it is a file, its parent is missing, or there is no permission.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The report folder {folder} is a file: expected a folder; give another name.")
+    parent = folder if folder.is_dir() else folder.resolve().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"The report folder {folder} cannot be written: {parent} is missing or protected; mend that.")
+
+
+def _refuse_own_input(job: Job) -> None:
+    for source in (job.image, job.reference):
+        if job.output.exists() and source.exists() and job.output.samefile(source):
+            raise InputError(f"The output {job.output} would overwrite the input {source}: choose another name.")
+
+
+def run_info(job: Job, result: JobResult):
+    """What the report says about a run."""
+    from ifss_keras.inference.report import RunInfo
+
+    packages = ("ifss_keras", "keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK")
+    return RunInfo(
+        image_path=str(job.image),
+        reference_path=str(job.reference),
+        output_path=str(job.output),
+        preset=job.source_of_weights,
+        method=job.method,
+        spacing_mm=result.volume.spacing_mm,
+        shape=result.volume.array.shape,
+        axis=job.axis,
+        versions={"python": platform.python_version()} | {name: version(name) for name in packages},
+        seconds=result.seconds,
+        date=time.strftime("%Y-%m-%d %H:%M"),
+        parameters={"complete": job.complete, "labels": job.labels or {}},
+    )

@@ -1,0 +1,163 @@
+"""One label carried through the whole volume by the network, span by span."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from ifss_keras.data.anchor import Softness
+from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.region import Region, region_around, to_grid, to_working
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference.soft_volume import SoftMask
+from ifss_keras.inference.span_network import SpanNetwork, both_directions
+from ifss_keras.propagation.spans import Span, plan_spans
+
+
+@dataclass(frozen=True)
+class Working:
+    """How a volume is shown to the network, the same in training; stored with every preset.
+
+    Attributes:
+        size: rows and columns of the working region.
+        margin: side of the region over the bounding box of the masks it is put around.
+        softness: of the anchor.
+        percentiles: grey values that become 0 and 1.
+        stretch: slices outside the references after which the region is put anew around the estimate.
+        empty_slices: consecutive slices without the muscle after which it has ended.
+    """
+
+    size: int
+    margin: float = 1.4
+    softness: Softness = field(default_factory=Softness)
+    percentiles: tuple[float, float] = (0.5, 99.5)
+    stretch: int = 8
+    empty_slices: int = 3
+
+
+class LabelPropagation:
+    """Soft masks of one label after the other, with one network, one volume and its intensity window.
+
+    Args:
+        network: the compiled network.
+        volume: any grid.
+        working: see `Working`.
+    """
+
+    def __init__(self, network: SpanNetwork, volume: Volume, working: Working):
+        self.network = network
+        self.volume = volume
+        self.working = working
+        self.window = IntensityWindow.from_volume(volume.array, working.percentiles)
+
+    def run(
+        self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
+    ) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for every slice that may hold the label and is not a reference.
+
+        Args:
+            masks: slice index to (row, column) bool, the references.
+            done: called with the number of slices that have just been dealt with.
+        """
+        soft = {}
+        for span in plan_spans(list(masks), len(self.volume.array), self.network.window):
+            if span.closed:
+                soft |= self._closed(span, {index: masks[index] for index in (span.first, span.last)})
+                done(span.last - span.first - 1)
+            else:
+                soft |= self._open(span, masks)
+                done(abs(span.last - span.first))
+        return soft
+
+    def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """Between two references; nothing is left between two empty ones."""
+        if not any(mask.any() for mask in masks.values()):
+            return {}
+        region = region_around(list(masks.values()), self.volume.spacing_mm[1:], self.working.margin)
+        indices = list(range(span.first, span.last + 1))
+        soft = both_directions(self.network, self._evidence(indices, masks, region))
+        return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
+
+    def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """From the outermost reference outwards, until the muscle has ended or the volume has."""
+        step = 1 if span.last >= span.first else -1
+        indices = list(range(span.first, span.last + step, step))
+        known = [index for index in indices if index in masks]
+        if not masks[known[-1]].any():
+            return {}  # the muscle has ended before the last reference
+        smallest = 0.01 * masks[known[-1]].sum()  # of the reference's pixels: less is no muscle
+        soft, seen = {}, {index: masks[index] for index in known}
+        empty = 0
+        for index, mask in self._stretches(indices, seen):
+            if index in masks:
+                continue
+            empty = empty + 1 if self._pixels(mask) < smallest else 0
+            if empty:
+                if empty == self.working.empty_slices:
+                    break
+                continue
+            soft[index] = mask
+        return soft
+
+    def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
+        """The slices in order with their soft masks; the region follows the estimate every few slices."""
+        overlap, place, start = self.network.window - 1, 0, None
+        region = region_around(list(seen.values()), self.volume.spacing_mm[1:], self.working.margin)
+        while place < len(indices):
+            part = indices[place : place + self.working.stretch + overlap]
+            evidence = self._evidence(part, seen, region)
+            soft, newest = self.network.run(Evidence(*(item[None] for item in evidence)), start)
+            last = place + len(part) >= len(indices)
+            finished = len(part) if last else self.working.stretch
+            for index, values in zip(part[:finished], soft[0], strict=False):
+                yield index, SoftMask(region, values)
+            if last:
+                return
+            place += finished
+            shared = newest[0, finished : finished + overlap]
+            moved = self._moved(region, np.concatenate([soft[0, finished - 1 : finished], shared]))
+            start = to_working(shared_on(self.volume, region, shared), moved, self._pixel_mm, self.working.size)
+            start, region = start[None, ..., None], moved
+            seen = {index: mask for index, mask in seen.items() if index in indices[place:]}
+
+    def _moved(self, region: Region, soft: np.ndarray) -> Region:
+        """The region around the largest piece of the last estimates; unmoved where they are empty."""
+        union = (shared_on(self.volume, region, soft) > 0.5).any(axis=0)
+        pieces, count = ndimage.label(union)
+        if not count:
+            return region
+        largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        return region_around([pieces == largest], self._pixel_mm, self.working.margin)
+
+    @property
+    def _pixel_mm(self) -> tuple[float, float]:
+        return self.volume.spacing_mm[1:]
+
+    def _pixels(self, mask: SoftMask) -> float:
+        """The area of a soft mask above one half, in pixels of the image."""
+        pixel_mm = mask.region.side_mm / self.working.size
+        row_mm, column_mm = self._pixel_mm
+        return float((mask.values > 0.5).sum()) * pixel_mm**2 / (row_mm * column_mm)
+
+    def _evidence(self, indices: list[int], masks: Mapping[int, np.ndarray], region: Region) -> Evidence:
+        """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""
+        size = self.working.size
+        ascending = slice(min(indices), max(indices) + 1)
+        image = to_working(self.window.apply(self.volume.array[ascending]), region, self._pixel_mm, size)
+        if indices[0] > indices[-1]:
+            image = image[::-1].copy()
+        first, sign = indices[0], 1 if indices[-1] >= indices[0] else -1
+        known = {
+            (index - first) * sign: to_working(mask[None], region, self._pixel_mm, size)[0]
+            for index, mask in masks.items()
+        }
+        return gather_evidence(image, known, 0, self.working.softness)
+
+
+def shared_on(volume: Volume, region: Region, soft: np.ndarray) -> np.ndarray:
+    """Soft masks (n, size, size) on the whole plane of the volume, (n, row, column)."""
+    return to_grid(soft, region, volume.spacing_mm[1:], volume.array.shape[1:])

@@ -1,0 +1,51 @@
+"""Soft masks at working size for every slice of a label, and all labels brought onto the image's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ifss_keras.data.region import Region, to_grid_window
+
+
+class SoftMask(NamedTuple):
+    """One slice of one label: values (size, size) float32 in [0, 1] on the working pixels of a region."""
+
+    region: Region
+    values: np.ndarray
+
+
+def compose(
+    soft: Mapping[int, Mapping[int, SoftMask]],
+    references: Mapping[int, Mapping[int, np.ndarray]],
+    shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+) -> np.ndarray:
+    """The label codes (slice, row, column): in each voxel the label of the highest soft mask above one half.
+
+    References come back exactly, and their voxels belong to no other label. Equal soft masks go to the label that
+    comes first in `soft`.
+
+    Args:
+        soft: label code to slice index to soft mask; slices without one hold nothing of the label.
+        references: label code to slice index to (row, column) bool.
+        shape, spacing_mm: (slice, row, column) of the grid.
+    """
+    dtype = np.uint8 if max(soft) < 256 else np.uint16
+    labels = np.zeros(shape, dtype)
+    for index in range(shape[0]):
+        highest = np.full(shape[1:], 0.5, np.float32)
+        for code, slices in soft.items():
+            if index not in slices or index in references[code]:
+                continue
+            region, values = slices[index]
+            rows, columns, window = to_grid_window(values[None], region, spacing_mm[1:], shape[1:])
+            wins = window[0] > highest[rows, columns]
+            highest[rows, columns][wins] = window[0][wins]
+            labels[index, rows, columns][wins] = code
+        for code, masks in references.items():
+            if index in masks:
+                labels[index][masks[index]] = code
+    return labels

@@ -1,0 +1,90 @@
+"""Soft masks for the slices of one span, at working size, by the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from keras import backend, ops
+
+from ifss_keras.data.evidence import Evidence
+from ifss_keras.propagation.state import PropagationState
+from ifss_keras.propagation.unroll import initial_state, step
+
+
+class SpanNetwork:
+    """A network with its propagation step compiled once; keeps nothing between spans.
+
+    Args:
+        network: an `IFSSNet` or anything with its `window`, `initial_memory` and call.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.window = network.window
+        self._step = self._compiled()
+
+    def _compiled(self):
+        def one(evidence, state):
+            return step(lambda inputs: self.network(inputs, training=False), evidence, state)
+
+        if backend.backend() != "tensorflow":
+            return one
+        import tensorflow as tf
+
+        return tf.function(one, jit_compile=False, reduce_retracing=True)
+
+    def run(self, evidence: Evidence, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The soft mask of every slice, and the last estimates.
+
+        Every window of the evidence is run once; a slice's soft mask is the mean over the windows that hold it.
+        Evidence of fewer slices than a window is continued with its last slice.
+
+        Args:
+            evidence: (batch, slice, row, column, 1).
+            start: (batch, window - 1, row, column, 1), the estimates of the first slices; None: from the evidence.
+
+        Returns:
+            (batch, slice, row, column) float32, and for each slice the estimate of the newest window that holds
+            it, of the same shape.
+        """
+        slices = evidence.image.shape[1]
+        missing = max(self.window - slices, 0)
+        if missing:
+            pad = ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0))
+            evidence = Evidence(*(np.pad(part, pad, mode="edge") for part in evidence))
+        state = self._start(evidence, start)
+        total, newest = np.zeros((2, *evidence.image.shape[:-1]), np.float32)
+        counts = np.zeros(evidence.image.shape[1], np.float32)
+        for index in range(slices + missing - self.window + 1):
+            part = slice(index, index + self.window)
+            window = Evidence(*(ops.convert_to_tensor(item[:, part]) for item in evidence))
+            probabilities, state = self._step(window, state)
+            muscle = ops.convert_to_numpy(probabilities)[..., 0]
+            total[:, part] += muscle
+            newest[:, part] = muscle
+            counts[part] += 1
+        total /= counts[:, None, None]
+        return total[:, :slices], newest[:, :slices]
+
+    def _start(self, evidence: Evidence, start: np.ndarray | None) -> PropagationState:
+        batch = evidence.image.shape[0]
+        memory = self.network.initial_memory(batch)
+        if start is not None:
+            return PropagationState(ops.convert_to_tensor(start), *memory)
+        first = Evidence(*(ops.convert_to_tensor(item[:, : self.window - 1]) for item in evidence))
+        return initial_state(first, self.window, memory)
+
+
+def both_directions(network: SpanNetwork, evidence: Evidence) -> np.ndarray:
+    """Soft masks of a span between two references, (slice, row, column).
+
+    The span is run forwards and backwards, as a batch of two; each direction counts in proportion to how
+    near its starting reference is, so that reversing the slices reverses the result.
+
+    Args:
+        evidence: (slice, row, column, 1), its first and last slices references.
+    """
+    pair = Evidence(*(np.stack([part, part[::-1]]) for part in evidence))
+    soft, _ = network.run(pair)
+    forward, backward = soft[0], soft[1, ::-1]
+    towards_end = np.linspace(0, 1, len(forward), dtype=np.float32)[:, None, None]
+    return (1 - towards_end) * forward + towards_end * backward

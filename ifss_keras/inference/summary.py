@@ -1,0 +1,82 @@
+"""What a predicted mask measures, beside what the references alone would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifss_keras.data.anchor import interpolate_shapes
+from ifss_keras.data.references import LabelReferences, References
+from ifss_keras.metrics.volume import MM3_PER_ML, spline_volume_ml
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSummary:
+    """The measurements of one label.
+
+    Attributes:
+        code, name: of the label.
+        volume_ml: voxels of the mask, counted.
+        shape_volume_ml: the volume that shape interpolation between the references gives; None with fewer than two.
+        spline_volume_ml: the volume of a cubic spline through the references' areas; None with fewer than two.
+        first_slice, last_slice: of the mask, counted from 0; None if it is empty.
+        reference_slices: the slices annotated for this label.
+        touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
+        areas_mm2: (slice,) cross-section areas of the mask.
+    """
+
+    code: int
+    name: str
+    volume_ml: float
+    shape_volume_ml: float | None
+    spline_volume_ml: float | None
+    first_slice: int | None
+    last_slice: int | None
+    reference_slices: tuple[int, ...]
+    touches_edge: bool
+    areas_mm2: np.ndarray
+
+
+def summarize(
+    labels: np.ndarray, spacing_mm: tuple[float, float, float], references: References
+) -> tuple[LabelSummary, ...]:
+    """A `LabelSummary` of every label in the references, in the order of their codes.
+
+    Args:
+        labels: (slice, row, column) codes.
+        spacing_mm: (slice, row, column).
+        references: that `labels` were made from.
+    """
+    return tuple(_label_summary(labels, spacing_mm, references.for_label(code)) for code in references.codes)
+
+
+def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
+    pixels, touches = np.zeros(len(labels), np.int64), False
+    for index, plane in enumerate(labels):
+        mask = plane == label.code
+        pixels[index] = mask.sum()
+        edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
+        touches = touches or bool(edge)
+    held = np.flatnonzero(pixels)
+    touches = touches or bool(pixels[0] or pixels[-1])
+    pixel_mm2 = spacing_mm[1] * spacing_mm[2]
+    annotated = sorted(index for index, mask in label.masks.items())
+    shape_ml, spline_ml = None, None
+    if len(annotated) > 1:
+        shape_pixels = sum(int(mask.sum()) for _, mask in interpolate_shapes(label.masks, spacing_mm[1:]))
+        shape_ml = shape_pixels * pixel_mm2 * spacing_mm[0] / MM3_PER_ML
+        reference_areas = [float(label.masks[index].sum()) * pixel_mm2 for index in annotated]
+        spline_ml = spline_volume_ml(annotated, reference_areas, spacing_mm[0])
+    return LabelSummary(
+        code=label.code,
+        name=label.name,
+        volume_ml=float(pixels.sum()) * pixel_mm2 * spacing_mm[0] / MM3_PER_ML,
+        shape_volume_ml=shape_ml,
+        spline_volume_ml=spline_ml,
+        first_slice=int(held[0]) if held.size else None,
+        last_slice=int(held[-1]) if held.size else None,
+        reference_slices=tuple(annotated),
+        touches_edge=touches,
+        areas_mm2=pixels * pixel_mm2,
+    )

@@ -1,0 +1,19 @@
+"""The layers that the networks of the zoo are composed of."""
+
+from ifss_keras.layers.atrous_pyramid import AtrousPyramid
+from ifss_keras.layers.bidirectional_conv_lstm2d import BidirectionalConvLSTM2D
+from ifss_keras.layers.encoder_level import EncoderLevel
+from ifss_keras.layers.global_matching import GlobalMatching
+from ifss_keras.layers.refinement import Refinement
+from ifss_keras.layers.separable_conv3d import SeparableConv3D
+from ifss_keras.layers.slice_normalization import SliceNormalization
+
+__all__ = [
+    "AtrousPyramid",
+    "BidirectionalConvLSTM2D",
+    "EncoderLevel",
+    "GlobalMatching",
+    "Refinement",
+    "SeparableConv3D",
+    "SliceNormalization",
+]

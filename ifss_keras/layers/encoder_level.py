@@ -1,0 +1,67 @@
+"""One level of the encoder that the image and the mask stream share."""
+
+import keras
+
+from ifss_keras.layers.atrous_pyramid import AtrousPyramid
+from ifss_keras.layers.slice_normalization import SliceNormalization
+
+
+@keras.saving.register_keras_serializable("ifss_keras")
+class EncoderLevel(keras.layers.Layer):
+    """Features at half the resolution: atrous pyramid, normalisation per slice, ReLU, max-pool, dropout.
+
+    The paper (TMI 2021, section III-B) names the pyramid and the pooling; normalisation and ReLU are where
+    the official code has them, with its joint statistics over slices replaced by `SliceNormalization`.
+
+    Args:
+        filters, rates, depth_kernel, depth_multiplier: see `AtrousPyramid`.
+        dropout: rate at the end of the level.
+
+    Call arguments:
+        inputs: (batch, slice, row, column, channel), rows and columns even.
+
+    Returns:
+        (batch, slice, row / 2, column / 2, filters).
+    """
+
+    def __init__(self, filters, *, rates, depth_kernel=3, depth_multiplier=1, dropout=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.rates = tuple(rates)
+        self.depth_kernel = depth_kernel
+        self.depth_multiplier = depth_multiplier
+        self.dropout = dropout
+        self.pyramid = AtrousPyramid(
+            filters,
+            rates=rates,
+            depth_kernel=depth_kernel,
+            depth_multiplier=depth_multiplier,
+            name="pyramid",
+            dtype=self.dtype_policy,
+        )
+        self.norm = SliceNormalization(name="norm", dtype=self.dtype_policy)
+        self.pool = keras.layers.MaxPooling3D((1, 2, 2), name="pool", dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, name="drop", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.pyramid.build(input_shape)
+        self.norm.build(self.pyramid.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        # ReLU and max-pool commute, as ReLU is monotone: on the pooled grid it has a quarter of the work
+        x = self.pool(self.norm(self.pyramid(inputs)))
+        return self.drop(keras.ops.relu(x), training=training)
+
+    def compute_output_shape(self, input_shape):
+        batch, slices, rows, columns, _ = input_shape
+        return (batch, slices, rows // 2, columns // 2, self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "rates": self.rates,
+            "depth_kernel": self.depth_kernel,
+            "depth_multiplier": self.depth_multiplier,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,208 @@
+"""A 3D depthwise-separable convolution that runs wherever a 2D depthwise one does."""
+
+import keras
+from keras import ops
+
+from ifss_keras.core.checks import require, triple
+
+
+@keras.saving.register_keras_serializable("ifss_keras")
+class SeparableConv3D(keras.layers.Layer):
+    """Filters every channel over slice, row and column, then mixes the channels pixel by pixel.
+
+    The depthwise kernel has one 2D depthwise convolution per depth tap, whose results are summed: neither Keras
+    nor TensorFlow has a 3D separable convolution, and TensorFlow's CPU has no grouped 3D one. This is the
+    convolution of the atrous separable layers of IFSS-Net (TMI 2021, section III-B).
+
+    Args:
+        filters: number of output channels.
+        kernel_size: integer or (slice, row, column).
+        strides: integer or (slice, row, column); row and column strides must be equal, as in `SeparableConv2D`.
+        padding: `"valid"` or `"same"`, per axis as in Keras: zeros beyond the border.
+        data_format: `"channels_last"` (default) or `"channels_first"`.
+        dilation_rate: integer or (slice, row, column).
+        depth_multiplier: depthwise outputs per input channel; output `c * depth_multiplier + m` comes from input `c`.
+        activation, use_bias, *_initializer, *_regularizer, *_constraint: as in `keras.layers.SeparableConv2D`.
+
+    Call arguments:
+        inputs: (batch, slice, row, column, channel).
+
+    Returns:
+        (batch, slice, row, column, filters); with "same" and stride 1 on the grid of the inputs.
+
+    Raises:
+        ValueError: unequal in-plane strides, or strides together with dilation.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        *,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        depth_multiplier=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        pointwise_regularizer=None,
+        bias_regularizer=None,
+        depthwise_constraint=None,
+        pointwise_constraint=None,
+        bias_constraint=None,
+        activity_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = filters
+        self.kernel_size = triple("kernel_size", kernel_size)
+        self.strides = triple("strides", strides)
+        self.padding = padding
+        self.data_format = data_format or "channels_last"
+        self.dilation_rate = triple("dilation_rate", dilation_rate)
+        self.depth_multiplier = depth_multiplier
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.depthwise_initializer = keras.initializers.get(depthwise_initializer)
+        self.pointwise_initializer = keras.initializers.get(pointwise_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.depthwise_regularizer = keras.regularizers.get(depthwise_regularizer)
+        self.pointwise_regularizer = keras.regularizers.get(pointwise_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.depthwise_constraint = keras.constraints.get(depthwise_constraint)
+        self.pointwise_constraint = keras.constraints.get(pointwise_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self._refuse_what_cannot_run()
+
+    def _refuse_what_cannot_run(self):
+        require(self.filters > 0, f"filters must be positive, received {self.filters}.")
+        require(
+            self.depth_multiplier > 0, f"depth_multiplier must be positive, received {self.depth_multiplier}."
+        )
+        require(
+            self.padding in ("same", "valid"),
+            f'padding must be "same" or "valid", received {self.padding!r}.',
+        )
+        require(
+            self.data_format in ("channels_last", "channels_first"),
+            f'data_format must be "channels_last" or "channels_first", received {self.data_format!r}.',
+        )
+        require(
+            self.strides[1] == self.strides[2],
+            f"strides must be equal for row and column, received {self.strides}.",
+        )
+        require(
+            max(self.strides) == 1 or max(self.dilation_rate) == 1,
+            f"strides {self.strides} and dilation_rate {self.dilation_rate} cannot both exceed 1.",
+        )
+
+    def build(self, input_shape):
+        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
+        self.depthwise_kernel = self.add_weight(
+            name="depthwise_kernel",
+            shape=(*self.kernel_size, channels, self.depth_multiplier),
+            initializer=self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
+        self.pointwise_kernel = self.add_weight(
+            name="pointwise_kernel",
+            shape=(channels * self.depth_multiplier, self.filters),
+            initializer=self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def call(self, inputs):
+        x = inputs if self.data_format == "channels_last" else ops.transpose(inputs, (0, 2, 3, 4, 1))
+        x = ops.matmul(self._depthwise(x), self.pointwise_kernel)
+        if self.bias is not None:
+            x = x + self.bias
+        x = self.activation(x)
+        return x if self.data_format == "channels_last" else ops.transpose(x, (0, 4, 1, 2, 3))
+
+    def _depthwise(self, x):
+        """Sum over the depth taps of 2D depthwise convolutions, each on the slices that tap sees."""
+        depth = x.shape[1]
+        out_depth, before, after = self._depth_window(depth)
+        if before or after:
+            x = ops.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+        total = None
+        for tap in range(self.kernel_size[0]):
+            first = tap * self.dilation_rate[0]
+            last = first + (out_depth - 1) * self.strides[0] + 1
+            if first >= before + depth or last <= before:
+                continue  # this tap sees nothing but padding
+            seen = x[:, first : last : self.strides[0]]
+            folded = ops.reshape(seen, (-1, *seen.shape[2:]))
+            part = ops.depthwise_conv(
+                folded,
+                self.depthwise_kernel[tap],
+                strides=self.strides[1],
+                padding=self.padding,
+                data_format="channels_last",
+                dilation_rate=self.dilation_rate[1:],
+            )
+            total = part if total is None else total + part
+        return ops.reshape(total, (-1, out_depth, *total.shape[1:]))
+
+    def _depth_window(self, depth):
+        """Output slices and the zero slices before and after, by the rule Keras uses for every axis."""
+        extent = (self.kernel_size[0] - 1) * self.dilation_rate[0] + 1
+        stride = self.strides[0]
+        if self.padding == "valid":
+            return (depth - extent) // stride + 1, 0, 0
+        out_depth = -(-depth // stride)
+        missing = max((out_depth - 1) * stride + extent - depth, 0)
+        return out_depth, missing // 2, missing - missing // 2
+
+    def compute_output_shape(self, input_shape):
+        first = 1 if self.data_format == "channels_last" else 2
+        space = []
+        for axis, size in enumerate(input_shape[first : first + 3]):
+            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
+            room = size if self.padding == "same" else size - extent + 1
+            space.append(-(-room // self.strides[axis]))
+        if self.data_format == "channels_last":
+            return (input_shape[0], *space, self.filters)
+        return (input_shape[0], self.filters, *space)
+
+    def get_config(self):
+        named = {
+            "initializer": keras.initializers,
+            "regularizer": keras.regularizers,
+            "constraint": keras.constraints,
+        }
+        serialized = {
+            f"{part}_{kind}": module.serialize(getattr(self, f"{part}_{kind}"))
+            for part in ("depthwise", "pointwise", "bias")
+            for kind, module in named.items()
+        }
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "depth_multiplier": self.depth_multiplier,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **serialized,
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+        }

@@ -1,0 +1,101 @@
+"""The parametric Tversky loss, whose two penalties are learned."""
+
+import math
+
+import keras
+from keras import ops
+
+from ifss_keras.core.checks import require
+
+RULES = ("reversal", "descent", "fixed")
+
+
+def tversky_index(truth, probability, alpha, beta, smooth=1.0):
+    """TP / (TP + alpha FP + beta FN) of every slice, (batch, slice), each side plus `smooth` (TMI 2021, eq. 3).
+
+    Summed over the pixels of one slice, so that an empty slice counts by itself: there it is
+    smooth / (smooth + alpha FP). Equation 3 repeats y in its numerator, harmless for binary y.
+
+    Args:
+        truth, probability: (batch, slice, row, column), in [0, 1].
+        alpha, beta: penalties of false positives and false negatives.
+    """
+    axes = (-2, -1)
+    hit = ops.sum(truth * probability, axis=axes)
+    false_positive = ops.sum((1 - truth) * probability, axis=axes)
+    false_negative = ops.sum(truth * (1 - probability), axis=axes)
+    return (hit + smooth) / (hit + alpha * false_positive + beta * false_negative + smooth)
+
+
+class WithinLimits(keras.constraints.Constraint):
+    """Two logits, moved as little as needed so that their softmax lies between `low` and 1 - `low`."""
+
+    def __init__(self, low):
+        self.low = low
+
+    def __call__(self, w):
+        reach = math.log((1 - self.low) / self.low) / 2
+        centre = ops.mean(w)
+        return centre + ops.clip(w - centre, -reach, reach)
+
+    def get_config(self):
+        return {"low": self.low}
+
+
+@keras.saving.register_keras_serializable("ifss_keras")
+class ParametricTverskyLoss(keras.layers.Layer):
+    """1 - Tversky index, averaged over slices by weight, with (alpha, beta) = softmax of two learned logits.
+
+    The paper (TMI 2021, eq. 4) learns the logits by plain descent on the loss. Since
+    d loss / d alpha = TP (FP - FN) / D^2, that takes weight away from the larger error and drifts to whichever
+    error came first. The default reverses the gradient on the two logits alone, so that the larger error gains
+    weight and both balance; a limit keeps either from being ignored. The paper's extra 1/w is left out: it would
+    leave a floor of 1 - 1/w.
+
+    Args:
+        rule: "reversal", the paper's "descent", or "fixed" at 0.5.
+        low: the smaller penalty is at least this; applies to "reversal".
+
+    Call arguments:
+        truth, probability: (batch, slice, row, column), in [0, 1].
+        weights: (batch, slice); slices of weight 0 do not count.
+
+    Returns:
+        A scalar; 0 where all weights are 0.
+    """
+
+    def __init__(self, *, rule="reversal", low=0.3, **kwargs):
+        super().__init__(**kwargs)
+        require(rule in RULES, f"rule must be one of {', '.join(RULES)}, received {rule!r}.")
+        require(0 < low <= 0.5, f"low must lie above 0 and at most at 0.5, received {low}.")
+        self.rule = rule
+        self.low = low
+        self.logits = self.add_weight(
+            name="logits",
+            shape=(2,),
+            initializer="zeros",
+            trainable=rule != "fixed",
+            constraint=WithinLimits(low) if rule == "reversal" else None,
+            dtype="float32",
+        )
+
+    def penalties(self):
+        """(alpha, beta), two scalars with sum 1: of false positives and of false negatives."""
+        logits = ops.convert_to_tensor(self.logits)
+        if self.rule == "reversal":
+            logits = 2 * ops.stop_gradient(logits) - logits  # same value, reversed gradient
+        both = ops.softmax(logits)
+        return both[0], both[1]
+
+    def call(self, truth, probability, weights):
+        missed = 1 - tversky_index(truth, probability, *self.penalties())
+        return weighted_mean(missed, weights)
+
+    def get_config(self):
+        return {**super().get_config(), "rule": self.rule, "low": self.low}
+
+
+def weighted_mean(values, weights):
+    """sum(values * weights) / sum(weights), 0 where all weights are 0."""
+    total = ops.sum(weights)
+    return ops.sum(values * weights) / ops.where(total > 0, total, 1)

@@ -1,0 +1,77 @@
+"""What happens beside a training: log, checkpoints, resuming, progress."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import keras
+
+
+class NetworkCheckpoint(keras.callbacks.Callback):
+    """The network's weights after every epoch, and those of the best validation Dice, each written whole.
+
+    Args:
+        network: whose weights are kept, without the trainer's and the optimizer's.
+        folder: where last.weights.h5 and best.weights.h5 go.
+        best: the best validation Dice of the epochs before a resumed one.
+    """
+
+    def __init__(self, network, folder: Path, best: float = -1.0):
+        super().__init__()
+        self.network = network
+        self.folder = folder
+        self.best = best
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save("last.weights.h5")
+        if logs["val_dice"] > self.best:
+            self.best = logs["val_dice"]
+            self._save("best.weights.h5")
+
+    def _save(self, name):
+        unfinished = self.folder / f"unfinished.{name}"
+        self.network.save_weights(unfinished)
+        os.replace(unfinished, self.folder / name)
+
+
+class EpochLine(keras.callbacks.Callback):
+    """One line per epoch on the terminal: Dice, loss, and the time left."""
+
+    def on_train_begin(self, logs=None):
+        self.began = time.monotonic()
+        self.first = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.first is None:
+            self.first = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        done, total = epoch + 1, self.params["epochs"]
+        left = (time.monotonic() - self.began) / (done - self.first) * (total - done)
+        print(
+            f"epoch {done}/{total}: loss {logs['loss']:.4f}, dice {logs['dice']:.4f}, validation dice "
+            f"{logs['val_dice']:.4f}, alpha {logs['alpha']:.3f}, {left / 60:.0f} min left",
+            flush=True,
+        )
+
+
+def training_callbacks(trainer, folder: Path, resume: bool) -> list:
+    """The callbacks of `ifss train`: checkpoints, log, backup for resuming, a line per epoch."""
+    return [
+        keras.callbacks.CSVLogger(str(folder / "log.csv"), append=resume),
+        NetworkCheckpoint(trainer.network, folder, best_so_far(folder / "log.csv") if resume else -1.0),
+        keras.callbacks.BackupAndRestore(str(folder / "backup")),
+        EpochLine(),
+    ]
+
+
+def best_so_far(log: Path) -> float:
+    """The best validation Dice in a training log, -1 where there is none."""
+    import csv
+
+    if not log.exists():
+        return -1.0
+    with open(log, newline="") as file:
+        return max((float(row["val_dice"]) for row in csv.DictReader(file)), default=-1.0)

@@ -1,0 +1,141 @@
+"""The released presets: what they are, where their weights lie, and how those are checked."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ifss_keras.core.errors import ChecksumError, PresetError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A released set of weights; it never changes under its name.
+
+    Attributes:
+        name: what `from_preset` takes.
+        summary: one line for people.
+        network: arguments of `IFSSNet`.
+        working: arguments of `ifss_keras.inference.label_propagation.Working`.
+        weights: name of the weights file.
+        sha256, size_bytes: of that file.
+        parameters: trainable parameters.
+        licence, data: of the weights, and what they were trained on.
+    """
+
+    name: str
+    summary: str
+    network: dict[str, Any] = field(hash=False)
+    working: dict[str, Any] = field(hash=False)
+    weights: str
+    sha256: str
+    size_bytes: int
+    parameters: int
+    licence: str
+    data: str
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie in the installed package."""
+        return Path(str(resources.files("ifss_keras.zoo") / "weights" / self.weights))
+
+
+DEFAULT_PRESET = "ifss_synthetic_v1"
+
+PRESETS = MappingProxyType(
+    {
+        preset.name: preset
+        for preset in (
+            Preset(
+                name=DEFAULT_PRESET,
+                summary="Any muscle between a few annotated slices; working size 96, for the CPU.",
+                network={
+                    "image_size": (96, 96),
+                    "widths": (16, 24, 32, 64),
+                    "rates": (1, 2, 4),
+                    "encoder_depth_kernel": 1,
+                    "matching_kernel": 7,
+                },
+                working={"size": 96},
+                weights="ifss_synthetic_v1.weights.h5",
+                sha256="",
+                size_bytes=0,
+                parameters=888_386,
+                licence="Apache-2.0",
+                data="synthetic ultrasound calves and random shapes; no patient data",
+            ),
+        )
+    }
+)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        PresetError: no such preset; the text lists those there are.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    raise PresetError(f"There is no preset {name!r}; expected one of: {', '.join(PRESETS)}.{guess}")
+
+
+def verified_weights(preset: Preset) -> Path:
+    """The path of the preset's weights, after their SHA-256 has been checked.
+
+    Raises:
+        ChecksumError: the file is missing or is not the released one.
+    """
+    mend = "reinstall ifss_keras"
+    try:
+        found = hashlib.sha256(preset.path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ChecksumError(
+            f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {mend}."
+        ) from error
+    if found != preset.sha256:
+        raise ChecksumError(
+            f"The weights of {preset.name} are corrupted: expected SHA-256 {preset.sha256[:12]}..., received "
+            f"{found[:12]}... in {preset.path}: {mend}."
+        )
+    return preset.path
+
+
+def load_network(name: str):
+    """The `IFSSNet` of a preset with its verified weights.
+
+    Raises:
+        PresetError: an unknown name, or weights that do not fit the network.
+        ChecksumError: weights that are not the released ones.
+    """
+    from ifss_keras.zoo.ifss_net import IFSSNet
+
+    preset = find_preset(name)
+    weights = verified_weights(preset)
+    network = IFSSNet(name="ifss_net", **preset.network)
+    load_weights(network, weights)
+    return network
+
+
+def load_weights(network, path: Path) -> None:
+    """Loads every weight of the network from a `.weights.h5` file, strictly.
+
+    Raises:
+        PresetError: not such a file, or a weight is missing, left over or of another shape; the text names it.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise PresetError(f"Weights are read from a file *.weights.h5, received {path}: choose one that training wrote.")
+    if not Path(path).is_file():
+        raise PresetError(f"The weights file {path} does not exist; check the path.")
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise PresetError(f"The weights in {path} do not fit the network: {reason}") from error
