@@ -19,7 +19,8 @@ import numpy as np
 from ifss_keras.data.references import References
 from ifss_keras.data.synthetic import calf
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.predictor import Predictor, predict_by_shape
+from ifss_keras.inference.predictor import Predictor
+from ifss_keras.inference.shape import predict_by_shape
 from ifss_keras.metrics.overlap import dice
 from ifss_keras.metrics.volume import signed_volume_error_percent
 
@@ -31,7 +32,7 @@ def spaced_slices(held: np.ndarray, every: int) -> list[int]:
     """First and last of the slices that hold a muscle, and one per `every` between, evenly spaced."""
     first, last = int(held[0]), int(held[-1])
     parts = max(int(np.ceil((last - first) / every)), 1)
-    return sorted({int(round(place)) for place in np.linspace(first, last, parts + 1)})
+    return sorted({round(place) for place in np.linspace(first, last, parts + 1)})
 
 
 def three_slices(areas: np.ndarray) -> list[int]:
@@ -62,9 +63,7 @@ def score(prediction, phantom) -> list[dict]:
     for code in phantom.names:
         predicted, truth = prediction.labels == code, phantom.labels == code
         error = signed_volume_error_percent(float(predicted.sum()), float(truth.sum()))
-        rows.append(
-            {"dice": float(dice(predicted, truth)), "volume_error": error, "end": end_error(predicted, truth)}
-        )
+        rows.append({"dice": float(dice(predicted, truth)), "volume_error": error, "end": end_error(predicted, truth)})
     return rows
 
 

@@ -75,3 +75,46 @@ def read_stored() -> Callable[[Path], tuple[np.ndarray, np.ndarray]]:
         return sitk.GetArrayFromImage(image).transpose(2, 1, 0), np.diag([-1, -1, 1, 1]) @ affine
 
     return read
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> Path:
+    """best.weights.h5 of a tiny network, untrained, with its recipe.yaml beside it, as `ifss train` leaves them."""
+    import keras
+    import yaml
+
+    from ifss_keras.zoo import IFSSNet
+
+    network = {
+        "image_size": [16, 16],
+        "widths": [4, 6],
+        "rates": [1, 2],
+        "first_depth_multiplier": 2,
+        "encoder_depth_kernel": 1,
+        "matching_kernel": 3,
+        "head_width": 4,
+    }
+    keras.utils.set_random_seed(5)
+    tiny = IFSSNet(name="ifss_net", **network)
+    # An untrained network says 0.5 almost everywhere: with a steep head, every pixel is one or the other.
+    head = tiny.get_layer("head")
+    head.set_weights([50 * weight for weight in head.get_weights()])
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny.save_weights(folder / "best.weights.h5")
+    corpus = {"training": {"calf": 1, "first_seed": 0}, "validation": {"calf": 1, "first_seed": 1}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({"name": "tiny", "network": network, **corpus}))
+    return folder / "best.weights.h5"
+
+
+@pytest.fixture(scope="session")
+def two_muscles() -> tuple[np.ndarray, np.ndarray]:
+    """(image, labels), each (13, 20, 24) uint8: muscles 3 and 7 that move, grow and shrink, in speckle."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:20, :24]
+    labels = np.zeros((13, 20, 24), np.uint8)
+    for index in range(1, 12):
+        swell = 1 + 0.4 * np.sin(np.pi * index / 12)
+        labels[index][((rows - 6) / 3) ** 2 + ((columns - 6 - 0.2 * index) / 4) ** 2 < swell] = 7
+        labels[index][((rows - 14) / 3) ** 2 + ((columns - 16) / 4.5) ** 2 < swell] = 3
+    grey = np.choose((labels > 0).astype(int) + (labels == 7), [60, 120, 180])
+    return (grey * rng.rayleigh(0.8, labels.shape)).clip(0, 255).astype(np.uint8), labels

@@ -37,6 +37,8 @@ def start_tensorflow() -> None:
     with quiet_start():
         import tensorflow as tf
 
+        # This pass of TensorFlow's fails on some networks with a line on stderr, and speeds up none of ours.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
         tf.constant(0.0) + 1.0
 
 
@@ -44,7 +46,11 @@ def start_tensorflow() -> None:
 def slice_progress() -> Iterator:
     """A function (name, done, total) that shows a bar per label on a terminal's stderr, and nothing elsewhere."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} slices"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} slices"),
+    )
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks = {}
 

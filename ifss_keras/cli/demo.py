@@ -9,7 +9,12 @@ import click
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder, made if absent."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="demo",
+    show_default=True,
+    help="Folder, made if absent.",
 )
 def demo(output):
     """See the whole job on a synthetic calf: annotate, predict, evaluate, report."""

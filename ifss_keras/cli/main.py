@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
 
 from ifss_keras import __version__
 from ifss_keras.core.errors import IFSSError
+
+# Our matrices are small: BLAS threads would spin and take the cores from TensorFlow.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS = {
     "demo": "See the whole job on a synthetic calf",
@@ -48,6 +52,9 @@ def main(arguments=None):
         code = cli.main(arguments, prog_name="ifss", standalone_mode=False)
     except IFSSError as error:
         click.echo(f"Error: {error}", err=True)
+        code = 2
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         code = 2
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)

@@ -31,7 +31,7 @@ class CodeName(click.ParamType):
         if isinstance(value, tuple):
             return value
         code, separator, name = value.partition("=")
-        if not (separator and code.strip().isdigit() and name.strip()):
+        if not (separator and code.strip().isdecimal() and name.strip()):
             self.fail(f"expected CODE=NAME with a whole number, received {value!r}; write e.g. 100=SOL.")
         return int(code), name.strip()
 

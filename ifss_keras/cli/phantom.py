@@ -29,6 +29,8 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
 
     for path in (image, labels):
         check_writable(path)
+    if image.resolve() == labels.resolve():
+        raise InputError(f"The labels would overwrite the image {image}: give --labels another name.")
     sizes = {"slices": slices, "size": size, "length_mm": length_mm}
     if kind == "calf":
         made = calf(seed, appearance=appearance, **sizes)

@@ -11,10 +11,13 @@ import click
 @click.option("--recipe", type=click.Path(path_type=Path), required=True, help="YAML; see zoo/*/recipe.yaml.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of this training.")
 @click.option(
-    "--corpus", type=click.Path(path_type=Path), help="Folder of synthetic volumes to keep [default: OUTPUT/corpus]."
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="Folder of synthetic volumes to keep [default: OUTPUT/corpus].",
 )
+@click.option("--start-from", type=click.Path(path_type=Path), help="Weights to start from, of an earlier training.")
 @click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
-def train(recipe, output, corpus, resume):
+def train(recipe, output, corpus, start_from, resume):
     """Train a network by a recipe; makes the recipe's synthetic volumes first.
 
     Interrupt it at any time and go on with --resume. The weights of the best epoch are
@@ -24,9 +27,12 @@ def train(recipe, output, corpus, resume):
     Example: ifss train --recipe zoo/ifss_synthetic_v1/recipe.yaml -o runs/mine
     """
     from ifss_keras.cli.console import slice_progress, start_tensorflow
+    from ifss_keras.core.errors import InputError
     from ifss_keras.training.recipe import read_recipe
 
     plan = read_recipe(recipe)
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file: expected a folder for the training, new or its own; give another name.")
     start_tensorflow()
     from ifss_keras.training import run
 
@@ -38,5 +44,5 @@ def train(recipe, output, corpus, resume):
             made.append(path)
             show("volumes", len(made), total)
 
-        run.train(plan, output, corpus_folder=corpus, resume=resume, made=one_more)
+        run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, made=one_more)
     click.echo(f"Wrote {output / run.BEST_WEIGHTS}.")

@@ -10,6 +10,7 @@ def augment_intensity(rng: np.random.Generator, image: np.ndarray) -> np.ndarray
     """The clip with another gamma, contrast, gain, blur, noise and now and then inverted, in [0, 1].
 
     Args:
+        rng: decides.
         image: (slice, row, column), in [0, 1].
     """
     image = image ** np.float32(np.exp(rng.normal(0, 0.25)))
@@ -30,6 +31,7 @@ def degrade_mask(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
     Every slice of the stack is bent by the same smooth displacement, then grown or shrunk and softened.
 
     Args:
+        rng: decides.
         masks: (slice, row, column), 0 or 1.
     """
     _, rows, columns = masks.shape
@@ -49,7 +51,13 @@ def degrade_mask(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
 
 
 def flip(rng: np.random.Generator, clip):
-    """The clip (any nested tuple of arrays (slice, row, column, channel)) mirrored and transposed at random."""
+    """The clip, mirrored and transposed at random, all its arrays alike.
+
+    Args:
+        rng: decides.
+        clip: any nested named tuple of arrays (slice, row, column, channel), as many rows as columns; arrays
+            of other ranks are left as they are.
+    """
     rows, columns, transpose = rng.random(3) < (0.25, 0.5, 0.25)
 
     def turn(array):

@@ -22,8 +22,11 @@ class ClipSettings:
         size: working rows and columns.
         windows: consecutive windows that are trained on.
         gap: the least and greatest distance between two references, drawn log-uniformly.
-        both_ends: share of the clips with a reference at both ends; the others have three on one side.
+        both_ends: share of the clips with a reference at both ends; the others have one to `window` of them on
+            one side.
         degraded: share of the clips that start from a degraded truth and not from what the anchor says.
+        margin: side of the working region over the bounding box of the masks that it is put around.
+        softness: how the anchor softens away from the references.
     """
 
     size: int = 96
@@ -80,7 +83,8 @@ def draw_between(rng, extent, slices, settings, rollout) -> Draw:
 def draw_one_sided(rng, extent, slices, settings, rollout) -> Draw:
     """A clip at or after consecutive references on one side; a third of them run over the muscle's end.
 
-    Half of them have `window` references; the others one to `window`, as the outermost of a volume may be alone.
+    Half of them have `window` references; the others one to `window`, as the outermost of a volume may be
+    alone.
     """
     length = clip_length(settings, rollout)
     run = settings.window if rng.random() < 0.5 else int(rng.integers(1, settings.window + 1))
@@ -130,9 +134,7 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
     region = _jitter(rng, region_around(seen, spacing_mm, settings.margin))
     images = to_working(volume.window.apply(image[first : first + length]), region, spacing_mm, settings.size)
     truth = to_working(labels[first : first + length] == code, region, spacing_mm, settings.size)
-    known = {
-        index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()
-    }
+    known = {index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
     images = augment_intensity(rng, images)
     evidence = gather_evidence(images, known, first, settings.softness)
     return flip(rng, _with_start(rng, evidence, (truth > 0.5).astype(np.float32), settings))

@@ -35,8 +35,8 @@ class TrainingVolume:
     @classmethod
     def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:
         """The record of a volume; labels in fewer than 8 slices are too short to learn from and left out."""
-        extents = {}
-        for code in np.unique(labels)[1:]:
+        extents, codes = {}, np.unique(labels)
+        for code in codes[codes > 0]:
             held = np.flatnonzero((labels == code).any(axis=(1, 2)))
             if len(held) >= 8:
                 extents[int(code)] = (int(held[0]), int(held[-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ def gather_evidence(
             annotation[index - first] = mask
             is_reference[index - first] = 1
     indices = sorted(references)
-    for before, after in zip(indices, indices[1:], strict=False):
+    for before, after in pairwise(indices):
         between = np.arange(max(before + 1, first), min(after, stop))
         if len(between):
             mask_a, mask_b = (references[index] > 0.5 for index in (before, after))

@@ -43,9 +43,7 @@ class IntensityWindow:
                 f"{tuple(array.shape)}; pass one 3D array."
             )
         n_slices = array.shape[0]
-        chosen = np.unique(
-            np.linspace(0, n_slices - 1, min(max(1, max_slices), n_slices)).round().astype(int)
-        )
+        chosen = np.unique(np.linspace(0, n_slices - 1, min(max(1, max_slices), n_slices)).round().astype(int))
         sample = _finite_sample(array, chosen)
         if sample.size == 0:  # the finite slices may all lie between the chosen ones
             sample = _finite_sample(array, np.arange(n_slices))

@@ -29,9 +29,7 @@ _FORMATS = {
 }
 
 
-def read_volume(
-    path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, float, float] | None = None
-) -> Volume:
+def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, float, float] | None = None) -> Volume:
     """The image in a file as (slice, row, column), in its stored type and held once; colours become grey.
 
     Args:
@@ -68,9 +66,7 @@ def read_labels(path: str | Path, *, axis: int = 2) -> Volume:
     return Volume.from_stored(_codes(array, f"{path}"), stored.affine, source)
 
 
-def write_labels(
-    path: str | Path, labels: np.ndarray, like: Volume, names: dict[int, str] | None = None
-) -> None:
+def write_labels(path: str | Path, labels: np.ndarray, like: Volume, names: dict[int, str] | None = None) -> None:
     """Writes label codes on the grid of the file that `like` was read from: same axes, same affine.
 
     Args:
@@ -136,6 +132,19 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"{path} cannot be written: it is write-protected; choose another name.")
 
 
+def check_folder(folder: Path) -> None:
+    """Refuses a report folder that could not be made or written to.
+
+    Raises:
+        InputError: it is a file, its parent is missing, or there is no permission.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The report folder {folder} is a file: expected a folder; give another name.")
+    parent = folder if folder.is_dir() else folder.resolve().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"The report folder {folder} cannot be written: {parent} is missing or protected; mend that.")
+
+
 def present_codes(labels: np.ndarray) -> tuple[int, ...]:
     """The values that occur, in ascending order, found slice by slice to need little memory."""
     codes: set[int] = set()
@@ -161,9 +170,7 @@ def _read(path: Path) -> Stored:
             raise InputError(f"{path} is a folder: expected an image file; give the file inside it.")
         file_format = _format_of(path)
         if path.stat().st_size == 0:
-            raise InputError(
-                f"{path} is empty: expected an image, received 0 bytes; copy or export it again."
-            )
+            raise InputError(f"{path} is empty: expected an image, received 0 bytes; copy or export it again.")
         with path.open("rb"):
             pass
     except OSError as error:
@@ -181,9 +188,7 @@ def _codes(array: np.ndarray, name: str) -> np.ndarray:
             "the label volume, not an image or a resampled mask."
         )
     if array.dtype.kind != "u" and (smallest := array.min()) < 0:
-        raise InputError(
-            f"{name} holds the negative value {smallest:g}: expected label codes from 0 up; recode it."
-        )
+        raise InputError(f"{name} holds the negative value {smallest:g}: expected label codes from 0 up; recode it.")
     if (largest := array.max()) >= 2**31:
         raise InputError(f"{name} holds the value {largest:g}: expected label codes below 2^31; recode it.")
     if array.dtype.kind == "f":

@@ -16,15 +16,15 @@ def batch_of_clips(
 ) -> Clip:
     """One batch, every array with a leading axis; the same arguments give the same batch.
 
-    Half of the batches have no roll-out, the others one drawn log-uniformly from `rollout`.
+    Half of the batches have no roll-out, the others one drawn log-uniformly up to `rollout[1]` windows; the
+    least is `rollout[0]` + 1, as none at all is the other half. A roll-out that the shortest volume has no room
+    for is cut.
     """
     rng = np.random.default_rng(seed)
     longest = min(len(volume.image) for volume in volumes) - clip_length(settings, 0)
     drawn = int(np.exp(rng.uniform(*np.log(np.array(rollout) + 1)))) if rng.random() < 0.5 else 0
-    windows = min(drawn, longest)
-    clips = [
-        draw_clip(rng, volumes[int(rng.integers(len(volumes)))], settings, windows) for _ in range(batch)
-    ]
+    windows = min(drawn, rollout[1], longest)
+    clips = [draw_clip(rng, volumes[int(rng.integers(len(volumes)))], settings, windows) for _ in range(batch)]
     evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
     rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:])
     return Clip(evidence, *rest)

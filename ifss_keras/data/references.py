@@ -80,13 +80,10 @@ class References:
                 f"the labels have shape {labels.shape} and type {labels.dtype}: expected (slice, row, "
                 "column) integers; convert them first."
             )
-        slices = (
-            np.arange(len(labels)) if keep_slices is None else np.unique(np.asarray(keep_slices, np.int64))
-        )
+        slices = np.arange(len(labels)) if keep_slices is None else np.unique(np.asarray(keep_slices, np.int64))
         if slices.size and not 0 <= slices[0] <= slices[-1] < len(labels):
             raise InputError(
-                f"slices {slices[0]} to {slices[-1]} were to be kept: expected indices from 0 to "
-                f"{len(labels) - 1}."
+                f"slices {slices[0]} to {slices[-1]} were to be kept: expected indices from 0 to {len(labels) - 1}."
             )
         slices = np.array([index for index in slices if labels[index].any()], np.int64)
         return cls._named(slices, labels[slices], names or {}, complete, "the label volume")
@@ -102,9 +99,7 @@ class References:
             )
         codes = [code for code in present_codes(masks) if code]
         if codes[0] < 0:
-            raise InputError(
-                f"{origin} holds the negative label {codes[0]}: expected codes from 0 up; recode it."
-            )
+            raise InputError(f"{origin} holds the negative label {codes[0]}: expected codes from 0 up; recode it.")
         return cls(slices, masks, {code: names.get(code, str(code)) for code in codes}, complete)
 
     def for_label(self, code: int) -> LabelReferences:
@@ -172,9 +167,7 @@ def _placed(
         taken.append(slice(start - first, stop - first))
     rows = np.flatnonzero(planes.any(axis=(0, 2))) + offset[1]
     columns = np.flatnonzero(planes.any(axis=(0, 1))) + offset[2]
-    for axis, indices, limit in zip(
-        ("slices", "rows", "columns"), (slices, rows, columns), shape, strict=True
-    ):
+    for axis, indices, limit in zip(("slices", "rows", "columns"), (slices, rows, columns), shape, strict=True):
         if indices[0] < 0 or indices[-1] >= limit:
             raise GeometryError(
                 f"{path} lies on another grid: expected labels inside the image's shape {shape}, received "
@@ -185,7 +178,5 @@ def _placed(
 
 
 def _absent(code: int, origin: str, names: dict[int, str]) -> str:
-    present = ", ".join(
-        str(code) if name == str(code) else f"{code} ({name})" for code, name in names.items()
-    )
+    present = ", ".join(str(code) if name == str(code) else f"{code} ({name})" for code, name in names.items())
     return f"label {code} is not in {origin}: expected one of {present}; correct the code."

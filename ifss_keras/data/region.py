@@ -83,8 +83,7 @@ def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, floa
         _axis(
             n_in=slices.shape[axis + 1],
             step=(region.side_mm / size) / spacing_mm[axis],
-            first=(region.center_mm[axis] - region.side_mm / 2 + region.side_mm / size / 2)
-            / spacing_mm[axis],
+            first=(region.center_mm[axis] - region.side_mm / 2 + region.side_mm / size / 2) / spacing_mm[axis],
             n_out=size,
         )
         for axis in (0, 1)
@@ -123,8 +122,7 @@ def to_grid_window(
         _axis(
             n_in=maps.shape[axis + 1],
             step=spacing_mm[axis] / (region.side_mm / maps.shape[axis + 1]),
-            first=(region.side_mm / 2 - region.center_mm[axis]) / (region.side_mm / maps.shape[axis + 1])
-            - 0.5,
+            first=(region.side_mm / 2 - region.center_mm[axis]) / (region.side_mm / maps.shape[axis + 1]) - 0.5,
             n_out=shape[axis],
         )
         for axis in (0, 1)
@@ -136,9 +134,7 @@ def to_grid_window(
     return rows.write, columns.write, values
 
 
-def to_grid(
-    maps: np.ndarray, region: Region, spacing_mm: tuple[float, float], shape: tuple[int, int]
-) -> np.ndarray:
+def to_grid(maps: np.ndarray, region: Region, spacing_mm: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
     """The maps on the whole grid, (n, rows, columns) float32, exactly 0 outside the region."""
     rows, columns, values = to_grid_window(maps, region, spacing_mm, shape)
     grid = np.zeros((len(maps), *shape), np.float32)

@@ -69,9 +69,7 @@ def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list
     return segments
 
 
-def merge_layers(
-    array: np.ndarray, metadata: Mapping[str, str], path: Path
-) -> tuple[np.ndarray, dict[int, str]]:
+def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> tuple[np.ndarray, dict[int, str]]:
     """One label volume (i, j, k), and the name of each code that the file names.
 
     A single layer keeps its values. Segments of several layers keep theirs if no two share one, as the
@@ -113,9 +111,7 @@ def merge_layers(
     return merged, named
 
 
-def segment_metadata(
-    codes: tuple[int, ...], names: Mapping[int, str], shape: tuple[int, int, int]
-) -> dict[str, str]:
+def segment_metadata(codes: tuple[int, ...], names: Mapping[int, str], shape: tuple[int, int, int]) -> dict[str, str]:
     """The custom fields with which 3D Slicer opens a label volume (i, j, k) as named, coloured segments.
 
     Every extent is the whole grid: readers exist that crop all segments to the first one's extent.

@@ -42,8 +42,7 @@ def drop_trailing_axes(shape: Sequence[int], path: Path) -> tuple[int, int, int]
         )
     if any(size != 1 for size in shape[3:]):
         raise InputError(
-            f"{path} has {len(shape)} axes of sizes {shape}: expected one 3D volume; export a single time "
-            "point."
+            f"{path} has {len(shape)} axes of sizes {shape}: expected one 3D volume; export a single time point."
         )
     return shape[0], shape[1], shape[2]
 
@@ -59,8 +58,7 @@ def grey(array: np.ndarray, path: Path) -> np.ndarray:
     components = array.shape[-1]
     if components not in (3, 4):
         raise InputError(
-            f"{path} holds {components} values per voxel: expected 1 (grey), 3 (RGB) or 4 (RGBA); export a "
-            "grey volume."
+            f"{path} holds {components} values per voxel: expected 1 (grey), 3 (RGB) or 4 (RGBA); export a grey volume."
         )
     out = np.empty(array.shape[:3], array.dtype, order="F")
     for k in range(array.shape[2]):

@@ -245,6 +245,4 @@ def _mm_text(values: np.ndarray) -> str:
 
 
 def _axes_text(axes: np.ndarray) -> str:
-    return " ".join(
-        "(" + ", ".join(f"{value + 0.0:.3g}" for value in axis) + ")" for axis in np.round(axes.T, 4)
-    )
+    return " ".join("(" + ", ".join(f"{value + 0.0:.3g}" for value in axis) + ")" for axis in np.round(axes.T, 4))

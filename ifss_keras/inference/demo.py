@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.io import read_labels, write_labels, write_volume
+from ifss_keras.data.io import check_folder, read_labels, write_labels, write_volume
 from ifss_keras.data.synthetic import calf
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.job import Job, check_folder, run_info, run_job
+from ifss_keras.inference.job import Job, run_info, run_job
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
 DEMO_SEED = 910_000
 ANNOTATED = 8  # of 160 slices: 5 %
@@ -21,7 +22,7 @@ ANNOTATED = 8  # of 160 slices: 5 %
 def annotated_slices(labels: np.ndarray, count: int = ANNOTATED) -> list[int]:
     """`count` evenly spaced slices from the first to the last that holds any muscle."""
     held = np.flatnonzero(labels.any(axis=(1, 2)))
-    return sorted({int(round(place)) for place in np.linspace(held[0], held[-1], count)})
+    return sorted({round(place) for place in np.linspace(held[0], held[-1], count)})
 
 
 def run_demo(
@@ -37,8 +38,10 @@ def run_demo(
 
     Raises:
         InputError: the folder cannot be written.
+        ChecksumError: the default preset's weights are not the released ones.
     """
     check_folder(folder)
+    verified_weights(find_preset(DEFAULT_PRESET))
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

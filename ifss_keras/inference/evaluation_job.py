@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from ifss_keras.data.io import present_codes, read_labels
+from ifss_keras.data.io import check_folder, present_codes, read_labels
 from ifss_keras.data.volume import check_same_grid
-from ifss_keras.inference.job import check_folder
+from ifss_keras.inference.job import package_versions
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
 
 
 def evaluate_files(
-    prediction: Path, truth: Path, *, axis: int = 2, names: dict[int, str] | None = None, report: Path | None = None
+    prediction: Path,
+    truth: Path,
+    *,
+    axis: int = 2,
+    names: dict[int, str] | None = None,
+    report: Path | None = None,
 ) -> Evaluation:
     """Every metric of every label in two label files on the same grid; with `report`, also a report there.
 
@@ -19,6 +25,7 @@ def evaluate_files(
         InputError: a file that cannot be used, or no label in either.
         GeometryError: the grids differ.
     """
+    began = time.monotonic()
     if report is not None:
         check_folder(report)
     predicted, true = read_labels(prediction, axis=axis), read_labels(truth, axis=axis)
@@ -28,7 +35,17 @@ def evaluate_files(
     known = {code: name for code, name in known.items() if code in held} | (names or {})
     evaluation = evaluate(predicted.array, true.array, true.spacing_mm, known)
     if report is not None:
-        from ifss_keras.inference.report import write_evaluation_report
+        from ifss_keras.inference.report import EvaluationRunInfo, write_evaluation_report
 
-        write_evaluation_report(report, predicted.array, true.array, evaluation)
+        run = EvaluationRunInfo(
+            prediction_path=str(prediction),
+            truth_path=str(truth),
+            spacing_mm=true.spacing_mm,
+            shape=true.array.shape,
+            axis=axis,
+            seconds=time.monotonic() - began,
+            date=time.strftime("%Y-%m-%d %H:%M"),
+            versions=package_versions(),
+        )
+        write_evaluation_report(report, predicted.array, true.array, evaluation, run)
     return evaluation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -10,11 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ifss_keras import __version__
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.io import check_writable, read_volume, write_labels
+from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
 from ifss_keras.data.references import References, load_references
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.predictor import Prediction, Predictor, predict_by_shape
+from ifss_keras.inference.shape import predict_by_shape
+from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
 
@@ -83,6 +84,8 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     if job.method == "shape":
         prediction = predict_by_shape(volume, references)
     else:
+        from ifss_keras.inference.predictor import Predictor
+
         predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
         prediction = predictor.predict(volume, references, progress=progress)
     write_labels(job.output, prediction.labels, volume, references.names)
@@ -129,19 +132,6 @@ def result_dict(job: Job, result: JobResult) -> dict:
     }
 
 
-def check_folder(folder: Path) -> None:
-    """Refuses a report folder that could not be made or written to.
-
-    Raises:
-        InputError: it is a file, its parent is missing, or there is no permission.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"The report folder {folder} is a file: expected a folder; give another name.")
-    parent = folder if folder.is_dir() else folder.resolve().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"The report folder {folder} cannot be written: {parent} is missing or protected; mend that.")
-
-
 def _refuse_own_input(job: Job) -> None:
     for source in (job.image, job.reference):
         if job.output.exists() and source.exists() and job.output.samefile(source):
@@ -152,7 +142,6 @@ def run_info(job: Job, result: JobResult):
     """What the report says about a run."""
     from ifss_keras.inference.report import RunInfo
 
-    packages = ("ifss_keras", "keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK")
     return RunInfo(
         image_path=str(job.image),
         reference_path=str(job.reference),
@@ -162,8 +151,15 @@ def run_info(job: Job, result: JobResult):
         spacing_mm=result.volume.spacing_mm,
         shape=result.volume.array.shape,
         axis=job.axis,
-        versions={"python": platform.python_version()} | {name: version(name) for name in packages},
+        versions=package_versions(),
         seconds=result.seconds,
         date=time.strftime("%Y-%m-%d %H:%M"),
         parameters={"complete": job.complete, "labels": job.labels or {}},
     )
+
+
+def package_versions() -> dict[str, str]:
+    """The versions that a report names, of Python and of the packages that decide a result."""
+    packages = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK")
+    installed = {name: version(name) for name in packages}
+    return {"ifss_keras": __version__, "python": platform.python_version()} | installed

@@ -70,7 +70,8 @@ class LabelPropagation:
                 done(span.last - span.first - 1)
             else:
                 soft |= self._open(span, masks)
-                done(abs(span.last - span.first))
+                slices = range(min(span.first, span.last), max(span.first, span.last) + 1)
+                done(sum(index not in masks for index in slices))
         return soft
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:

@@ -33,8 +33,7 @@ def compose(
         references: label code to slice index to (row, column) bool.
         shape, spacing_mm: (slice, row, column) of the grid.
     """
-    dtype = np.uint8 if max(soft) < 256 else np.uint16
-    labels = np.zeros(shape, dtype)
+    labels = np.zeros(shape, np.min_scalar_type(max(soft)))
     for index in range(shape[0]):
         highest = np.full(shape[1:], 0.5, np.float32)
         for code, slices in soft.items():

@@ -30,21 +30,22 @@ class SpanNetwork:
             return one
         import tensorflow as tf
 
-        return tf.function(one, jit_compile=False, reduce_retracing=True)
+        return tf.function(one, autograph=False, jit_compile=False, reduce_retracing=True)
 
     def run(self, evidence: Evidence, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The soft mask of every slice, and the last estimates.
 
-        Every window of the evidence is run once; a slice's soft mask is the mean over the windows that hold it.
-        Evidence of fewer slices than a window is continued with its last slice.
+        Every window of the evidence is run once; a slice's soft mask is the mean over the windows that hold
+        it. Evidence of fewer slices than a window is continued with its last slice.
 
         Args:
             evidence: (batch, slice, row, column, 1).
-            start: (batch, window - 1, row, column, 1), the estimates of the first slices; None: from the evidence.
+            start: (batch, window - 1, row, column, 1), the estimates of the first slices; None: from the
+                evidence.
 
         Returns:
-            (batch, slice, row, column) float32, and for each slice the estimate of the newest window that holds
-            it, of the same shape.
+            (batch, slice, row, column) float32, and for each slice the estimate of the newest window that
+            holds it, of the same shape.
         """
         slices = evidence.image.shape[1]
         missing = max(self.window - slices, 0)

@@ -38,6 +38,19 @@ class LabelSummary:
     areas_mm2: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The mask of every label on the image's grid, and what it measures.
+
+    Attributes:
+        labels: (slice, row, column), the references' codes, 0 elsewhere.
+        summaries: one per label, in the order of the codes.
+    """
+
+    labels: np.ndarray
+    summaries: tuple[LabelSummary, ...]
+
+
 def summarize(
     labels: np.ndarray, spacing_mm: tuple[float, float, float], references: References
 ) -> tuple[LabelSummary, ...]:
@@ -80,3 +93,13 @@ def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
     )
+
+
+def content_order(references: References) -> list[int]:
+    """The label codes ordered by where the labels begin, so that renumbering labels changes nothing."""
+
+    def place(label: LabelReferences):
+        first = min(index for index, mask in label.masks.items() if mask.any())
+        return first, int(np.flatnonzero(label.masks[first].ravel())[0])
+
+    return sorted(references.codes, key=lambda code: place(references.for_label(code)))

@@ -16,9 +16,9 @@ def split_evenly(total, parts):
 class AtrousPyramid(keras.layers.Layer):
     """Separable convolutions of the same input at several dilations, concatenated (TMI 2021, section III-B).
 
-    Departures from the paper: dilation is (1, r, r), because in a window of 3 slices every depth tap dilated by
-    3 or more sees only padding; and the branches' widths add up to `filters`, which 4 equal branches cannot for
-    30.
+    Departures from the paper: dilation is (1, r, r), because in a window of 3 slices every depth tap dilated
+    by 3 or more sees only padding; and the branches' widths add up to `filters`, which 4 equal branches
+    cannot for 30.
 
     Args:
         filters: output channels over all branches.
@@ -42,8 +42,7 @@ class AtrousPyramid(keras.layers.Layer):
         self.depth_multiplier = depth_multiplier
         require(
             filters >= len(self.rates) > 0,
-            "filters must be at least the number of rates, "
-            f"received filters={filters} and rates={self.rates}.",
+            f"filters must be at least the number of rates, received filters={filters} and rates={self.rates}.",
         )
         self.branches = [
             SeparableConv3D(
@@ -56,9 +55,7 @@ class AtrousPyramid(keras.layers.Layer):
                 name=f"branch_{index}_rate_{rate}",
                 dtype=self.dtype_policy,
             )
-            for index, (width, rate) in enumerate(
-                zip(split_evenly(filters, len(self.rates)), self.rates, strict=True)
-            )
+            for index, (width, rate) in enumerate(zip(split_evenly(filters, len(self.rates)), self.rates, strict=True))
         ]
 
     def build(self, input_shape):

@@ -10,8 +10,8 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
 
     i, f, o = sigmoid(Wx * x + Wh * h + b), g = tanh(...), c' = f c + i g, h' = o tanh(c'), gates in Keras's
     order i, f, g, o along the last kernel axis. Both directions use the same cell (TMI 2021, section III-C:
-    "share the same weights"; the official code builds two). The backward pass starts from zero: its memory would
-    come from slices that have not been seen.
+    "share the same weights"; the official code builds two). The backward pass starts from zero: its memory
+    would come from slices that have not been seen.
 
     Args:
         filters: channels of the outputs and of the memory.
@@ -62,9 +62,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
         zero = self.initial_state(inputs)
         start = zero if initial_state is None else initial_state
         x = self.drop(inputs, training=training)
-        folded = ops.conv(
-            ops.reshape(x, (-1, *x.shape[2:])), self.kernel, padding="same", data_format="channels_last"
-        )
+        folded = ops.conv(ops.reshape(x, (-1, *x.shape[2:])), self.kernel, padding="same", data_format="channels_last")
         x = ops.reshape(folded + self.bias, (-1, slices, *folded.shape[1:]))
 
         # both directions advance together, stacked along the batch: first half forward, second half backward

@@ -36,9 +36,7 @@ class GlobalMatching(keras.layers.Layer):
 
     def _chain(self, name, kernels):
         return [
-            keras.layers.Conv3D(
-                self.filters, size, padding="same", name=f"{name}_{index}", dtype=self.dtype_policy
-            )
+            keras.layers.Conv3D(self.filters, size, padding="same", name=f"{name}_{index}", dtype=self.dtype_policy)
             for index, size in enumerate(kernels)
         ]
 

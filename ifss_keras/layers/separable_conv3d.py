@@ -10,19 +10,22 @@ from ifss_keras.core.checks import require, triple
 class SeparableConv3D(keras.layers.Layer):
     """Filters every channel over slice, row and column, then mixes the channels pixel by pixel.
 
-    The depthwise kernel has one 2D depthwise convolution per depth tap, whose results are summed: neither Keras
-    nor TensorFlow has a 3D separable convolution, and TensorFlow's CPU has no grouped 3D one. This is the
-    convolution of the atrous separable layers of IFSS-Net (TMI 2021, section III-B).
+    The depthwise kernel has one 2D depthwise convolution per depth tap, whose results are summed: neither
+    Keras nor TensorFlow has a 3D separable convolution, and TensorFlow's CPU has no grouped 3D one. This is
+    the convolution of the atrous separable layers of IFSS-Net (TMI 2021, section III-B).
 
     Args:
         filters: number of output channels.
         kernel_size: integer or (slice, row, column).
-        strides: integer or (slice, row, column); row and column strides must be equal, as in `SeparableConv2D`.
+        strides: integer or (slice, row, column); row and column strides must be equal, as in
+            `SeparableConv2D`.
         padding: `"valid"` or `"same"`, per axis as in Keras: zeros beyond the border.
         data_format: `"channels_last"` (default) or `"channels_first"`.
         dilation_rate: integer or (slice, row, column).
-        depth_multiplier: depthwise outputs per input channel; output `c * depth_multiplier + m` comes from input `c`.
-        activation, use_bias, *_initializer, *_regularizer, *_constraint: as in `keras.layers.SeparableConv2D`.
+        depth_multiplier: depthwise outputs per input channel; output `c * depth_multiplier + m` comes from
+            input `c`.
+        activation, use_bias, *_initializer, *_regularizer, *_constraint: as in
+            `keras.layers.SeparableConv2D`.
 
     Call arguments:
         inputs: (batch, slice, row, column, channel).
@@ -81,9 +84,7 @@ class SeparableConv3D(keras.layers.Layer):
 
     def _refuse_what_cannot_run(self):
         require(self.filters > 0, f"filters must be positive, received {self.filters}.")
-        require(
-            self.depth_multiplier > 0, f"depth_multiplier must be positive, received {self.depth_multiplier}."
-        )
+        require(self.depth_multiplier > 0, f"depth_multiplier must be positive, received {self.depth_multiplier}.")
         require(
             self.padding in ("same", "valid"),
             f'padding must be "same" or "valid", received {self.padding!r}.',
@@ -148,17 +149,21 @@ class SeparableConv3D(keras.layers.Layer):
             if first >= before + depth or last <= before:
                 continue  # this tap sees nothing but padding
             seen = x[:, first : last : self.strides[0]]
-            folded = ops.reshape(seen, (-1, *seen.shape[2:]))
-            part = ops.depthwise_conv(
-                folded,
-                self.depthwise_kernel[tap],
-                strides=self.strides[1],
-                padding=self.padding,
-                data_format="channels_last",
-                dilation_rate=self.dilation_rate[1:],
-            )
+            part = self._plane(ops.reshape(seen, (-1, *seen.shape[2:])), self.depthwise_kernel[tap])
             total = part if total is None else total + part
         return ops.reshape(total, (-1, out_depth, *total.shape[1:]))
+
+    def _plane(self, x, kernel):
+        """2D depthwise convolution; on one channel that is an ordinary one, twice as fast on the CPU."""
+        convolve = ops.conv if x.shape[-1] == 1 else ops.depthwise_conv
+        return convolve(
+            x,
+            kernel,
+            strides=self.strides[1],
+            padding=self.padding,
+            data_format="channels_last",
+            dilation_rate=self.dilation_rate[1:],
+        )
 
     def _depth_window(self, depth):
         """Output slices and the zero slices before and after, by the rule Keras uses for every axis."""

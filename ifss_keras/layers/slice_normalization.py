@@ -6,10 +6,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class SliceNormalization(keras.layers.Layer):
-    """Every slice with zero mean and unit variance over its rows, columns and channels, then scaled and shifted.
+    """Every slice with zero mean and unit variance over rows, columns and channels, then scaled and shifted.
 
-    The statistics of a slice come from that slice alone, so neither padding nor neighbouring slices leak in; the
-    official code normalises the whole window at once (2 parameters per channel in both).
+    The statistics of a slice come from that slice alone, so neither padding nor neighbouring slices leak in;
+    the official code normalises the whole window at once (2 parameters per channel in both).
 
     Args:
         epsilon: added to the variance.
@@ -24,9 +24,7 @@ class SliceNormalization(keras.layers.Layer):
     def __init__(self, *, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
-        self.norm = keras.layers.GroupNormalization(
-            groups=1, epsilon=epsilon, name="norm", dtype=self.dtype_policy
-        )
+        self.norm = keras.layers.GroupNormalization(groups=1, epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
     def build(self, input_shape):
         self.norm.build((None, *input_shape[2:]))

@@ -111,8 +111,7 @@ def evaluate(prediction, truth, spacing_mm, names=None):
             "check the label codes and the files."
         )
     labels = tuple(
-        _evaluate_label(prediction, truth, spacing_mm, code, str(names.get(code, f"label {code}")))
-        for code in codes
+        _evaluate_label(prediction, truth, spacing_mm, code, str(names.get(code, f"label {code}"))) for code in codes
     )
     return Evaluation(spacing_mm, tuple(int(size) for size in prediction.shape), labels)
 

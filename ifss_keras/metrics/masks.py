@@ -89,6 +89,4 @@ def union_box(first, second):
     """The smallest box that holds both boxes; either may be None (nothing), both None gives None."""
     if first is None or second is None:
         return first or second
-    return tuple(
-        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(first, second, strict=True)
-    )
+    return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(first, second, strict=True))

@@ -80,9 +80,7 @@ def overlap_counts(prediction, truth):
     both = int(np.count_nonzero(prediction & truth))
     prediction_only = int(np.count_nonzero(prediction)) - both
     truth_only = int(np.count_nonzero(truth)) - both
-    return OverlapCounts(
-        both, prediction_only, truth_only, prediction.size - both - prediction_only - truth_only
-    )
+    return OverlapCounts(both, prediction_only, truth_only, prediction.size - both - prediction_only - truth_only)
 
 
 def dice(prediction, truth):

@@ -86,18 +86,14 @@ def surface_distances(prediction, truth, spacing_mm):
     if prediction_box is None or truth_box is None:
         sizes = np.count_nonzero(predicted), np.count_nonzero(true)
         return SurfaceDistances(*(np.full(size, np.inf) for size in sizes))
-    return SurfaceDistances(
-        _distances_to(true, predicted, spacing_mm), _distances_to(predicted, true, spacing_mm)
-    )
+    return SurfaceDistances(_distances_to(true, predicted, spacing_mm), _distances_to(predicted, true, spacing_mm))
 
 
 def _distances_to(target, points, spacing_mm):
     """Distance in mm of every voxel of `points` to the nearest voxel of `target`, in array order."""
     image = sitk.GetImageFromArray(target.view(np.uint8))
     image.SetSpacing(spacing_mm[::-1])  # SimpleITK counts column, row, slice
-    distances = sitk.SignedMaurerDistanceMap(
-        image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True
-    )
+    distances = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
     found = sitk.GetArrayViewFromImage(distances)[points].astype(np.float64)
     found[target[points]] = 0.0  # inside the target the map is signed
     return found

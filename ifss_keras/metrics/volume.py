@@ -96,13 +96,11 @@ def _check_areas(slices, areas, slice_spacing_mm):
         )
     if np.any(slices != np.floor(slices)) or np.unique(slices).size != slices.size:
         raise InputError(
-            f"slices must be whole numbers, each given once, received {slices.tolist()}; "
-            "keep one area for each slice."
+            f"slices must be whole numbers, each given once, received {slices.tolist()}; keep one area for each slice."
         )
     if not np.all(np.isfinite(areas) & (areas >= 0)):
         raise InputError(
-            f"areas_mm2 must be finite and not negative, received {areas.tolist()}; "
-            "check the annotated slices."
+            f"areas_mm2 must be finite and not negative, received {areas.tolist()}; check the annotated slices."
         )
     if not (np.isfinite(slice_spacing_mm) and slice_spacing_mm > 0):
         raise InputError(

@@ -1,6 +1,7 @@
 """Which stretches of a volume are propagated together: everything a span depends on lies inside it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -19,21 +20,22 @@ class Span(NamedTuple):
 
 
 def plan_spans(references: Sequence[int], slices: int, window: int) -> list[Span]:
-    """The spans that hold every slice which is not a reference.
+    """The spans that hold every slice which is not a reference, each such slice in exactly one of them.
 
     An open span starts with up to `window` consecutive references, so that the first window may be all known.
 
     Args:
-        references: slice indices that are annotated, in any order.
+        references: slice indices that are annotated, in any order; none gives no span.
         slices: of the volume.
         window: slices in a window.
     """
     indices = sorted(references)
-    spans = [Span(a, b, True) for a, b in zip(indices, indices[1:], strict=False) if b - a > 1]
+    spans = [Span(a, b, True) for a, b in pairwise(indices) if b - a > 1]
     if indices and indices[0] > 0:
         spans.append(Span(_run(indices, window), 0, False))
     if indices and indices[-1] < slices - 1:
-        spans.append(Span(_run([-index for index in reversed(indices)], window) * -1, slices - 1, False))
+        outwards = [-index for index in reversed(indices)]
+        spans.append(Span(-_run(outwards, window), slices - 1, False))
     return spans
 
 

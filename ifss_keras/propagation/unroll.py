@@ -1,9 +1,9 @@
 """One window after another through a volume: the only definition, for training and for prediction.
 
-The mask channel of a slice is its annotation on a reference; the mean of anchor and estimate between references;
-the estimate elsewhere. A slice that enters the window takes the anchor as its estimate, or where there is none
-the estimate of the slice before. `network` is any callable from a dict of image, mask, hidden and cell to a dict of
-probabilities, hidden and cell, as `IFSSNet` is.
+The mask channel of a slice is its annotation on a reference; the mean of anchor and estimate between
+references; the estimate elsewhere. A slice that enters the window takes the anchor as its estimate, or where
+there is none the estimate of the slice before. `network` is any callable from a dict of image, mask, hidden
+and cell to a dict of probabilities, hidden and cell, as `IFSSNet` is.
 """
 
 from keras import ops
@@ -79,7 +79,15 @@ def step(network, evidence, state):
 
 
 def roll_out(network, evidence, state, count, window):
-    """The state after `count` windows from slice 0 on; nothing else is kept. `count` may be a tensor."""
+    """The state after `count` windows from slice 0 on; nothing else is kept.
+
+    Args:
+        network: see above.
+        evidence: batched, at least `count` + `window` - 1 slices.
+        state: the state before the first window.
+        count: may be a tensor, and may be 0.
+        window: slices in a window.
+    """
 
     def body(index, state):
         return step(network, windowed(evidence, index, window), PropagationState(*state))[1]
@@ -88,7 +96,17 @@ def roll_out(network, evidence, state, count, window):
 
 
 def unroll(network, evidence, state, start, count, window):
-    """`count` windows from slice `start` on: (window number, batch, window, row, column, 2), and the state."""
+    """The probabilities of `count` windows from slice `start` on, and the state after them.
+
+    Args:
+        network, evidence, window: as in `roll_out`.
+        state: the state before window number `start`.
+        start: may be a tensor.
+        count: at least 1, not a tensor.
+
+    Returns:
+        (window number, batch, window, row, column, 2), and a `PropagationState`.
+    """
     outputs = []
     for index in range(count):
         probabilities, state = step(network, windowed(evidence, start + index, window), state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import time
 from pathlib import Path
@@ -58,7 +60,10 @@ class EpochLine(keras.callbacks.Callback):
 
 
 def training_callbacks(trainer, folder: Path, resume: bool) -> list:
-    """The callbacks of `ifss train`: checkpoints, log, backup for resuming, a line per epoch."""
+    """The callbacks of `ifss train`: log, checkpoints, backup for resuming, a line per epoch.
+
+    The backup comes after the log and the checkpoints: an epoch interrupted between them is done again.
+    """
     return [
         keras.callbacks.CSVLogger(str(folder / "log.csv"), append=resume),
         NetworkCheckpoint(trainer.network, folder, best_so_far(folder / "log.csv") if resume else -1.0),
@@ -67,11 +72,24 @@ def training_callbacks(trainer, folder: Path, resume: bool) -> list:
     ]
 
 
+def epochs_backed_up(folder: Path) -> int:
+    """The number of epochs after which `BackupAndRestore` goes on in `folder`, 0 where there is no backup."""
+    held = folder / "backup" / "training_metadata.json"
+    return json.loads(held.read_text())["epoch"] if held.exists() else 0
+
+
 def best_so_far(log: Path) -> float:
     """The best validation Dice in a training log, -1 where there is none."""
-    import csv
+    return max((float(row["val_dice"]) for row in _rows(log)), default=-1.0)
 
+
+def epochs_logged(log: Path) -> int:
+    """The number of epochs in a training log, 0 where there is none."""
+    return max((int(row["epoch"]) + 1 for row in _rows(log)), default=0)
+
+
+def _rows(log: Path) -> list[dict[str, str]]:
     if not log.exists():
-        return -1.0
+        return []
     with open(log, newline="") as file:
-        return max((float(row["val_dice"]) for row in csv.DictReader(file)), default=-1.0)
+        return list(csv.DictReader(file))

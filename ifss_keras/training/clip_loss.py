@@ -50,9 +50,7 @@ def clip_loss(network, tversky, clip, state, start, *, window, windows, cross_en
         truth.append(ops.slice(clip.truth, (zero, at, zero, zero, zero), (shape[0], window, *shape[2:]))[..., 0])
         weight.append(ops.slice(clip.weight, (zero, at), (shape[0], window)))
     truth, weight = ops.stack(truth), ops.stack(weight)
-    probability, truth, weight = (
-        ops.reshape(x, (-1, *x.shape[2:])) for x in (probability, truth, weight)
-    )
+    probability, truth, weight = (ops.reshape(x, (-1, *x.shape[2:])) for x in (probability, truth, weight))
     loss = tversky(truth, probability, weight)
     if cross_entropy:
         loss = loss + cross_entropy * _cross_entropy(truth, probability, weight)

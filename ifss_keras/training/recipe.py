@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.clips import ClipSettings
+
+
+def _ascending(pair):
+    if pair[0] > pair[1]:
+        raise ValueError("the least comes first, then the greatest")
+    return pair
 
 
 class Part(BaseModel):
@@ -28,7 +34,7 @@ class Network(Part):
     first_depth_multiplier: int = 8
     encoder_depth_kernel: int = 1
     matching_kernel: int = 7
-    window: int = 3
+    window: int = Field(3, ge=2)  # stride 1: windows must share a slice
     head_width: int = 16
     encoder_dropout: float = 0.1
     memory_dropout: float = 0.4
@@ -47,11 +53,11 @@ class Clips(Part):
     """How clips are drawn; see `ClipSettings`. `rollout` is the range of windows run without gradient."""
 
     windows: int = Field(5, ge=1)
-    gap: tuple[int, int] = (4, 80)
+    gap: Annotated[tuple[PositiveInt, PositiveInt], AfterValidator(_ascending)] = (4, 80)
     both_ends: float = Field(2 / 3, ge=0, le=1)
     degraded: float = Field(0.5, ge=0, le=1)
     margin: float = Field(1.4, ge=1)
-    rollout: tuple[int, int] = (0, 24)
+    rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 
 class AnchorSoftness(Part):
@@ -67,6 +73,7 @@ class Loss(Part):
 
     rule: Literal["reversal", "descent", "fixed"] = "reversal"
     low: float = Field(0.3, gt=0, le=0.5)
+    smooth: float = Field(1.0, gt=0)
     cross_entropy: float = Field(0.5, ge=0)
 
 

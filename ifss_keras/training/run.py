@@ -12,6 +12,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.data.corpus import load_volume, make_corpus
 from ifss_keras.data.pipeline import clip_dataset
 from ifss_keras.training.recipe import Corpus, Recipe
+from ifss_keras.zoo.weights_file import load_weights
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"
@@ -24,14 +25,21 @@ def prepare_volumes(corpus: Corpus, folder: Path, made: Callable[[Path], None] =
 
 
 def build_trainer(recipe: Recipe):
-    """A compiled `PropagationTrainer` for a recipe, its weights drawn under the recipe's seed."""
+    """A compiled `PropagationTrainer` for a recipe, its weights drawn under the recipe's seed.
+
+    Raises:
+        InputError: a network that cannot be built, such as rows that do not divide.
+    """
     import keras
 
     from ifss_keras.training.trainer import PropagationTrainer
     from ifss_keras.zoo.ifss_net import IFSSNet
 
     keras.utils.set_random_seed(recipe.seed)
-    network = IFSSNet(name="ifss_net", **recipe.network.model_dump())
+    try:
+        network = IFSSNet(name="ifss_net", **recipe.network.model_dump())
+    except ValueError as error:
+        raise InputError(f"The recipe's network cannot be built: {' '.join(str(error).split())}") from error
     trainer = PropagationTrainer(network, windows=recipe.clips.windows, **recipe.loss.model_dump())
     settings = recipe.optimizer
     total = recipe.epochs * recipe.steps_per_epoch
@@ -43,9 +51,7 @@ def build_trainer(recipe: Recipe):
         warmup_steps=max(settings.warmup_steps, 1),
     )
     trainer.compile(
-        keras.optimizers.AdamW(
-            schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm
-        ),
+        keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm),
         jit_compile=False,  # XLA is many times slower than oneDNN on the CPU
     )
     trainer.build()
@@ -57,32 +63,46 @@ def train(
     folder: Path,
     *,
     corpus_folder: Path | None = None,
+    start_from: Path | None = None,
     resume: bool = False,
     callbacks: list | None = None,
     made: Callable[[Path], None] = lambda path: None,
 ):
     """The trained network, with the weights of the epoch of the best validation Dice.
 
-    Writes to `folder`: recipe.yaml, log.csv (a row per epoch), best.weights.h5, last.weights.h5 and, until it is
-    done, backup/, from which `resume` goes on with the interrupted epoch's beginning.
+    Writes to `folder`: recipe.yaml, log.csv (a row per epoch), best.weights.h5, last.weights.h5 and, until it
+    is done, backup/, from which `resume` goes on with the interrupted epoch's beginning and batches. Without
+    dropout a resumed training gives the same weights; with it, other units are dropped.
+
+    Args:
+        recipe: see `read_recipe`.
+        folder: made if absent.
+        corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
+        start_from: weights to start from, of a network of the same layers at any `image_size`.
+        resume: go on with the training in `folder`.
+        callbacks: further Keras callbacks.
+        made: called with the path of every volume once it is there.
 
     Raises:
-        InputError: `folder` holds a training and `resume` is not set, or holds one of another recipe.
+        InputError: a recipe that cannot be trained; `folder` holds a training and `resume` is not set, or one
+            of another recipe, or a finished one.
     """
-    from ifss_keras.training.callbacks import training_callbacks
+    from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
 
-    _refuse_to_overwrite(recipe, folder, resume)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    corpus_folder = corpus_folder or folder / "corpus"
     settings = recipe.clip_settings()
+    _refuse_to_overwrite(recipe, folder, resume)
+    trainer = build_trainer(recipe)
+    if start_from is not None and not resume:
+        load_weights(trainer.network, start_from)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_recipe(recipe, folder)
+    corpus_folder = corpus_folder or folder / "corpus"
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
-    trainer = build_trainer(recipe)
-    every = trainer_datasets(recipe, settings, volumes, held_out)
+    training, validation = trainer_datasets(recipe, settings, volumes, held_out, first_epoch=epochs_backed_up(folder))
     trainer.fit(
-        every[0],
-        validation_data=every[1],
+        training,
+        validation_data=validation,
         epochs=recipe.epochs,
         steps_per_epoch=recipe.steps_per_epoch,
         callbacks=[*training_callbacks(trainer, folder, resume), *(callbacks or [])],
@@ -93,13 +113,17 @@ def train(
     return trainer.network
 
 
-def trainer_datasets(recipe: Recipe, settings, volumes, held_out):
-    """The endless training batches and the fixed validation batches, under seeds of their own."""
+def trainer_datasets(recipe: Recipe, settings, volumes, held_out, *, first_epoch: int = 0):
+    """The training batches of all epochs from `first_epoch` on, and the validation batches of every epoch.
+
+    Both under seeds of their own.
+    """
     training = clip_dataset(
         volumes,
         settings,
         batch=recipe.batch,
-        batches=recipe.epochs * recipe.steps_per_epoch,
+        batches=(recipe.epochs - first_epoch) * recipe.steps_per_epoch,
+        first=first_epoch * recipe.steps_per_epoch,
         seed=recipe.seed,
         rollout=recipe.clips.rollout,
     )
@@ -115,6 +139,8 @@ def trainer_datasets(recipe: Recipe, settings, volumes, held_out):
 
 
 def _refuse_to_overwrite(recipe: Recipe, folder: Path, resume: bool) -> None:
+    from ifss_keras.training.callbacks import epochs_logged
+
     before = folder / "recipe.yaml"
     if not before.exists():
         return
@@ -125,3 +151,14 @@ def _refuse_to_overwrite(recipe: Recipe, folder: Path, resume: bool) -> None:
             f"The training in {os.fspath(folder)} was started with another recipe: resume it with its own "
             f"recipe.yaml, or choose another folder."
         )
+    if epochs_logged(folder / "log.csv") >= recipe.epochs and not (folder / "backup").exists():
+        raise InputError(
+            f"The training in {os.fspath(folder)} is finished, its weights are in {BEST_WEIGHTS}: "
+            f"choose another folder to train again."
+        )
+
+
+def _write_recipe(recipe: Recipe, folder: Path) -> None:
+    unfinished = folder / "recipe.yaml.unfinished"
+    unfinished.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    os.replace(unfinished, folder / "recipe.yaml")

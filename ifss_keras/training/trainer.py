@@ -11,19 +11,20 @@ from ifss_keras.training.clip_loss import clip_loss, rolled_out_start
 class PropagationTrainer(keras.Model):
     """A network and its loss, trained through the same propagation step that prediction uses.
 
-    Truncated back-propagation over a clip's windows (TMI 2021, section III-F, which accumulates over half a volume);
-    the roll-out before them has no gradient. Runs on TensorFlow; `clip_loss` is what other backends train with.
+    Truncated back-propagation over a clip's windows (TMI 2021, section III-F, which accumulates over half a
+    volume); the roll-out before them has no gradient. Runs on TensorFlow; `clip_loss` is what other backends
+    train with.
 
     Args:
         network: an `IFSSNet`.
         windows: trained windows in every clip.
-        rule, low, cross_entropy: the loss, see `ParametricTverskyLoss` and `clip_loss`.
+        rule, low, smooth, cross_entropy: the loss, see `ParametricTverskyLoss` and `clip_loss`.
     """
 
-    def __init__(self, network, *, windows, rule="reversal", low=0.3, cross_entropy=0.5, **kwargs):
+    def __init__(self, network, *, windows, rule="reversal", low=0.3, smooth=1.0, cross_entropy=0.5, **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.tversky = ParametricTverskyLoss(rule=rule, low=low, name="tversky")
+        self.tversky = ParametricTverskyLoss(rule=rule, low=low, smooth=smooth, name="tversky")
         self.windows = windows
         self.cross_entropy = cross_entropy
         self.loss_tracker = keras.metrics.Mean(name="loss")

@@ -83,8 +83,8 @@ def find_preset(name: str) -> Preset:
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=1)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    raise PresetError(f"There is no preset {name!r}; expected one of: {', '.join(PRESETS)}.{guess}")
+    mend = f"did you mean {near[0]}?" if near else "choose one of these."
+    raise PresetError(f"There is no preset {name!r}: expected one of {', '.join(PRESETS)}; {mend}")
 
 
 def verified_weights(preset: Preset) -> Path:
@@ -116,26 +116,10 @@ def load_network(name: str):
         ChecksumError: weights that are not the released ones.
     """
     from ifss_keras.zoo.ifss_net import IFSSNet
+    from ifss_keras.zoo.weights_file import load_weights
 
     preset = find_preset(name)
     weights = verified_weights(preset)
     network = IFSSNet(name="ifss_net", **preset.network)
     load_weights(network, weights)
     return network
-
-
-def load_weights(network, path: Path) -> None:
-    """Loads every weight of the network from a `.weights.h5` file, strictly.
-
-    Raises:
-        PresetError: not such a file, or a weight is missing, left over or of another shape; the text names it.
-    """
-    if not str(path).endswith(".weights.h5"):
-        raise PresetError(f"Weights are read from a file *.weights.h5, received {path}: choose one that training wrote.")
-    if not Path(path).is_file():
-        raise PresetError(f"The weights file {path} does not exist; check the path.")
-    try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise PresetError(f"The weights in {path} do not fit the network: {reason}") from error

@@ -26,8 +26,7 @@ def surface_points(mask, spacing):
         index
         for index in np.argwhere(mask)
         if not all(
-            padded[tuple(index + 1 + step)]
-            for step in np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+            padded[tuple(index + 1 + step)] for step in np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
         )
     ]
     return np.array(points) * np.array(spacing)
@@ -62,8 +61,7 @@ def test_two_voxels_are_one_diagonal_apart():
 def test_shifted_cubes():
     first, second = box((12, 12, 12), (2, 8), (2, 8), (2, 8)), box((12, 12, 12), (3, 9), (2, 8), (2, 8))
     found = surface_distances(first, second, SPACING)
-    # End faces of 6 x 6: 4 x 4 inner voxels see only the other's end face, one slice (3 mm) on, and so does
-    # their rim; the side walls coincide. The core of the other's end lies on the first's inner voxels.
+    # The side walls coincide; both end faces are one slice from the other cube's end face.
     assert found.hausdorff_mm == pytest.approx(3.0)
     expected = all_pairs(first, second, SPACING)
     assert found.prediction_to_truth_mm.size == 6**3 - 4**3
@@ -112,18 +110,14 @@ def test_same_as_all_pairs(prediction, truth, spacing):
 @pytest.mark.parametrize("shift", [(1, 0, 0), (0, 3, 0), (2, 1, 4)])
 def test_hausdorff_same_as_simpleitk(shift):
     grid = np.mgrid[:20, :22, :24]
-    first = (((grid - np.array([8, 9, 9])[:, None, None, None]) / [[[[5]]], [[[6]]], [[[4]]]]) ** 2).sum(
-        0
-    ) <= 1
+    first = (((grid - np.array([8, 9, 9])[:, None, None, None]) / [[[[5]]], [[[6]]], [[[4]]]]) ** 2).sum(0) <= 1
     second = np.roll(first, shift, axis=(0, 1, 2))
     other = sitk.HausdorffDistanceImageFilter()
     images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in (first, second)]
     for image in images:
         image.SetSpacing((0.5, 0.5, 0.5))
     other.Execute(*images)
-    assert hausdorff_mm(first, second, (0.5, 0.5, 0.5)) == pytest.approx(
-        other.GetHausdorffDistance(), rel=1e-5
-    )
+    assert hausdorff_mm(first, second, (0.5, 0.5, 0.5)) == pytest.approx(other.GetHausdorffDistance(), rel=1e-5)
 
 
 def test_position_in_the_volume_does_not_matter():

@@ -60,9 +60,7 @@ def test_volume_errors_of_an_empty_truth():
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4))
 def test_only_the_papers_error_is_symmetric(first, second):
-    assert paper_volume_error_percent(first, second) == pytest.approx(
-        paper_volume_error_percent(second, first)
-    )
+    assert paper_volume_error_percent(first, second) == pytest.approx(paper_volume_error_percent(second, first))
     assert signed_volume_error_percent(first, second) == pytest.approx(100 * (first / second - 1), abs=1e-6)
 
 
@@ -99,9 +97,7 @@ def test_spline_through_every_slice_is_the_voxel_count(areas):
 def test_few_slices():
     assert spline_volume_ml([], [], 2.0) == 0.0
     assert spline_volume_ml([7], [250.0], 2.0) == pytest.approx(0.5)
-    assert spline_volume_ml([0, 4], [100.0, 300.0], 2.0) == pytest.approx(
-        (100 + 150 + 200 + 250 + 300) * 2 / 1000
-    )
+    assert spline_volume_ml([0, 4], [100.0, 300.0], 2.0) == pytest.approx((100 + 150 + 200 + 250 + 300) * 2 / 1000)
     # Three areas give a parabola: 100, 175, 200, 175, 100.
     assert spline_volume_ml([0, 2, 4], [100, 200, 100], 2.0) == pytest.approx(750 * 2 / 1000)
 

@@ -70,20 +70,15 @@ class Muscle:
         turned, change = t**self.peak, self.change
         swell = 0.2 * np.sin(np.pi * turned) + 0.8 * (1 - abs(2 * turned - 1))
         width = self.half_width_mm * (0.75 + 0.25 * swell) * np.exp(0.10 * change * self.width_wave(z_mm))
-        height = (
-            self.thickness_mm * (0.53 + 0.47 * swell) * np.exp(0.145 * change * self.thickness_wave(z_mm))
-        )
+        height = self.thickness_mm * (0.53 + 0.47 * swell) * np.exp(0.145 * change * self.thickness_wave(z_mm))
         centre = self.centre_mm + 1.0 * self.centre_wave(z_mm)
         place = (u - centre) / width
         inside = np.clip(1 - place**2, 0, None)
         skewed = np.clip(place, -1, 1) + 0.064 * np.clip(self.skew_wave(z_mm), -2, 2) * inside
         ripple = sum(
-            0.036 * wave(z_mm) * np.cos((k + 1) * np.pi * skewed + k)
-            for k, wave in enumerate(self.ripple_waves)
+            0.036 * wave(z_mm) * np.cos((k + 1) * np.pi * skewed + k) for k, wave in enumerate(self.ripple_waves)
         )
-        thickness = (
-            height * np.clip(1 - skewed**2, 0, None) ** self.roundness * np.clip(1 + ripple, 0.15, None)
-        )
+        thickness = height * np.clip(1 - skewed**2, 0, None) ** self.roundness * np.clip(1 + ripple, 0.15, None)
         bend = 0.64 * self.bend_wave(z_mm) * (np.clip(place, -1.3, 1.3) ** 2 - 0.4)
         return bend + 0.36 * self.lift_wave(z_mm), thickness, place
 
@@ -170,9 +165,7 @@ class Calf:
         skin = self._skin_top_mm + 0.6 * wave["skin"] + self._sag * (1 + 0.1 * wave["sag"]) * off_centre**2
         skin = skin + 0.03 * wave["tilt"] * off_centre
         phase, period = self._fat_ripple
-        fat = self._fat_mm * (
-            1 + 0.08 * wave["fat"] + 0.12 * np.sin(2 * np.pi * u / period + phase + z_mm / 30)
-        )
+        fat = self._fat_mm * (1 + 0.08 * wave["fat"] + 0.12 * np.sin(2 * np.pi * u / period + phase + z_mm / 30))
         fascia = skin + self._dermis_mm + fat
         septum = self._septum_mm + 2.0 * wave["septum"]
         edge = 0.44 * self.fov_mm
@@ -190,9 +183,7 @@ class Calf:
         top = fascia + _GAP_MM + np.clip(offset + 1.0, 0, None)
         thickness = np.minimum(thickness, 2.0 * np.clip(room_mm, 0, None))
         # Beyond the tips and the ends the limit falls away steeply but without a step.
-        beyond = 1.5 * muscle.half_width_mm * np.clip(np.abs(place) - 1, 0, None) + 0.8 * muscle.beyond_mm(
-            z_mm
-        )
+        beyond = 1.5 * muscle.half_width_mm * np.clip(np.abs(place) - 1, 0, None) + 0.8 * muscle.beyond_mm(z_mm)
         limit = top + thickness + _GAP_MM - beyond
         exists = (thickness > 0) & (muscle.beyond_mm(z_mm) == 0)
         return top, np.where(exists, top + thickness, top - 1), limit
@@ -219,9 +210,7 @@ class Calf:
         surface = np.maximum(surface, np.maximum(sol[1], sol[0]) + 1.0)
         return np.where(np.abs(across) < radius, surface, 1e4)
 
-    def lookup(
-        self, z_mm: float, rows_mm: np.ndarray, columns_mm: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def lookup(self, z_mm: float, rows_mm: np.ndarray, columns_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The table entry of every pixel, (row, column) int, and d u / d row in the same shape."""
         columns_mm = self.fov_mm - columns_mm if self.mirrored else columns_mm
         shear = np.float32(0.06 * self._waves["shear"](z_mm))
@@ -229,9 +218,7 @@ class Calf:
         turn = np.float32(2 * np.pi / 60.0)
         u = columns_mm + (shear * (rows_mm - np.float32(25)) + sway * np.sin(turn * rows_mm))
         entry = (u + np.float32(_TABLE_MARGIN_MM + _TABLE_STEP_MM / 2)) * np.float32(1 / _TABLE_STEP_MM)
-        return np.clip(entry, 0, len(self._u) - 1).astype(np.intp), shear + sway * turn * np.cos(
-            turn * rows_mm
-        )
+        return np.clip(entry, 0, len(self._u) - 1).astype(np.intp), shear + sway * turn * np.cos(turn * rows_mm)
 
     @property
     def table_step_mm(self) -> float:

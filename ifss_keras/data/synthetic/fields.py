@@ -25,9 +25,7 @@ class Wave:
         return np.sin(angle) @ self.weights
 
 
-def random_wave(
-    rng: np.random.Generator, shortest_mm: float = 50.0, longest_mm: float = 120.0, terms: int = 3
-) -> Wave:
+def random_wave(rng: np.random.Generator, shortest_mm: float = 50.0, longest_mm: float = 120.0, terms: int = 3) -> Wave:
     """A wave whose wavelengths lie between the two limits; long ones weigh more, so slopes stay alike."""
     wavelengths = rng.uniform(shortest_mm, longest_mm, terms)
     weights = wavelengths * rng.uniform(0.5, 1.0, terms)
@@ -40,9 +38,7 @@ def spline_basis(positions_mm: np.ndarray, step_mm: float, nodes: int) -> np.nda
     scaled = np.clip(np.asarray(positions_mm, float) / step_mm, 0, nodes - 3 - 1e-6)
     first = np.floor(scaled).astype(int)
     t = scaled - first
-    weights = (
-        np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], -1) / 6
-    )
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], -1) / 6
     basis = np.zeros((len(scaled), nodes), np.float32)
     np.put_along_axis(basis, first[:, None] + np.arange(4), weights.astype(np.float32), axis=1)
     return basis

@@ -82,18 +82,12 @@ def _phantom(geometry, images, slices: int, size: int, length_mm: float, names: 
 def _check(seed: int, slices: int, size: int, length_mm: float) -> None:
     for name, value, least in (("seed", seed, 0), ("slices", slices, 1), ("size", size, 8)):
         if not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError(
-                f"{name} must be an integer of at least {least}, received {value!r}; pass a larger one."
-            )
+            raise InputError(f"{name} must be an integer of at least {least}, received {value!r}; pass a larger one.")
     if not (np.isfinite(length_mm) and length_mm >= 20):
-        raise InputError(
-            f"length_mm must be at least 20 mm, received {length_mm!r}; pass the length along the slices."
-        )
+        raise InputError(f"length_mm must be at least 20 mm, received {length_mm!r}; pass the length along the slices.")
 
 
-def _resample(
-    plane: Callable[[int], np.ndarray], planes: int, source: int, slices: int, size: int
-) -> np.ndarray:
+def _resample(plane: Callable[[int], np.ndarray], planes: int, source: int, slices: int, size: int) -> np.ndarray:
     """The planes on the grid asked for, (slice, row, column) uint8; at most two are held at a time."""
     across = resampling_matrix(source, size)
     held: dict[int, np.ndarray] = {}

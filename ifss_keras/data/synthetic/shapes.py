@@ -29,9 +29,7 @@ class Blob:
         self._bend = rng.uniform(0, 0.25)
         self._roughness = rng.uniform(0.02, 0.11)
         self._blunt = rng.uniform(0.35, 0.8)
-        self._waves = {
-            name: random_wave(rng, 45.0, 130.0) for name in ("row", "column", "size", "bend", "turn")
-        }
+        self._waves = {name: random_wave(rng, 45.0, 130.0) for name in ("row", "column", "size", "bend", "turn")}
         self._cosines = [random_wave(rng, 45.0, 130.0) for _ in range(_HARMONICS)]
         self._sines = [random_wave(rng, 45.0, 130.0) for _ in range(_HARMONICS)]
 
@@ -41,18 +39,12 @@ class Blob:
         if not 0 < t < 1:
             return None
         wave = {name: float(w(z_mm)) for name, w in self._waves.items()}
-        radius = (
-            self._radius_mm
-            * (0.25 + 0.75 * np.sin(np.pi * t) ** self._blunt)
-            * np.exp(self._size * wave["size"])
-        )
+        radius = self._radius_mm * (0.25 + 0.75 * np.sin(np.pi * t) ** self._blunt) * np.exp(self._size * wave["size"])
         x = (columns_mm - (self._centre[1] + self._move_mm * wave["column"])).astype(np.float32)[None, :]
         y = (rows_mm - (self._centre[0] + self._move_mm * wave["row"])).astype(np.float32)[:, None]
         turn = 0.4 * wave["turn"]
         x, y = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-        y = (
-            y + np.float32(self._bend * wave["bend"] / self._radius_mm) * (x * x - radius**2 / 3)
-        ) * self._aspect
+        y = (y + np.float32(self._bend * wave["bend"] / self._radius_mm) * (x * x - radius**2 / 3)) * self._aspect
         x = (x / np.float32(self._aspect)).astype(np.float32)
         return self._star(z_mm, x, y.astype(np.float32), np.float32(radius))
 
@@ -79,13 +71,7 @@ class Texture:
         self._sigma = rng.uniform(0.3, 1.6, 2)
         self._angle, self._period = rng.uniform(0, np.pi), rng.uniform(1.8, 9)
         self._turn, self._phase = random_wave(rng), random_wave(rng)
-        scale = (
-            (10, 12, 12)
-            if kind == "stripes"
-            else (40, 40, 40)
-            if kind == "gradient"
-            else rng.uniform(2.5, 8, 3)
-        )
+        scale = (10, 12, 12) if kind == "stripes" else (40, 40, 40) if kind == "gradient" else rng.uniform(2.5, 8, 3)
         if kind in ("blobs", "stripes", "gradient"):
             self._field = SmoothField(rng, extent_mm, tuple(scale)).on(rows_mm, columns_mm)
 
@@ -135,14 +121,11 @@ class ShapeScene:
         # Where brightness is nearly equal, texture or a border line is all there is.
         self._level = rng.uniform(50, 170) + np.r_[0, rng.uniform(-70, 70, len(self.blobs))]
         self._line = rng.choice([-1, 0, 1], len(self.blobs)) * rng.uniform(15, 90, len(self.blobs))
-        self._line = np.where(
-            np.abs(np.diff(self._level, prepend=0)[1:]) < 12, np.abs(self._line) + 15, self._line
-        )
+        self._line = np.where(np.abs(np.diff(self._level, prepend=0)[1:]) < 12, np.abs(self._line) + 15, self._line)
         self._line_mm = rng.uniform(0.5, 1.4, len(self.blobs))
         self._soft_mm = rng.uniform(0.3, 1.5)
         self._fields = [
-            SmoothField(rng, extent, step).on(self._rows, self._columns)
-            for step in ((12, 12, 12), (50, 40, 40))
+            SmoothField(rng, extent, step).on(self._rows, self._columns) for step in ((12, 12, 12), (50, 40, 40))
         ]
         self._bias, self._noise = rng.uniform(0, 0.22), rng.choice([0, 1]) * rng.uniform(1, 14)
         self._gamma = rng.uniform(0.7, 1.4)
@@ -169,9 +152,7 @@ class ShapeScene:
             inside = np.clip(0.5 - distance / np.float32(2 * self._soft_mm), 0, 1)
             own = self._level[code] + np.float32(self._strength[code]) * self._textures[code].plane(z_mm, rng)
             grey += inside * (own.astype(np.float32) - grey)
-            line = np.float32(self._line[code - 1]) / (
-                1 + (distance / np.float32(self._line_mm[code - 1])) ** 4
-            )
+            line = np.float32(self._line[code - 1]) / (1 + (distance / np.float32(self._line_mm[code - 1])) ** 4)
             grey += line * visible
         grey *= np.exp(np.float32(self._bias) * self._fields[1].plane(z_mm))
         grey += np.float32(self._noise) * rng.standard_normal(grey.shape, dtype=np.float32)

@@ -56,9 +56,7 @@ class _Sweeps:
         side = np.where(np.arange(self.count) % 2, -1, 1) * (self.count > 1) * self._shift
         waves = np.array([wave(z_mm) for wave in self._shift_waves]).reshape(2, self.count)
         rows = side + 0.1 * waves[0] * (self.count > 1)
-        middle = np.array(
-            [skin_slope[sweep == k].mean() if (sweep == k).any() else 0.0 for k in range(self.count)]
-        )
+        middle = np.array([skin_slope[sweep == k].mean() if (sweep == k).any() else 0.0 for k in range(self.count)])
         beam = (self._tilt * np.arctan(middle)).astype(np.float32)[sweep]
         beams = (beam,) if not self._compound else (beam - self._compound, beam, beam + self._compound)
         return rows[sweep], 0.15 * waves[1][sweep], self._gain_db[sweep], beams
@@ -97,9 +95,7 @@ class Ultrasound:
         muscle = rng.normal(0, 1.6, 3)
         between = rng.uniform(2.0, 7.0)
         self._level_db = np.array([-26, 7, rng.uniform(-7, 1), between, *muscle], np.float32)
-        self._streak_db = np.array(
-            [0, 0, rng.uniform(2, 7), rng.uniform(0, 5), *rng.uniform(2.5, 7.5, 3)], np.float32
-        )
+        self._streak_db = np.array([0, 0, rng.uniform(2, 7), rng.uniform(0, 5), *rng.uniform(2.5, 7.5, 3)], np.float32)
         self._mottle_db = np.array([0.5, 0.5, 1.5, 2.5, *rng.uniform(0.4, 1.6, 3)], np.float32)
         self._streak_angle = np.array([0, 0, 0, *rng.uniform(-0.6, 0.6, 4)])
         self._streak_waves = [random_wave(rng) for _ in range(7)]
@@ -142,16 +138,12 @@ class Ultrasound:
         """The grey values of one plane, (row, column) float32, before resampling."""
         echo_db = self._echo_db(index)
         amplitude = np.exp(echo_db * np.float32(np.log(10) / 20))
-        scatterers = sum(
-            tap * self._noise(index + k - 2) for k, tap in enumerate(self._taps) if abs(tap) > 0.02
-        )
+        scatterers = sum(tap * self._noise(index + k - 2) for k, tap in enumerate(self._taps) if abs(tap) > 0.02)
         field = scatterers * amplitude
         intensity = self._point_spread(field[0]) ** 2
         intensity += self._point_spread(field[1]) ** 2
         # Frames averaged during compounding: part of the intensity loses its speckle.
-        smooth = gaussian_filter1d(
-            gaussian_filter1d(amplitude**2, self._axial, axis=0), self._lateral, axis=1
-        )
+        smooth = gaussian_filter1d(gaussian_filter1d(amplitude**2, self._axial, axis=0), self._lateral, axis=1)
         intensity = (1 - self._averaging) * intensity + (2 * self._averaging) * smooth
         return self._compress(10 * np.log10(0.5 * intensity + 1e-9))
 
@@ -203,8 +195,7 @@ class Ultrasound:
         gate = np.clip(0.6 + 0.7 * self._fields["gate"].plane(z_mm), 0, 1.6)
         seen = facing(angle, (0.0,), 0.5).astype(np.float32)
         echo = (
-            self._level_db[tissue]
-            + (self._streak_db * seen)[tissue].astype(np.float32) * self._streaks[entry] * gate
+            self._level_db[tissue] + (self._streak_db * seen)[tissue].astype(np.float32) * self._streaks[entry] * gate
         )
         echo += self._mottle_db[tissue] * self._fields["mottle"].plane(z_mm)
         echo += np.float32(self._bias_db) * self._fields["bias"].plane(z_mm)
@@ -241,9 +232,7 @@ class Ultrasound:
     def _shade(self, z_mm, rows, heights, echo):
         """Attenuation with depth, bone and poor-contact shadows, and the gel above the skin."""
         depth = np.clip(rows - heights["skin"], 0, None)
-        echo -= np.float32(self._attenuation_db_per_mm) * np.clip(
-            depth - np.float32(self._focus_mm), -20, None
-        )
+        echo -= np.float32(self._attenuation_db_per_mm) * np.clip(depth - np.float32(self._focus_mm), -20, None)
         bone = np.minimum(heights["tibia"], heights["fibula"])
         echo -= np.float32(self._shadow_db) * np.clip((rows - bone) / 2.5, 0, 1)
         contact = np.clip(self._contact.plane(z_mm) - 1.1, 0, 1.5) * np.float32(self._contact_db)

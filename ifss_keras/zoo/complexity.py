@@ -1,0 +1,109 @@
+"""What a network costs, counted from its layers and not measured."""
+
+import math
+
+import keras
+
+from ifss_keras.layers import (
+    AtrousPyramid,
+    BidirectionalConvLSTM2D,
+    EncoderLevel,
+    GlobalMatching,
+    Refinement,
+    SeparableConv3D,
+)
+
+
+def multiply_adds(network):
+    """Multiply-adds of one call of `network` at batch size 1, as an int.
+
+    Counted are convolutions, transposed convolutions, matrix products and ConvLSTM cells; biases,
+    normalisations, activations, gates' element-wise products, pooling and resampling are not. Each layer counts
+    as often as it is called, so that a siamese encoder counts twice. Conventions:
+
+    - A convolution has one multiply-add for each output position and kernel weight, also where a tap falls on
+      padding.
+    - A transposed convolution has one for each input position and kernel weight.
+    - `BidirectionalConvLSTM2D` convolves its inputs once for both directions, its hidden state once for each.
+
+    Args:
+        network: a functional `keras.Model` whose input shapes are known but for the batch.
+
+    Raises:
+        ValueError: a layer with kernels that this module has no rule for, or an input of unknown size.
+    """
+    total = 0
+
+    def count(layer, *args, **kwargs):
+        nonlocal total
+        outputs = layer(*args, **kwargs)
+        total += _of_call(layer, args[0])
+        return outputs
+
+    # the copy is called afresh, which visits every call with its shapes and leaves the network's graph alone
+    keras.models.clone_model(network, call_function=count)
+    return total
+
+
+def _of_call(layer, inputs):
+    """Multiply-adds of one call; `inputs` is the first argument, whose shape the rules need."""
+    for kind, rule in _RULES.items():
+        if isinstance(layer, kind):
+            shape = tuple(inputs.shape[1:])
+            if None in shape:
+                raise ValueError(f"inputs of {layer.name} must have a known size, received {shape}.")
+            return rule(layer, shape)
+    kernels = [weight.path for weight in getattr(layer, "weights", ()) if len(weight.shape) > 1]
+    if kernels:
+        raise ValueError(f"multiply_adds has no rule for {type(layer).__name__} with kernels {kernels}.")
+    return 0
+
+
+def _convolution(layer, shape):
+    return math.prod(_positions(layer, layer.compute_output_shape((1, *shape))[1:])) * _size(layer.kernel)
+
+
+def _transposed_convolution(layer, shape):
+    return math.prod(_positions(layer, shape)) * _size(layer.kernel)
+
+
+def _separable_convolution(layer, shape):
+    positions = _positions(layer, layer.compute_output_shape((1, *shape))[1:])
+    return math.prod(positions) * (_size(layer.depthwise_kernel) + _size(layer.pointwise_kernel))
+
+
+def _pyramid(layer, shape):
+    return sum(_separable_convolution(branch, shape) for branch in layer.branches)
+
+
+def _matching(layer, shape):
+    convolutions = (*layer.rows_first, *layer.columns_first, *layer.residual)
+    return math.prod(shape[:-1]) * sum(_size(convolution.kernel) for convolution in convolutions)
+
+
+def _refinement(layer, shape):
+    return math.prod(shape[:-1]) * (_size(layer.skip_conv.kernel) + _size(layer.merge_conv.kernel))
+
+
+def _recurrence(layer, shape):
+    return math.prod(shape[:-1]) * (_size(layer.kernel) + 2 * _size(layer.recurrent_kernel))
+
+
+_RULES = {
+    keras.layers.Conv3D: _convolution,
+    keras.layers.Conv3DTranspose: _transposed_convolution,
+    SeparableConv3D: _separable_convolution,
+    AtrousPyramid: _pyramid,
+    EncoderLevel: lambda layer, shape: _pyramid(layer.pyramid, shape),
+    GlobalMatching: _matching,
+    Refinement: _refinement,
+    BidirectionalConvLSTM2D: _recurrence,
+}
+
+
+def _positions(layer, shape):
+    return shape[:-1] if layer.data_format == "channels_last" else shape[1:]
+
+
+def _size(weight):
+    return math.prod(weight.shape)

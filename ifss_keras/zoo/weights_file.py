@@ -1,0 +1,90 @@
+"""Strict loading of `.weights.h5` files: each value in the file goes to one variable, and none is left over.
+
+Keras's `load_weights` ignores values that a file holds for layers which the network does not have, and takes what
+is not finite; here both are refused, and what differs is named.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+from keras import ops
+
+from ifss_keras.core.errors import PresetError
+
+_MEND = "choose the weights that belong to this network"
+
+
+def load_weights(network, path: str | Path) -> None:
+    """Loads every weight of the network from a `.weights.h5` file, strictly.
+
+    Raises:
+        PresetError: not such a file, or a weight is missing, left over, of another shape or not finite; the text
+            names it.
+    """
+    path = Path(path)
+    if not path.name.endswith(".weights.h5"):
+        raise PresetError(
+            f"Weights are read from a file *.weights.h5, received {path}: choose one that training wrote."
+        )
+    if not path.is_file():
+        raise PresetError(f"The weights file {path} does not exist; check the path.")
+    try:
+        held = _values(path)
+    except (OSError, RuntimeError, KeyError):
+        raise PresetError(
+            f"{path} is no weights file or is truncated: expected HDF5 as training writes it; copy it again."
+        ) from None
+    for name, value in held.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise PresetError(f"The weights in {path} are damaged: {name} is not finite everywhere; copy them again.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Keras skips; whatever it is shows in the comparison below
+            network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        difference = _difference(network, held) or " ".join(str(error).split())[:200]
+        raise PresetError(f"The weights in {path} do not fit the network: {difference}; {_MEND}.") from error
+    loaded = Counter(_fingerprint(ops.convert_to_numpy(variable)) for variable in network.weights)
+    if loaded != Counter(_fingerprint(value) for value in held.values()):
+        difference = _difference(network, held) or "not every value was taken"
+        raise PresetError(f"The weights in {path} do not fit the network: {difference}; {_MEND}.")
+
+
+def _difference(network, held: dict[str, np.ndarray]) -> str:
+    """What the first difference is between the file and what the network itself would save; empty if none."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own.weights.h5"
+        network.save_weights(own)
+        expected = {name: value.shape for name, value in _values(own).items()}
+    for name, shape in expected.items():
+        if name not in held:
+            return f"the file lacks {name}, expected with shape {shape}"
+        if held[name].shape != shape:
+            return f"expected {name} with shape {shape}, received {held[name].shape}"
+    for name, value in held.items():
+        if name not in expected:
+            return f"the file holds {name} with shape {value.shape}, which the network does not have"
+    return ""
+
+
+def _values(path: Path) -> dict[str, np.ndarray]:
+    """Every array in an HDF5 file, by its name."""
+    values = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            values[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
+    return values
+
+
+def _fingerprint(value: np.ndarray) -> tuple:
+    return value.shape, value.astype(np.float32).tobytes()

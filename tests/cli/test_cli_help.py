@@ -1,0 +1,73 @@
+"""Help, and that it does not wait for TensorFlow."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ifss_keras import __version__
+from ifss_keras.cli.main import COMMANDS
+
+HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
+
+OPTIONS = {
+    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--weights", "--method", "--axis", "--spacing-mm",
+                   "--label", "--complete", "--report", "--json"],
+    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--label", "--report", "--json"],
+    ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance"],
+    ("train",): ["--recipe", "--output", "--corpus", "--resume"],
+    ("demo",): ["--output"],
+    ("models",): ["list", "verify"],
+    ("models", "list"): ["--json"],
+    ("models", "verify"): ["NAMES"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OPTIONS, ids=" ".join)
+def test_help_names_every_option(command, ifss):
+    outcome = ifss(*command, "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    for option in OPTIONS[command]:
+        assert option in outcome.out
+
+
+def test_help_of_ifss_lists_every_command_with_its_own_summary(ifss):
+    outcome = ifss("--help")
+    assert outcome.code == 0
+    for name, summary in COMMANDS.items():
+        assert f"{name} " in outcome.out
+        assert summary in " ".join(outcome.out.split())
+    assert {command[0] for command in OPTIONS} == set(COMMANDS)
+
+
+def test_no_command_shows_the_help_and_fails(ifss):
+    outcome = ifss()
+    assert outcome.code == 2
+    assert outcome.err.startswith("Usage: ifss")
+    assert "predict" in outcome.err
+
+
+def test_unknown_command_is_one_sentence(ifss):
+    outcome = ifss("segment")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith("Error: ")
+    assert "segment" in outcome.err
+
+
+def test_version(ifss):
+    assert ifss("--version").out.strip().endswith(__version__)
+
+
+def test_help_and_import_leave_tensorflow_alone():
+    # in one process of its own: this one has long imported it
+    script = f"""
+import contextlib, io, sys
+import ifss_keras, ifss_keras.zoo
+from ifss_keras.cli.main import COMMANDS, main
+for arguments in [["--help"], *([name, "--help"] for name in COMMANDS), ["models", "list"], ["--version"]]:
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main(arguments)
+print(sorted({HEAVY} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

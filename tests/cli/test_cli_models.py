@@ -1,0 +1,70 @@
+"""`ifss models`."""
+
+import dataclasses
+import hashlib
+import json
+from types import MappingProxyType
+
+import pytest
+
+from ifss_keras.zoo import presets
+from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset
+
+
+@pytest.fixture
+def released(tmp_path, monkeypatch):
+    """A small file as the weights of the default preset."""
+    path = tmp_path / "released.weights.h5"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    held = {name: dataclasses.replace(preset, sha256=digest) for name, preset in PRESETS.items()}
+    monkeypatch.setattr(presets, "PRESETS", MappingProxyType(held))
+    monkeypatch.setattr(Preset, "path", path)
+    return path
+
+
+def test_list_as_json_holds_every_preset(ifss):
+    outcome = ifss("models", "list", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    held = {item["name"]: item for item in json.loads(outcome.out)}
+    assert set(held) == set(PRESETS)
+    for name, preset in PRESETS.items():
+        for fact in ("summary", "parameters", "size_bytes", "sha256", "licence", "data"):
+            assert held[name][fact] == getattr(preset, fact)
+        assert held[name]["default"] is (name == DEFAULT_PRESET)
+
+
+def test_list_is_a_table(ifss):
+    out = ifss("models", "list").out
+    assert f"{DEFAULT_PRESET} (default)" in out
+    assert f"{PRESETS[DEFAULT_PRESET].parameters:,}" in out
+    assert "Apache-2.0" in out
+
+
+def test_the_released_file_is_verified(ifss, released):
+    for names in ((), (DEFAULT_PRESET,)):
+        outcome = ifss("models", "verify", *names)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out.count("is the released file") == 1
+        assert DEFAULT_PRESET in outcome.out
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"Weights"), lambda path: path.unlink()])
+def test_a_corrupted_or_missing_file_is_not(spoil, ifss, released):
+    spoil(released)
+    outcome = ifss("models", "verify")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert DEFAULT_PRESET in outcome.err
+    assert str(released) in outcome.err
+
+
+def test_an_unknown_name_gets_the_nearest(ifss):
+    outcome = ifss("models", "verify", "ifss_syntetic_v1")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"did you mean {DEFAULT_PRESET}?" in outcome.err
+
+
+def test_every_shipped_file_is_verified(ifss):
+    outcome = ifss("models", "verify")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("is the released file") == len(PRESETS)

@@ -1,0 +1,207 @@
+"""`ifss predict` from files to files."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from ifss_keras.data.anchor import interpolate_shapes
+from ifss_keras.data.references import References
+from ifss_keras.data.volume import Volume
+from ifss_keras.zoo.presets import DEFAULT_PRESET
+
+SPACING_MM = (2.5, 0.8, 0.5)
+VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
+
+
+@pytest.fixture
+def predict(ifss, tiny_weights):
+    """A function that predicts a case with the tiny network and returns the JSON; more arguments may follow."""
+
+    def run(case, *more):
+        arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--json", *more)
+        method = () if "--method" in more else ("--weights", tiny_weights)
+        outcome = ifss(*arguments, *method)
+        assert (outcome.code, outcome.err) == (0, "")
+        return json.loads(outcome.out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def expected(tiny_weights, two_muscles):
+    """The tiny network's mask of the two muscles, from the Python surface and arrays in memory."""
+    from ifss_keras.inference.predictor import Predictor
+
+    image, labels = two_muscles
+    references = References.from_array(labels, keep_slices=np.array([2, 6, 10]))
+    return Predictor.from_training(tiny_weights).predict(Volume.from_array(image, SPACING_MM), references).labels
+
+
+def test_the_tiny_network_decides_between_the_references(expected):
+    # guards the tests below against a network that says nothing
+    between = np.delete(expected, [2, 6, 10], axis=0)
+    assert 0 < np.count_nonzero(between == 3) < between.size / 2
+    assert 0 < np.count_nonzero(between == 7) < between.size / 2
+
+
+@pytest.mark.parametrize("extension", [".nii.gz", ".mha", ".nrrd", ".seg.nrrd"])
+def test_every_format_gives_the_same_mask_on_the_images_grid(extension, make_case, predict, read_mask, expected):
+    case = make_case(extension)
+    found = predict(case)
+    labels, affine = read_mask(case.output)
+    np.testing.assert_array_equal(labels, expected)
+    np.testing.assert_array_equal(labels[[2, 6, 10]], case.references[[2, 6, 10]])
+    np.testing.assert_allclose(affine, case.affine, atol=1e-5)
+    np.testing.assert_allclose(found["spacing_mm"], SPACING_MM, rtol=1e-6)
+    for label in found["labels"]:
+        assert label["volume_ml"] == pytest.approx((expected == label["code"]).sum() * VOXEL_ML, rel=1e-6)
+
+
+def test_same_input_same_bytes_and_a_report(case, predict, snapshot, expected):
+    predict(case)
+    first = case.output.read_bytes()
+    report = case.folder / "report"
+    found = predict(case, "--report", report, "--label", "7=SOL")
+    assert case.output.read_bytes() == first
+    assert sorted(path.name for path in report.iterdir()) == ["overlay.png", "report.html", "volumes.csv"]
+    assert (report / "overlay.png").read_bytes().startswith(b"\x89PNG")
+    assert "SOL" in (report / "report.html").read_text()
+    with open(report / "volumes.csv", newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert {name: int(row["code"]) for name, row in rows.items()} == {"3": 3, "SOL": 7}
+    for label in found["labels"]:
+        assert float(rows[label["name"]]["volume_ml"]) == label["volume_ml"]
+    held = {path.name for path in snapshot(case.folder)}
+    expected_names = {"image.nii.gz", "reference.nii.gz", "mask.nii.gz", "report"}
+    assert held == expected_names | {"overlay.png", "report.html", "volumes.csv"}
+
+
+def test_json_counts_what_the_mask_holds(case, predict, read_mask):
+    found = predict(case, "--method", "shape")
+    labels, _ = read_mask(case.output)
+    for label in found["labels"]:
+        mask = labels == label["code"]
+        held = np.flatnonzero(mask.any(axis=(1, 2)))
+        assert label["volume_ml"] == pytest.approx(mask.sum() * VOXEL_ML, rel=1e-6)
+        assert (label["first_slice"], label["last_slice"]) == (held[0], held[-1])
+        assert (label["references"], label["reference_slices"]) == (3, [2, 6, 10])
+        assert label["touches_edge"] is False
+    assert [label["code"] for label in found["labels"]] == [3, 7]
+    assert (found["shape"], found["method"]) == ([13, 20, 24], "shape")
+    assert found["weights"] == "none (shape interpolation)"
+
+
+def test_method_shape_is_the_interpolation_of_the_references(case, predict, read_mask):
+    predict(case, "--method", "shape")
+    labels, _ = read_mask(case.output)
+    for code in (3, 7):
+        masks = {index: case.references[index] == code for index in (2, 6, 10)}
+        for index, mask in interpolate_shapes(masks, SPACING_MM[1:]):
+            np.testing.assert_array_equal(labels[index] == code, mask)
+    assert not labels[[0, 1, 11, 12]].any()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_axis_is_the_stored_axis_of_the_slices(axis, tmp_path, two_muscles, oblique_affine, write_stored, ifss):
+    _, labels = two_muscles
+    references = np.where(np.isin(np.arange(13), [2, 6, 10])[:, None, None], labels, 0)
+    order = {0: (0, 2, 1), 1: (2, 0, 1), 2: (2, 1, 0)}[axis]  # (slice, row, column) to i, j, k
+    files = {"image": labels * 20, "reference": references}
+    paths = {name: tmp_path / f"{name}.nrrd" for name in (*files, "mask")}
+    for name, array in files.items():
+        write_stored(paths[name], np.ascontiguousarray(array.transpose(order)), oblique_affine)
+    arguments = ["predict", paths["image"], "--reference", paths["reference"], "-o", paths["mask"]]
+    assert ifss(*arguments, "--axis", axis, "--method", "shape").code == 0
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(paths["mask"]))).transpose(2, 1, 0)
+    found = stored.transpose(np.argsort(order))
+    spacing_mm = np.linalg.norm(oblique_affine[:3, :3], axis=0)[np.argsort(order)]
+    np.testing.assert_array_equal(found[[2, 6, 10]], labels[[2, 6, 10]])
+    for code in (3, 7):
+        masks = {index: labels[index] == code for index in (2, 6, 10)}
+        for index, mask in interpolate_shapes(masks, tuple(spacing_mm[1:])):
+            np.testing.assert_array_equal(found[index] == code, mask)
+
+
+def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask):
+    before = predict(case, "--method", "shape")
+    _, affine = read_mask(case.output)
+    after = predict(case, "--method", "shape", "--spacing-mm", "5,2.4,1.5")
+    np.testing.assert_array_equal(read_mask(case.output)[1], affine)
+    assert after["spacing_mm"] == [5, 2.4, 1.5]
+    for old, new in zip(before["labels"], after["labels"], strict=True):
+        for name in ("volume_ml", "shape_volume_ml", "spline_volume_ml"):
+            assert new[name] == pytest.approx(18 * old[name], rel=1e-6)
+
+
+def test_label_names_reach_table_and_segmentation(make_case, ifss):
+    case = make_case(".seg.nrrd")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    outcome = ifss(*arguments, "--label", "7=SOL", "--label", "3=GM medial")
+    assert outcome.code == 0
+    assert "SOL" in outcome.out
+    assert "GM medial" in outcome.out
+    image = sitk.ReadImage(str(case.output))
+    names = {
+        image.GetMetaData(f"Segment{index}_LabelValue"): image.GetMetaData(f"Segment{index}_Name") for index in (0, 1)
+    }
+    assert names == {"7": "SOL", "3": "GM medial"}
+
+
+def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
+    case = make_case(annotated=(2, 6, 10))
+    labels = case.labels.copy()
+    labels[2, 0, 5] = 7
+    image = nibabel.load(case.reference)
+    references = np.where(np.isin(np.arange(13), [2, 6, 10])[:, None, None], labels, 0)
+    nibabel.Nifti1Image(references.transpose(2, 1, 0), image.affine).to_filename(case.reference)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    outcome = ifss(*arguments, "--label", "7=SOL")
+    assert outcome.code == 0
+    assert outcome.err == "Warning: SOL touches the volume's edge; part of it may lie outside.\n"
+    told = {label["name"]: label["touches_edge"] for label in json.loads(ifss(*arguments, "--json").out)["labels"]}
+    assert told == {"3": False, "7": True}
+
+
+def test_complete_says_that_a_missing_label_has_ended(case, predict, read_mask):
+    image = nibabel.load(case.reference)
+    references = np.asanyarray(image.dataobj).copy()
+    references[:, :, 10][references[:, :, 10] == 3] = 0
+    nibabel.Nifti1Image(references, image.affine).to_filename(case.reference)
+    spans = {}
+    for more in ((), ("--complete",)):
+        found = predict(case, "--method", "shape", *more)
+        spans[more] = {label["code"]: label["last_slice"] for label in found["labels"]}
+    assert spans[()] == {3: 6, 7: 10}
+    # between slice 6, which holds it, and slice 10, which does not, it shrinks and is gone half-way
+    assert spans[("--complete",)] == {3: 7, 7: 10}
+
+
+def test_as_a_command_of_its_own(case, tiny_weights):
+    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights]
+    command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    for line in done.stderr.splitlines():
+        assert line.startswith("Warning: ")
+        assert line.endswith("touches the volume's edge; part of it may lie outside.")
+    assert "Volumes" in done.stdout
+    assert f"Wrote {case.output}" in done.stdout.replace("\n", "")
+    assert case.output.is_file()
+
+
+def test_the_default_preset_carries_two_muscles(case, ifss, read_mask):
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--json")
+    outcome = ifss(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out)["weights"] == DEFAULT_PRESET
+    labels, _ = read_mask(case.output)
+    inside = slice(2, 11)
+    for code in (3, 7):
+        found, true = labels[inside] == code, case.labels[inside] == code
+        assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85

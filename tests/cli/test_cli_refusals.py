@@ -1,0 +1,254 @@
+"""Bad input: one sentence on stderr, exit code 2, and not a file written or changed."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+
+import nibabel
+import numpy as np
+import pytest
+
+
+def one_sentence(outcome) -> str:
+    """The message of a refusal, after checking that it is one line and nothing else."""
+    assert outcome.code == 2
+    assert outcome.err.startswith("Error: ")
+    assert outcome.err.count("\n") == 1
+    assert outcome.err.endswith("\n")
+    assert "Traceback" not in outcome.err
+    return outcome.err
+
+
+def nifti(path, array, affine=None):
+    nibabel.Nifti1Image(array, np.eye(4) if affine is None else affine).to_filename(path)
+
+
+def changed(path, change):
+    """Writes a NIfTI file anew with its array and affine changed."""
+    image = nibabel.load(path)
+    nifti(path, *change(np.asanyarray(image.dataobj).copy(), image.affine.copy()))
+
+
+def shifted(array, affine):
+    affine[:3, 3] += affine[:3, 0] * 0.5
+    return array, affine
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+# name: (what is done to the case, what the sentence says)
+BAD_FILES = {
+    "missing image": (lambda case: case.image.unlink(), ["image.nii.gz", "does not exist"]),
+    "missing reference": (lambda case: case.reference.unlink(), ["reference.nii.gz", "does not exist"]),
+    "not an image": (lambda case: case.image.write_text("a shopping list\n"), ["image.nii.gz", "not a NIfTI image"]),
+    "not a reference": (lambda case: case.reference.write_text("x" * 999), ["reference.nii.gz", "not a NIfTI image"]),
+    "gzip of text": (lambda case: case.image.write_bytes(gzip.compress(b"x" * 999)), ["not a NIfTI image"]),
+    "truncated gzip": (lambda case: truncated(case.image), ["image.nii.gz", "truncated"]),
+    "truncated reference": (lambda case: truncated(case.reference), ["reference.nii.gz", "truncated"]),
+    "empty file": (lambda case: case.image.write_bytes(b""), ["image.nii.gz", "empty", "0 bytes"]),
+    "2D image": (lambda case: nifti(case.image, np.ones((20, 24), np.uint8)), ["2D image", "20 x 24"]),
+    "one slice": (lambda case: changed(case.image, lambda a, m: (a[:, :, :1], m)), ["2D image", "1 slices"]),
+    "time series": (lambda case: changed(case.image, lambda a, m: (np.stack([a, a], -1), m)), ["4 axes"]),
+    "no finite voxel": (
+        lambda case: changed(case.image, lambda a, m: (np.full(a.shape, np.nan, np.float32), m)),
+        ["image.nii.gz", "no finite voxel"],
+    ),
+    "reference on another grid": (lambda case: changed(case.reference, shifted), ["reference.nii.gz", "another grid"]),
+    "reference with other spacing": (
+        lambda case: changed(case.reference, lambda a, m: (a, m @ np.diag([1, 1, 2, 1]))),
+        ["another grid", "spacing"],
+    ),
+    "no annotated slice": (lambda case: changed(case.reference, lambda a, m: (0 * a, m)), ["no annotated slice"]),
+    "reference is an image": (
+        lambda case: changed(case.reference, lambda a, m: (a + np.float32(0.5), m)),
+        ["not whole numbers"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_refused_in_one_sentence(name, case, ifss, tiny_weights, snapshot):
+    spoil, said = BAD_FILES[name]
+    spoil(case)
+    before = snapshot(case.folder)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--report", case.folder / "r")
+    outcome = ifss(*arguments, "--weights", tiny_weights, "--json")
+    message = one_sentence(outcome)
+    assert outcome.out == ""
+    for words in said:
+        assert words in message
+    assert snapshot(case.folder) == before
+
+
+# name: (more arguments, what the sentence says); a later -o overrides the first
+BAD_OPTIONS = {
+    "label absent": (["--label", "9=SOL"], ["label 9", "3, 7"]),
+    "label syntax": (["--label", "SOL"], ["CODE=NAME", "'SOL'", "100=SOL"]),
+    "label code no number": (["--label", "²=SOL"], ["CODE=NAME", "'²=SOL'"]),
+    "label without name": (["--label", "7="], ["CODE=NAME", "'7='"]),
+    "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
+    "label name twice": (["--label", "7=A", "--label", "3=A"], ["once", "7=A, 3=A"]),
+    "unknown preset": (["--preset", "ifss_synthetic_v2", "--weights="], ["ifss_synthetic_v2", "did you mean"]),
+    "axis out of range": (["--axis", "3"], ["--axis", "3", "0<=x<=2"]),
+    "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
+    "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
+    "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
+    "spacing of zero": (["--spacing-mm", "0,1,1"], ["above 0", "SLICE,ROW,COLUMN"]),
+    "spacing negative": (["--spacing-mm", "-1,1,1"], ["above 0", "SLICE,ROW,COLUMN"]),
+    "spacing not finite": (["--spacing-mm", "nan,1,1"], ["finite", "SLICE,ROW,COLUMN"]),
+    "unknown method": (["--method", "magic"], ["magic", "network", "shape"]),
+    "unknown option": (["--refrence", "x"], ["--refrence"]),
+    "missing weights": (["--weights", "nowhere.weights.h5"], ["nowhere.weights.h5", "does not exist"]),
+    "output in no folder": (["-o", "nowhere/mask.nii.gz"], ["nowhere", "cannot be written"]),
+    "output of unknown format": (["-o", "mask.png"], ["mask.png", "unknown extension", ".nii.gz"]),
+    "output without extension": (["-o", "mask"], ["mask", "unknown extension"]),
+    "output is a folder": (["-o", "folder.mha"], ["folder.mha", "is a folder"]),
+    "output is the image": (["-o", "image.nii.gz"], ["would overwrite", "image.nii.gz"]),
+    "output is the reference": (["-o", "reference.nii.gz"], ["would overwrite", "reference.nii.gz"]),
+    "output is a link to the image": (["-o", "link.nii.gz"], ["would overwrite", "image.nii.gz"]),
+    "report is a file": (["--report", "image.nii.gz"], ["report folder", "is a file"]),
+    "report in no folder": (["--report", "nowhere/report"], ["report folder", "nowhere"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+def test_bad_options_are_refused_in_one_sentence(name, case, ifss, tiny_weights, snapshot, monkeypatch):
+    more, said = BAD_OPTIONS[name]
+    monkeypatch.chdir(case.folder)
+    (case.folder / "folder.mha").mkdir()
+    (case.folder / "link.nii.gz").symlink_to(case.image)
+    before = snapshot(case.folder)
+    weights = [] if "--preset" in more else ["--weights", tiny_weights]
+    more = [item for item in more if item != "--weights="]
+    outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, *weights, *more)
+    message = one_sentence(outcome)
+    for words in said:
+        assert words in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_protected_folder_is_refused(case, ifss, tmp_path):
+    folder = tmp_path / "protected"
+    folder.mkdir(mode=0o500)
+    arguments = ("predict", case.image, "--reference", case.reference, "--method", "shape", "-o")
+    assert "cannot be written" in one_sentence(ifss(*arguments, folder / "mask.nii.gz"))
+
+
+@pytest.mark.parametrize("missing", ["image", "--reference", "--output"])
+def test_missing_arguments_are_named(missing, case, ifss):
+    given = {"image": [case.image], "--reference": ["--reference", case.reference], "--output": ["-o", case.output]}
+    del given[missing]
+    message = one_sentence(ifss("predict", *(item for items in given.values() for item in items)))
+    assert missing.upper() in message.upper()
+
+
+@pytest.fixture
+def weights_copy(tiny_weights, tmp_path):
+    """A copy of the tiny weights and their recipe, to be spoilt."""
+    return shutil.copytree(tiny_weights.parent, tmp_path / "weights") / tiny_weights.name
+
+
+def without_a_variable(path):
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        del file["layers/conv3d/vars/1"]
+
+
+def other_recipe(path):
+    recipe = path.parent / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("matching_kernel: 3", "matching_kernel: 5"))
+
+
+BAD_WEIGHTS = {
+    "truncated": (truncated, ["best.weights.h5", "truncated"]),
+    "empty": (lambda path: path.write_bytes(b""), ["best.weights.h5", "truncated"]),
+    "text": (lambda path: path.write_text("weights"), ["best.weights.h5", "no weights file"]),
+    "no recipe": (lambda path: (path.parent / "recipe.yaml").unlink(), ["recipe.yaml"]),
+    "a variable missing": (without_a_variable, ["do not fit", "conv3d/vars/1"]),
+    "of another network": (other_recipe, ["do not fit", "(1, 1, 5, 6, 6)", "(1, 1, 3, 6, 6)"]),
+    "recipe that cannot be built": (
+        lambda path: (path.parent / "recipe.yaml").write_text(
+            "{name: x, network: {rates: [1, 99]}, training: {first_seed: 0}, validation: {first_seed: 1}}"
+        ),
+        ["recipe.yaml", "rates", "99"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+def test_bad_weights_are_refused_in_one_sentence(name, case, ifss, weights_copy, snapshot):
+    spoil, said = BAD_WEIGHTS[name]
+    spoil(weights_copy)
+    before = snapshot(case.folder)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output)
+    message = one_sentence(ifss(*arguments, "--weights", weights_copy))
+    for words in said:
+        assert words in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("command", ["predict", "demo"])
+@pytest.mark.parametrize("spoil", [truncated, lambda path: path.unlink()], ids=["corrupted", "missing"])
+def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, weights_copy, monkeypatch, snapshot):
+    from ifss_keras.zoo.presets import Preset
+
+    spoil(weights_copy)
+    monkeypatch.setattr(Preset, "path", weights_copy)
+    arguments = {
+        "predict": ("predict", case.image, "--reference", case.reference, "-o", case.output),
+        "demo": ("demo", "-o", case.folder / "demo"),
+    }[command]
+    before = snapshot(case.folder)
+    message = one_sentence(ifss(*arguments))
+    assert "ifss_synthetic_v1" in message
+    assert "reinstall" in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("extension", [".nii.gz", ".mha"])
+def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifss, monkeypatch, snapshot):
+    import ifss_keras.data.io as data_io
+
+    case = make_case(extension)
+    case.output.write_bytes(b"an older mask")
+    before = snapshot(case.folder)
+
+    def full_disk(path, *rest):
+        path.write_bytes(b"half a mask")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(data_io, "write_nifti", full_disk)
+    monkeypatch.setattr(data_io, "write_itk", full_disk)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    assert "No space left" in one_sentence(ifss(*arguments))
+    assert snapshot(case.folder) == before
+
+
+def test_an_interrupted_prediction_writes_nothing(case, ifss, monkeypatch, snapshot):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ifss_keras.inference.job.predict_by_shape", interrupt)
+    before = snapshot(case.folder)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    outcome = ifss(*arguments)
+    assert outcome.code == 130
+    assert outcome.err.strip() == "Interrupted; nothing was half-written."
+    assert snapshot(case.folder) == before
+
+
+def test_tensorflow_adds_no_line_to_a_refusal(case):
+    case.image.write_text("a shopping list\n")
+    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape"]
+    command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,204 @@
+"""One label through a volume: with networks whose answer is known, and with a tiny real one."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference.label_propagation import LabelPropagation, Working
+from ifss_keras.inference.soft_volume import compose
+from ifss_keras.inference.span_network import SpanNetwork
+
+SPACING_MM = (2.0, 1.0, 1.0)
+
+
+class Answer:
+    """A network without weights whose muscle channel is one of its inputs."""
+
+    window = 3
+
+    def __init__(self, name):
+        self.name = name
+
+    def initial_memory(self, batch):
+        return ops.zeros((batch, 1)), ops.zeros((batch, 1))
+
+    def __call__(self, inputs, training=None):
+        muscle = inputs[self.name]
+        probabilities = ops.concatenate([muscle, 1 - muscle], axis=-1)
+        return {"probabilities": probabilities, "hidden": inputs["hidden"], "cell": inputs["cell"]}
+
+
+@pytest.fixture(scope="module")
+def sees():
+    """A network that answers with the image: the muscle is what is bright."""
+    return SpanNetwork(Answer("image"))
+
+
+@pytest.fixture(scope="module")
+def repeats():
+    """A network that answers with its mask channel."""
+    return SpanNetwork(Answer("mask"))
+
+
+def discs(centres, radius=7.0, shape=(48, 56)):
+    """(slice, row, column) bool: a disc around each centre (row, column), none for None."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    empty = np.zeros(shape, bool)
+    return np.stack([empty if c is None else np.hypot(rows - c[0], columns - c[1]) < radius for c in centres])
+
+
+def carried(network, truth, references, *, image=None, empty=(), working=None):
+    """The mask that the network carries from the reference slices of `truth` through a volume as bright as it."""
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8) if image is None else image, SPACING_MM)
+    masks = {index: truth[index] for index in references} | {index: np.zeros_like(truth[0]) for index in empty}
+    soft = LabelPropagation(network, volume, working or Working(size=48)).run(masks)
+    assert not set(soft) & set(masks)
+    return compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1
+
+
+def held(mask):
+    return np.flatnonzero(mask.any(axis=(1, 2))).tolist()
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("references", [[9], [3], [16], [3, 4, 5], [3, 16], [9, 10], [8, 10, 12]])
+def test_what_is_seen_is_found_from_any_references_and_ends_where_it_ends(sees, references):
+    truth = discs([None] * 3 + [(20 + 0.3 * index, 25) for index in range(14)] + [None] * 6)
+    found = carried(sees, truth, references)
+    assert held(found) == held(truth)
+    assert dice(found, truth) > 0.96
+    np.testing.assert_array_equal(found[references], truth[references])
+
+
+def test_the_region_follows_a_muscle_that_wanders(sees):
+    # by 30 columns, where the region around a reference is 20 wide: unmoved, it would lose the muscle
+    truth = discs([(24, 12 + 0.3 * index) for index in range(101)])
+    for references in ([0], [100], [50]):
+        assert min(map(dice, carried(sees, truth, references), truth)) > 0.93
+
+
+def test_only_consecutive_empty_slices_end_it(sees):
+    centre = (24, 28)
+    truth = discs([centre] * 6 + [None] * 2 + [centre] * 4 + [None] * 3 + [centre] * 4)
+    found = carried(sees, truth, [0])
+    assert held(found) == [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]
+
+
+def test_a_mask_that_is_repeated_stays(repeats):
+    truth = discs([(24, 28)] * 30)
+    found = carried(repeats, truth, [12])
+    assert held(found) == list(range(30))
+    assert min(dice(found[index], truth[index]) for index in range(30)) > 0.93
+
+
+def test_between_two_references_the_anchor_leads(repeats):
+    # the image holds nothing: what comes out moves from one reference to the other
+    truth = discs([(24, 18 + index) for index in range(17)])
+    found = carried(repeats, truth, [0, 16], image=np.random.default_rng(0).random((17, 48, 56)))
+    assert min(dice(found[index], truth[index]) for index in range(17)) > 0.9
+
+
+def test_an_empty_reference_ends_it_and_nothing_comes_after(repeats):
+    truth = discs([(24, 28)] * 20)
+    found = carried(repeats, truth, [4], empty=[12, 15])
+    last = held(found)[-1]
+    assert 6 <= last <= 10  # gone about half-way between slices 4 and 12
+    assert held(found) == list(range(last + 1))
+
+
+@pytest.mark.parametrize("slices", [2, 3])
+def test_volumes_shorter_than_a_window_and_at_it(sees, slices):
+    truth = discs([(24, 28)] * slices)
+    for index in range(slices):
+        found = carried(sees, truth, [index])
+        assert held(found) == list(range(slices))
+        assert dice(found, truth) > 0.96
+
+
+def test_every_slice_a_reference_leaves_nothing_to_do(sees):
+    truth = discs([(24, 28)] * 4)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    assert LabelPropagation(sees, volume, Working(size=48)).run(dict(enumerate(truth))) == {}
+
+
+@pytest.mark.parametrize("references", [[3, 4, 5, 12], [0], [19], [5, 6], [2, 9, 15]])
+def test_slices_done_add_up_to_the_slices_without_a_reference(sees, references):
+    truth = discs([(24, 28)] * 20)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    done = []
+    masks = {index: truth[index] for index in references}
+    LabelPropagation(sees, volume, Working(size=48)).run(masks, done.append)
+    assert sum(done) == 20 - len(references)
+
+
+# with a real network
+
+WORKING = Working(size=16)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_weights):
+    from ifss_keras.inference.predictor import Predictor
+
+    return Predictor.from_training(tiny_weights)._spans
+
+
+@pytest.fixture
+def muscle(two_muscles):
+    """Image and mask of muscle 7."""
+    image, labels = two_muscles
+    return image, labels == 7
+
+
+def soft_masks(network, image, masks, window):
+    propagation = LabelPropagation(network, Volume.from_array(image, SPACING_MM), WORKING)
+    propagation.window = window  # the one thing that a span takes from the whole volume
+    return propagation.run(masks)
+
+
+def assert_same(a, b, atol=0.0):
+    assert a.region == b.region
+    np.testing.assert_allclose(a.values, b.values, rtol=0, atol=atol)
+
+
+def test_a_span_alone_gives_what_it_gives_in_the_volume(tiny, muscle):
+    image, truth = muscle
+    window = IntensityWindow.from_volume(image)
+    whole = soft_masks(tiny, image, {index: truth[index] for index in (2, 4, 9, 11)}, window)
+    alone = soft_masks(tiny, image[4:10], {0: truth[4], 5: truth[9]}, window)
+    assert sorted(alone) == [1, 2, 3, 4]
+    for index, mask in alone.items():
+        assert_same(whole[index + 4], mask)
+    other = image.copy()
+    other[:4], other[10:] = 255 - other[:4], 255 - other[10:]
+    changed = soft_masks(tiny, other, {index: truth[index] for index in (2, 4, 9, 11)}, window)
+    for index in range(5, 9):
+        assert_same(whole[index], changed[index])
+    assert np.abs(whole[3].values - changed[3].values).max() > 0.01  # there the image did change
+
+
+def test_reversed_slices_give_reversed_masks(tiny, muscle):
+    image, truth = muscle
+    window = IntensityWindow.from_volume(image)
+    last = len(image) - 1
+    references = (3, 8)
+    forward = soft_masks(tiny, image, {index: truth[index] for index in references}, window)
+    backward = soft_masks(tiny, image[::-1], {last - index: truth[index] for index in references}, window)
+    assert set(forward) == {last - index for index in backward}
+    assert set(forward) >= {4, 5, 6, 7}
+    for index, mask in forward.items():
+        assert_same(mask, backward[last - index], atol=1e-4)
+
+
+def test_the_image_decides_between_references_too(tiny, muscle):
+    # guards the tests above against a network that only repeats its mask channel
+    image, truth = muscle
+    window = IntensityWindow.from_volume(image)
+    masks = {index: truth[index] for index in (3, 8)}
+    a, b = (soft_masks(tiny, picture, masks, window) for picture in (image, 255 - image))
+    assert max(np.abs(a[index].values - b[index].values).max() for index in range(4, 8)) > 0.1

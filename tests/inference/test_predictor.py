@@ -1,0 +1,134 @@
+"""`Predictor`: several labels, their codes, and what it is made from."""
+
+import numpy as np
+import pytest
+
+from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.data.references import References
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference.predictor import Predictor
+from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS
+
+SPACING_MM = (2.5, 0.8, 0.5)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_weights):
+    return Predictor.from_training(tiny_weights)
+
+
+@pytest.fixture
+def predict(tiny, two_muscles):
+    """A function from a label volume with only the references to the predicted labels."""
+
+    def run(references, complete=False, **more):
+        volume = Volume.from_array(two_muscles[0], SPACING_MM)
+        return tiny.predict(volume, References.from_array(references, complete=complete), **more).labels
+
+    return run
+
+
+def annotated(labels, **slices):
+    """Only label 3 on the slices `three`, and label 7 on the slices `seven`."""
+    references = np.zeros_like(labels)
+    for code, chosen in ((3, slices["three"]), (7, slices["seven"])):
+        for index in chosen:
+            references[index][labels[index] == code] = code
+    return references
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        {"three": [2, 10], "seven": [2, 10]},
+        {"three": [6], "seven": [6]},
+        {"three": [2, 6], "seven": [4, 10]},
+        {"three": [5, 6], "seven": [6, 7]},
+        {"three": [1], "seven": [11]},
+    ],
+)
+def test_references_come_back_exactly(slices, predict, two_muscles):
+    references = annotated(two_muscles[1], **slices)
+    labels = predict(references)
+    for code, chosen in ((3, slices["three"]), (7, slices["seven"])):
+        for index in chosen:
+            np.testing.assert_array_equal(labels[index] == code, references[index] == code)
+    assert set(np.unique(labels)) == {0, 3, 7}
+
+
+def test_permuted_codes_give_the_permuted_masks(predict, two_muscles):
+    references = annotated(two_muscles[1], three=[2, 9], seven=[3, 10])
+    labels = predict(references)
+    for three, seven in ((7, 3), (1, 200), (70_000, 4)):
+        permuted = np.select([references == 3, references == 7], [three, seven])
+        expected = np.select([labels == 3, labels == 7], [three, seven])
+        np.testing.assert_array_equal(predict(permuted), expected)
+
+
+def test_muscles_are_carried_on_their_own_where_they_do_not_meet(predict, two_muscles):
+    both = annotated(two_muscles[1], three=[2, 9], seven=[3, 10])
+    alone = annotated(two_muscles[1], three=[2, 9], seven=[])
+    with_both, with_one = predict(both) == 3, predict(alone) == 3
+    assert not (with_both & ~with_one).any()  # the other muscle can only take voxels away
+    taken = predict(both) == 7
+    np.testing.assert_array_equal(with_both, with_one & ~taken)
+
+
+def test_complete_annotations_keep_an_absent_label_away(predict, two_muscles):
+    references = annotated(two_muscles[1], three=[2, 5], seven=[2, 5, 8])
+    assert (predict(references)[8:] == 3).any()
+    labels = predict(references, complete=True)
+    assert not (labels[8:] == 3).any()
+    np.testing.assert_array_equal(labels[8], references[8])
+
+
+def test_same_input_same_result(predict, two_muscles):
+    references = annotated(two_muscles[1], three=[2, 9], seven=[3, 10])
+    np.testing.assert_array_equal(predict(references), predict(references))
+
+
+def test_two_slices_are_enough_of_a_volume(tiny, two_muscles):
+    image, labels = (array[5:7] for array in two_muscles)
+    for annotated_slice in (0, 1):
+        references = References.from_array(labels, keep_slices=np.array([annotated_slice]))
+        found = tiny.predict(Volume.from_array(image, SPACING_MM), references).labels
+        assert found.shape == labels.shape
+        np.testing.assert_array_equal(found[annotated_slice], labels[annotated_slice])
+
+
+def test_a_constant_image_and_one_with_nan_are_no_obstacle(tiny, two_muscles):
+    references = References.from_array(annotated(two_muscles[1], three=[2, 9], seven=[3, 10]))
+    spoilt = two_muscles[0].astype(np.float32)
+    spoilt[4:6, ::2] = np.nan
+    for image in (np.full_like(two_muscles[0], 9), spoilt):
+        labels = tiny.predict(Volume.from_array(image, SPACING_MM), references).labels
+        np.testing.assert_array_equal(labels[2] == 3, two_muscles[1][2] == 3)
+
+
+def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):
+    references = annotated(two_muscles[1], three=[2, 3, 4], seven=[3, 10])
+    told = {}
+    predict(references, progress=lambda name, done, total: told.setdefault(name, []).append((done, total)))
+    assert {name: calls[-1] for name, calls in told.items()} == {"3": (10, 10), "7": (11, 11)}
+    for calls in told.values():
+        assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+def test_from_training_takes_the_recipe_beside_the_weights(tiny, tiny_weights, tmp_path):
+    assert tiny.working.size == 16
+    alone = tmp_path / "best.weights.h5"
+    alone.write_bytes(tiny_weights.read_bytes())
+    with pytest.raises(InputError, match=r"recipe\.yaml"):
+        Predictor.from_training(alone)
+    with pytest.raises(InputError, match="does not exist"):
+        Predictor.from_training(tmp_path / "other.weights.h5")
+
+
+def test_unknown_preset():
+    with pytest.raises(PresetError, match=DEFAULT_PRESET):
+        Predictor.from_preset("ifss")
+
+
+def test_the_default_preset_is_the_default():
+    predictor = Predictor.from_preset()
+    assert predictor.working.size == PRESETS[DEFAULT_PRESET].working["size"]

@@ -1,0 +1,69 @@
+"""What a mask measures, in closed form."""
+
+import numpy as np
+import pytest
+
+from ifss_keras.data.references import References
+from ifss_keras.inference.summary import content_order, summarize
+
+SPACING_MM = (2.5, 0.8, 0.5)
+VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
+
+
+@pytest.fixture
+def box():
+    """Labels (9, 10, 11): 5 is a box of 4 x 6 pixels on slices 2 to 6."""
+    labels = np.zeros((9, 10, 11), np.uint8)
+    labels[2:7, 3:7, 2:8] = 5
+    return labels
+
+
+def test_a_box(box):
+    references = References.from_array(box, {5: "SOL"}, keep_slices=np.array([2, 4, 6]))
+    (summary,) = summarize(box, SPACING_MM, references)
+    assert (summary.code, summary.name) == (5, "SOL")
+    for volume_ml in (summary.volume_ml, summary.shape_volume_ml, summary.spline_volume_ml):
+        assert volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
+    assert (summary.first_slice, summary.last_slice) == (2, 6)
+    assert summary.reference_slices == (2, 4, 6)
+    assert summary.touches_edge is False
+    np.testing.assert_allclose(summary.areas_mm2, [0, 0] + 5 * [24 * 0.4] + [0, 0])
+
+
+def test_shape_and_spline_see_the_references_and_not_the_mask(box):
+    references = References.from_array(box, keep_slices=np.array([3, 5]))
+    (summary,) = summarize(np.zeros_like(box), SPACING_MM, references)
+    assert summary.volume_ml == 0
+    assert (summary.first_slice, summary.last_slice) == (None, None)
+    assert summary.shape_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
+    assert summary.spline_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
+
+
+def test_one_reference_gives_no_volume_by_shape_or_spline(box):
+    references = References.from_array(box, keep_slices=np.array([3]))
+    (summary,) = summarize(box, SPACING_MM, references)
+    assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
+    assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
+
+
+@pytest.mark.parametrize("place", [(0, 5, 5), (8, 5, 5), (4, 0, 5), (4, 9, 5), (4, 5, 0), (4, 5, 10)])
+def test_each_face_is_an_edge(place, box):
+    references = References.from_array(box, keep_slices=np.array([4]))
+    box[place] = 5
+    (summary,) = summarize(box, SPACING_MM, references)
+    assert summary.touches_edge is True
+
+
+def test_another_label_at_the_edge_is_none_of_its_business(box):
+    box[0, 0, 0] = 6
+    first, second = summarize(box, SPACING_MM, References.from_array(box))
+    assert (first.code, first.touches_edge) == (5, False)
+    assert (second.code, second.touches_edge) == (6, True)
+
+
+def test_content_order_follows_places_not_codes():
+    labels = np.zeros((4, 3, 3), np.uint8)
+    labels[1, 2, 2], labels[1, 0, 1], labels[2, 0, 0], labels[3, 0, 0] = 9, 200, 1, 1
+    assert content_order(References.from_array(labels)) == [200, 9, 1]
+    permuted = np.select([labels == 9, labels == 200, labels == 1], [1, 9, 200]).astype(np.uint8)
+    assert content_order(References.from_array(permuted)) == [9, 1, 200]

@@ -1,0 +1,70 @@
+"""IFSS-Net in NumPy, from its weights by path: the graph of the issue's table, written without Keras."""
+
+import numpy as np
+
+from tests.reference.conv_lstm import run_both_ways
+from tests.reference.convolution import convolve, max_pool, separable_convolve, transposed_convolve
+from tests.reference.normalization import slice_norm
+
+
+def relu(x):
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def encoder_level(x, weights, name, rates):
+    """Half the resolution: separable convolutions at `rates`, normalisation per slice, ReLU, max-pool."""
+    branches = []
+    for index, rate in enumerate(rates):
+        branch = f"{name}/pyramid/branch_{index}_rate_{rate}"
+        kernels = weights[f"{branch}/depthwise_kernel"], weights[f"{branch}/pointwise_kernel"]
+        branches.append(separable_convolve(x, *kernels, weights[f"{branch}/bias"], dilation=(1, rate, rate)))
+    x = np.concatenate(branches, axis=-1)
+    return max_pool(
+        relu(slice_norm(x, weights[f"{name}/norm/norm/gamma"], weights[f"{name}/norm/norm/beta"])), (1, 2, 2)
+    )
+
+
+def global_matching(x, weights):
+    """Two chains of one-dimensional convolutions, summed, and a residual block."""
+
+    def conv(y, name):
+        return convolve(y, weights[f"matching/{name}/kernel"], weights[f"matching/{name}/bias"])
+
+    matched = 0
+    for order in ("rows_first", "columns_first"):
+        y = x
+        for index in range(3):
+            y = conv(y, f"{order}_{index}")
+        matched = matched + y
+    return matched + conv(relu(conv(relu(matched), "residual_0")), "residual_1")
+
+
+def refinement(up, skip, weights, name):
+    """A convolution of the skip plus `up`, ReLU, a convolution, normalisation per slice, ReLU."""
+
+    def conv(y, part):
+        return convolve(y, weights[f"{name}/{part}/kernel"], weights[f"{name}/{part}/bias"])
+
+    x = conv(relu(up + conv(skip, "skip_conv")), "merge_conv")
+    return relu(slice_norm(x, weights[f"{name}/norm/norm/gamma"], weights[f"{name}/norm/norm/beta"]))
+
+
+def ifss_net(inputs, weights, rates):
+    """(probabilities, hidden, cell) of the network without dropout; `rates` has a tuple for each level."""
+    image, mask = inputs["image"], inputs["mask"]
+    skips = [np.concatenate([image, mask], axis=-1)]
+    for level, level_rates in enumerate(rates, start=1):
+        image = encoder_level(image, weights, f"encoder_{level}", level_rates)
+        mask = encoder_level(mask, weights, f"encoder_{level}", level_rates) + image
+        skips.append(mask)
+    x = global_matching(np.concatenate([image, mask], axis=-1), weights)
+    cell_weights = [weights[f"recurrence/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
+    remembered, states = run_both_ways(x, (inputs["hidden"], inputs["cell"]), *cell_weights)
+    x = x + remembered
+    for index, skip in enumerate(reversed(skips[:-1]), start=1):
+        kernel, bias = weights[f"up_{index}/kernel"], weights[f"up_{index}/bias"]
+        x = refinement(transposed_convolve(x, kernel, bias, strides=(1, 2, 2)), skip, weights, f"refine_{index}")
+    logits = convolve(x, weights["head/kernel"], weights["head/bias"])
+    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponents / exponents.sum(axis=-1, keepdims=True), *states[0]

@@ -1,0 +1,82 @@
+"""Callbacks of a training, one by one."""
+
+import pytest
+
+from ifss_keras.training.callbacks import (
+    EpochLine,
+    NetworkCheckpoint,
+    best_so_far,
+    epochs_backed_up,
+    epochs_logged,
+)
+
+
+class Network:
+    """Whose weights are a text."""
+
+    text = ""
+
+    def save_weights(self, path):
+        path.write_text(self.text)
+
+
+def run_epochs(checkpoint, dice):
+    for epoch, value in enumerate(dice):
+        checkpoint.network.text = f"epoch {epoch}"
+        checkpoint.on_epoch_end(epoch, {"val_dice": value})
+
+
+@pytest.mark.parametrize(("before", "best"), [(-1.0, "epoch 2"), (0.65, "epoch 2"), (0.9, None)])
+def test_last_and_best_weights_are_kept(tmp_path, before, best):
+    run_epochs(NetworkCheckpoint(Network(), tmp_path, before), [0.5, 0.6, 0.7, 0.7, 0.4])
+    assert (tmp_path / "last.weights.h5").read_text() == "epoch 4"
+    kept = tmp_path / "best.weights.h5"
+    assert (kept.read_text() if kept.exists() else None) == best
+    assert not list(tmp_path.glob("unfinished*"))
+
+
+def test_an_interrupted_save_leaves_the_weights_before(tmp_path):
+    checkpoint = NetworkCheckpoint(Network(), tmp_path)
+    run_epochs(checkpoint, [0.5])
+
+    def broken(path):
+        path.write_text("half")
+        raise OSError
+
+    checkpoint.network.save_weights = broken
+    with pytest.raises(OSError):  # noqa: PT011
+        checkpoint.on_epoch_end(1, {"val_dice": 0.9})
+    assert (tmp_path / "last.weights.h5").read_text() == "epoch 0"
+    assert (tmp_path / "best.weights.h5").read_text() == "epoch 0"
+
+
+def test_the_log_tells_the_best_dice_and_the_number_of_epochs(tmp_path):
+    log = tmp_path / "log.csv"
+    assert (best_so_far(log), epochs_logged(log)) == (-1, 0)
+    log.write_text("")
+    assert (best_so_far(log), epochs_logged(log)) == (-1, 0)
+    log.write_text("epoch,val_dice\n0,0.5\n1,0.75\n2,0.625\n")
+    assert (best_so_far(log), epochs_logged(log)) == (0.75, 3)
+
+
+def test_the_backup_tells_where_to_go_on(tmp_path):
+    assert epochs_backed_up(tmp_path) == 0
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 7, "batch": 0}')
+    assert epochs_backed_up(tmp_path) == 7
+
+
+def test_a_line_per_epoch_tells_the_time_left(capsys, monkeypatch):
+    clock = iter([100.0, 160.0, 220.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    line = EpochLine()
+    line.set_params({"epochs": 7})
+    line.on_train_begin()
+    logs = {"loss": 0.25, "dice": 0.5, "val_dice": 0.75, "alpha": 0.4}
+    for epoch in (2, 3):  # resumed after two
+        line.on_epoch_begin(epoch)
+        line.on_epoch_end(epoch, logs)
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 3/7: loss 0.2500, dice 0.5000, validation dice 0.7500, alpha 0.400, 4 min left",
+        "epoch 4/7: loss 0.2500, dice 0.5000, validation dice 0.7500, alpha 0.400, 3 min left",
+    ]

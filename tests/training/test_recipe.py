@@ -1,0 +1,114 @@
+"""Recipes: what is read, and what is refused by name."""
+
+import pytest
+import yaml
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.data.anchor import Softness
+from ifss_keras.data.clips import ClipSettings
+from ifss_keras.training.recipe import Recipe, read_recipe
+
+LEAST = {"name": "one", "training": {"calf": 1, "first_seed": 3}, "validation": {"shapes": 1, "first_seed": 8}}
+
+
+def written(folder, **changes):
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**LEAST, **changes}))
+    return path
+
+
+def test_the_least_recipe_has_the_defaults(tmp_path):
+    recipe = read_recipe(written(tmp_path))
+    assert recipe == Recipe(**LEAST)
+    assert (recipe.training.calf, recipe.training.shapes, recipe.validation.first_seed) == (1, 0, 8)
+    assert recipe.clip_settings() == ClipSettings()
+    assert recipe.clips.rollout == (0, 24)
+
+
+def test_every_value_is_taken_over(tmp_path):
+    changes = {
+        "seed": 5,
+        "network": {"image_size": [32, 32], "widths": [4, 6], "rates": [[1, 2], [1]], "window": 4},
+        "clips": {"windows": 7, "gap": [3, 30], "both_ends": 0.25, "degraded": 0.75, "margin": 1.5, "rollout": [1, 2]},
+        "softness": {"start": 0.25, "per_slice": 0.2, "maximum": 3.0},
+        "loss": {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0},
+    }
+    recipe = read_recipe(written(tmp_path, **changes))
+    assert recipe.network.rates == ((1, 2), (1,))
+    assert recipe.clip_settings() == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, Softness(0.25, 0.2, 3.0))
+    assert recipe.loss.model_dump() == {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0}
+
+
+def test_a_recipe_survives_writing_and_reading(tmp_path):
+    recipe = read_recipe(written(tmp_path, network={"rates": [[1, 2], [1]], "widths": [4, 6]}))
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    assert read_recipe(tmp_path / "again.yaml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"learning_rate": 1}, "learning_rate: unknown key"),
+        ({"optimizer": {"learningrate": 1}}, "optimizer.learningrate: unknown key"),
+        ({"training": {"calf": 1, "first_seed": 3, "legs": 2}}, "training.legs: unknown key"),
+        ({"training": {"calf": 1}}, "training.first_seed: Field required"),
+        ({"epochs": "many"}, "epochs: .*received 'many'"),
+        ({"epochs": 0}, "epochs: .*received 0"),
+        ({"batch": 2.5}, "batch: .*received 2.5"),
+        ({"loss": {"rule": "ascent"}}, "loss.rule: .*received 'ascent'"),
+        ({"loss": {"smooth": 0}}, "loss.smooth: .*received 0"),
+        ({"loss": {"low": 0.7}}, "loss.low: .*received 0.7"),
+        ({"network": 3}, "network: .*received 3"),
+        ({"network": {"image_size": [96]}}, "network.image_size.*received"),
+        ({"network": {"window": 1}}, "network.window: .*received 1"),
+        ({"clips": {"gap": [80, 4]}}, r"clips.gap: .*received \[80, 4\]"),
+        ({"clips": {"gap": [0, 4]}}, "clips.gap.0: .*received 0"),
+        ({"clips": {"rollout": [-1, 4]}}, "clips.rollout.0: .*received -1"),
+        ({"clips": {"rollout": [5, 4]}}, r"clips.rollout: .*received \[5, 4\]"),
+        ({"clips": {"both_ends": 1.5}}, "clips.both_ends: .*received 1.5"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(tmp_path, changes, key):
+    with pytest.raises(InputError, match=key) as refusal:
+        read_recipe(written(tmp_path, **changes))
+    assert str(tmp_path / "recipe.yaml") in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [", "is not YAML"),
+        ("- 1\n- 2", "received list"),
+        ("", "received NoneType"),
+        ("1: 2\nname: one", "cannot be used"),
+    ],
+)
+def test_a_file_that_holds_no_recipe_is_refused(tmp_path, text, said):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(InputError, match=said) as refusal:
+        read_recipe(tmp_path / "recipe.yaml")
+    assert "\n" not in str(refusal.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "recipe.yaml").write_bytes(b"\xff\xfe\x00name")
+    with pytest.raises(InputError, match="is not YAML"):
+        read_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml.*No such file.*check the path"):
+        read_recipe(tmp_path / "none.yaml")
+
+
+def test_a_working_region_that_is_not_square_is_refused(tmp_path):
+    recipe = read_recipe(written(tmp_path, network={"image_size": [32, 48]}))
+    with pytest.raises(InputError, match=r"network\.image_size must be square, received 32x48"):
+        recipe.clip_settings()
+
+
+def test_a_recipe_cannot_be_changed():
+    recipe = Recipe(**LEAST)
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.epochs = 3
