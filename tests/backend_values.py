@@ -50,6 +50,8 @@ def cases():
         "separable_first": (SeparableConv3D(4, 2, data_format="channels_first"), [x], plain),
         "pyramid": (AtrousPyramid(7, rates=(1, 2, 5)), [x], plain),
         "norm": (SliceNormalization(), [x], plain),
+        "norm_per_channel": (SliceNormalization(per_channel=True), [x], plain),
+        "separable_one_channel": (SeparableConv3D(4, 3, padding="same", depth_multiplier=2), [(2, 5, 6, 10, 1)], plain),
         "encoder": (EncoderLevel(5, rates=(1, 3), depth_kernel=2, depth_multiplier=2), [x], plain),
         "matching": (GlobalMatching(4, kernel=5), [x], plain),
         "refinement": (Refinement(4), [(2, 5, 6, 10, 4), x], plain),

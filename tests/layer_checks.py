@@ -13,10 +13,19 @@ def normal(*shape, seed=0):
 
 
 def random_weights(layer, seed=0):
-    """`layer`, built, with every weight drawn at random, so that none is left at zero or one; values stay near one."""
+    """`layer`, built, with every weight drawn at random, so that none is left at zero or one; values stay near one.
+
+    Variances are positive.
+    """
     rng = np.random.default_rng(seed)
-    spreads = [0.5 if len(w.shape) == 1 else 1.2 / np.sqrt(np.prod(w.shape[:-1])) for w in layer.weights]
-    layer.set_weights([rng.normal(scale=s, size=w.shape) for s, w in zip(spreads, layer.weights, strict=True)])
+
+    def draw(weight):
+        if weight.name.endswith("variance"):
+            return rng.uniform(0.4, 2.5, weight.shape)
+        spread = 0.5 if len(weight.shape) == 1 else 1.2 / np.sqrt(np.prod(weight.shape[:-1]))
+        return rng.normal(scale=spread, size=weight.shape)
+
+    layer.set_weights([draw(weight) for weight in layer.weights])
     return layer
 
 

@@ -1,5 +1,9 @@
 """Checks of arguments, with one sentence for what is refused."""
 
+from collections.abc import Iterable
+
+import numpy as np
+
 
 def require(condition, message):
     """Nothing, or ValueError(message) when the condition does not hold."""
@@ -7,11 +11,16 @@ def require(condition, message):
         raise ValueError(message)
 
 
+def is_positive_integer(value):
+    """Whether `value` is an integer of Python or NumPy above 0; True is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+
+
 def triple(name, value):
     """Three positive integers (slice, row, column) from one integer or three."""
-    values = (value,) * 3 if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * 3
     require(
-        len(values) == 3 and all(isinstance(item, int) and item > 0 for item in values),
+        len(values) == 3 and all(is_positive_integer(item) for item in values),
         f"{name} must be a positive integer or three of them (slice, row, column), received {value!r}.",
     )
-    return values
+    return tuple(int(item) for item in values)

@@ -26,6 +26,7 @@ class ClipSettings:
             one side.
         degraded: share of the clips that start from a degraded truth and not from what the anchor says.
         margin: side of the working region over the bounding box of the masks that it is put around.
+        least_share: of the region's shorter side in the longer, see `region_around`.
         softness: how the anchor softens away from the references.
     """
 
@@ -36,6 +37,7 @@ class ClipSettings:
     both_ends: float = 2 / 3
     degraded: float = 0.5
     margin: float = 1.4
+    least_share: float = 0.5
     softness: Softness = field(default_factory=Softness)
 
 
@@ -81,17 +83,17 @@ def draw_between(rng, extent, slices, settings, rollout) -> Draw:
 
 
 def draw_one_sided(rng, extent, slices, settings, rollout) -> Draw:
-    """A clip at or after consecutive references on one side; a third of them run over the muscle's end.
+    """A clip at or after consecutive references on one side; half of them run over the muscle's end.
 
     Half of them have `window` references; the others one to `window`, as the outermost of a volume may be
     alone.
     """
     length = clip_length(settings, rollout)
     run = settings.window if rng.random() < 0.5 else int(rng.integers(1, settings.window + 1))
-    over_the_end = rng.random() < 1 / 3
+    over_the_end = rng.random() < 1 / 2
     latest = max(extent[0], extent[1] - run + 1)
     if over_the_end:
-        first = extent[1] - int(rng.integers(0, length))
+        first = extent[1] - int(rng.integers(-2, length))
         reference = first - (0 if rollout else int(rng.integers(0, settings.gap[1])))
     else:
         reference = int(rng.integers(extent[0], latest + 1))
@@ -131,13 +133,15 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
     seen = [*_seen_masks(labels, code, first, length, masks, draw is draw_one_sided)]
     if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
         seen = [labels[extent[0]] == code]
-    region = _jitter(rng, region_around(seen, spacing_mm, settings.margin))
+    region = _jitter(rng, region_around(seen, spacing_mm, settings.margin, least_share=settings.least_share))
     images = to_working(volume.window.apply(image[first : first + length]), region, spacing_mm, settings.size)
     truth = to_working(labels[first : first + length] == code, region, spacing_mm, settings.size)
     known = {index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
     images = augment_intensity(rng, images)
     evidence = gather_evidence(images, known, first, settings.softness)
-    return flip(rng, _with_start(rng, evidence, (truth > 0.5).astype(np.float32), settings))
+    before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, settings.size)
+    truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
+    return flip(rng, _with_start(rng, evidence, truth, before, settings))
 
 
 def _seen_masks(labels, code, first, length, references, one_sided):
@@ -152,16 +156,21 @@ def _seen_masks(labels, code, first, length, references, one_sided):
 def _jitter(rng, region: Region) -> Region:
     shift = rng.uniform(-0.06, 0.06, 2) * region.side_mm
     center = (region.center_mm[0] + shift[0], region.center_mm[1] + shift[1])
-    return Region(center, region.side_mm * float(rng.uniform(0.9, 1.25)))
+    return Region(center, region.side_mm * float(rng.uniform(0.9, 1.25)), region.shares)
 
 
-def _with_start(rng, evidence: Evidence, truth: np.ndarray, settings: ClipSettings) -> Clip:
+def _with_start(rng, evidence: Evidence, truth: np.ndarray, before: np.ndarray, settings: ClipSettings) -> Clip:
+    """The clip; beyond the muscle's end half of the degraded starts hold `before`, the last mask, as if carried on."""
     shared = settings.window - 1
     nothing_known = not (evidence.is_reference[0].any() or evidence.has_anchor[0].any())
     has_start = np.float32(nothing_known or rng.random() < settings.degraded)
     start = np.zeros((shared, *truth.shape[1:]), np.float32)
     if has_start:
-        start = degrade_mask(rng, truth[:shared])
+        masks, carry = truth[:shared].copy(), rng.random() < 0.5
+        for index in range(shared):
+            if carry and not masks[index].any():
+                masks[index] = masks[index - 1] if index else before[0]
+        start = degrade_mask(rng, masks)
         known = evidence.is_reference[:shared, ..., 0]
         start = np.where(known > 0, evidence.annotation[:shared, ..., 0], start)
     weight = 1 - evidence.is_reference[:, 0, 0, 0]

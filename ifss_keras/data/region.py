@@ -1,4 +1,4 @@
-"""The square region a muscle is worked in, and the resampling into it and back onto the grid.
+"""The region a muscle is worked in, and the resampling into it and back onto the grid.
 
 Resampling is linear and separable: `rows @ image @ columns.T`, one matrix per axis.
 - Going up it is linear interpolation. Going down the triangle is as wide as two output pixels, which
@@ -23,10 +23,22 @@ from ifss_keras.core.errors import InputError
 
 @dataclass(frozen=True)
 class Region:
-    """A square in the plane of the slice: pixel (i, j) of a grid has its centre at (i, j) * spacing_mm."""
+    """A square in the plane of the slice, or a part of it: pixel (i, j) has its centre at (i, j) * spacing_mm.
+
+    Attributes:
+        center_mm: (row, column).
+        side_mm: of the square.
+        shares: the part of the square's rows and of its columns that is covered, about the same centre.
+    """
 
     center_mm: tuple[float, float]
     side_mm: float
+    shares: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """How far it reaches along rows and columns."""
+        return self.side_mm * self.shares[0], self.side_mm * self.shares[1]
 
 
 def region_around(
@@ -34,8 +46,12 @@ def region_around(
     spacing_mm: tuple[float, float],
     margin: float = 1.4,
     minimum_mm: float | None = None,
+    least_share: float = 1.0,
 ) -> Region:
     """The square around everything that the masks hold, `margin` times as wide as its bounding box.
+
+    With `least_share` below 1 the square is cut to the bounding box and the same margin in mm all around: a flat
+    muscle then fills its working pixels, with more of them across its thin side.
 
     Args:
         masks: (n, row, column) bool, or a list of (row, column).
@@ -43,6 +59,7 @@ def region_around(
         margin: side of the square over the longer edge of the bounding box, which runs along the edges
             of the pixels, not their centres.
         minimum_mm: the side is never shorter than this, if given.
+        least_share: the shorter side is at least this part of the longer; 1 keeps the square.
 
     Raises:
         InputError: if no mask holds a pixel.
@@ -56,12 +73,14 @@ def region_around(
             "A working region needs at least one mask with a pixel in it, but all masks are empty; "
             "annotate the muscle in one slice or more."
         )
-    center, longest = [], 0.0
+    center, edges = [], []
     for axis, spacing in enumerate(spacing_mm):
         held = np.flatnonzero(union.any(axis=1 - axis))
         center.append(float(held[0] + held[-1]) / 2 * spacing)
-        longest = max(longest, float(held[-1] - held[0] + 1) * spacing)
-    return Region((center[0], center[1]), max(margin * longest, minimum_mm or 0.0))
+        edges.append(float(held[-1] - held[0] + 1) * spacing)
+    side_mm = max(margin * max(edges), minimum_mm or 0.0)
+    rows, columns = (max(1 - (max(edges) - edge) / side_mm, least_share) for edge in edges)
+    return Region((center[0], center[1]), side_mm, (rows, columns))
 
 
 def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, float], size: int) -> np.ndarray:
@@ -71,7 +90,7 @@ def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, floa
         slices: (n, row, column), any real type or bool. Only the rows and columns that the region covers
             are read, one slice at a time. Apply the intensity window first: clipping does not commute
             with averaging, and one non-finite voxel would spread.
-        region: the square.
+        region: what is shown; pixels of a region that is not square are not square either.
         spacing_mm: (row, column) of the slices.
         size: pixels along each side of the result.
 
@@ -82,8 +101,9 @@ def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, floa
     rows, columns = (
         _axis(
             n_in=slices.shape[axis + 1],
-            step=(region.side_mm / size) / spacing_mm[axis],
-            first=(region.center_mm[axis] - region.side_mm / 2 + region.side_mm / size / 2) / spacing_mm[axis],
+            step=(region.extent_mm[axis] / size) / spacing_mm[axis],
+            first=(region.center_mm[axis] - region.extent_mm[axis] / 2 + region.extent_mm[axis] / size / 2)
+            / spacing_mm[axis],
             n_out=size,
         )
         for axis in (0, 1)
@@ -105,11 +125,11 @@ def to_grid_window(
 ) -> tuple[slice, slice, np.ndarray]:
     """The part of the grid that the region covers: its rows, its columns, and the values there.
 
-    A pixel is covered if its centre lies in the square; everywhere else the map is 0 by definition.
+    A pixel is covered if its centre lies in the region; everywhere else the map is 0 by definition.
 
     Args:
         maps: (n, size, size) float, on the region's working pixels.
-        region: the square.
+        region: where the maps lie.
         spacing_mm: (row, column) of the grid.
         shape: (rows, columns) of the grid.
 
@@ -121,8 +141,10 @@ def to_grid_window(
     rows, columns = (
         _axis(
             n_in=maps.shape[axis + 1],
-            step=spacing_mm[axis] / (region.side_mm / maps.shape[axis + 1]),
-            first=(region.side_mm / 2 - region.center_mm[axis]) / (region.side_mm / maps.shape[axis + 1]) - 0.5,
+            step=spacing_mm[axis] / (region.extent_mm[axis] / maps.shape[axis + 1]),
+            first=(region.extent_mm[axis] / 2 - region.center_mm[axis])
+            / (region.extent_mm[axis] / maps.shape[axis + 1])
+            - 0.5,
             n_out=shape[axis],
         )
         for axis in (0, 1)

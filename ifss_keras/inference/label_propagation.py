@@ -25,6 +25,7 @@ class Working:
     Attributes:
         size: rows and columns of the working region.
         margin: side of the region over the bounding box of the masks it is put around.
+        least_share: of the region's shorter side in the longer, see `region_around`.
         softness: of the anchor.
         percentiles: grey values that become 0 and 1.
         stretch: slices outside the references after which the region is put anew around the estimate.
@@ -33,6 +34,7 @@ class Working:
 
     size: int
     margin: float = 1.4
+    least_share: float = 0.5
     softness: Softness = field(default_factory=Softness)
     percentiles: tuple[float, float] = (0.5, 99.5)
     stretch: int = 8
@@ -78,7 +80,7 @@ class LabelPropagation:
         """Between two references; nothing is left between two empty ones."""
         if not any(mask.any() for mask in masks.values()):
             return {}
-        region = region_around(list(masks.values()), self.volume.spacing_mm[1:], self.working.margin)
+        region = self._region(list(masks.values()))
         indices = list(range(span.first, span.last + 1))
         soft = both_directions(self.network, self._evidence(indices, masks, region))
         return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
@@ -107,7 +109,7 @@ class LabelPropagation:
     def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
         """The slices in order with their soft masks; the region follows the estimate every few slices."""
         overlap, place, start = self.network.window - 1, 0, None
-        region = region_around(list(seen.values()), self.volume.spacing_mm[1:], self.working.margin)
+        region = self._region(list(seen.values()))
         while place < len(indices):
             part = indices[place : place + self.working.stretch + overlap]
             evidence = self._evidence(part, seen, region)
@@ -132,7 +134,11 @@ class LabelPropagation:
         if not count:
             return region
         largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-        return region_around([pieces == largest], self._pixel_mm, self.working.margin)
+        return self._region([pieces == largest])
+
+    def _region(self, masks: list[np.ndarray]) -> Region:
+        """The working region around masks (row, column)."""
+        return region_around(masks, self._pixel_mm, self.working.margin, least_share=self.working.least_share)
 
     @property
     def _pixel_mm(self) -> tuple[float, float]:
@@ -140,9 +146,10 @@ class LabelPropagation:
 
     def _pixels(self, mask: SoftMask) -> float:
         """The area of a soft mask above one half, in pixels of the image."""
-        pixel_mm = mask.region.side_mm / self.working.size
+        height_mm, width_mm = mask.region.extent_mm
         row_mm, column_mm = self._pixel_mm
-        return float((mask.values > 0.5).sum()) * pixel_mm**2 / (row_mm * column_mm)
+        inside = float((mask.values > 0.5).mean())
+        return inside * height_mm * width_mm / (row_mm * column_mm)
 
     def _evidence(self, indices: list[int], masks: Mapping[int, np.ndarray], region: Region) -> Evidence:
         """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""

@@ -59,7 +59,7 @@ class Predictor:
             reason = " ".join(str(error).split())
             raise InputError(f"The network in {weights.parent / 'recipe.yaml'} cannot be built: {reason}") from error
         load_weights(network, weights)
-        return cls(network, Working(settings.size, settings.margin, settings.softness))
+        return cls(network, Working(settings.size, settings.margin, settings.least_share, settings.softness))
 
     def predict(
         self,

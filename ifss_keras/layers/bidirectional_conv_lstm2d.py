@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from ifss_keras.core.checks import is_positive_integer, require
+
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class BidirectionalConvLSTM2D(keras.layers.Layer):
@@ -15,9 +17,9 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
 
     Args:
         filters: channels of the outputs and of the memory.
-        kernel_size: in-plane kernel of both convolutions.
-        state_after: number of slices after which the forward memory is returned; None is all of them. The
-            next window at stride 1 needs the memory after 1 slice.
+        kernel_size: rows and columns of both convolutions' kernel, one integer.
+        state_after: number of slices after which the forward memory is returned, at least 1 and at most all;
+            None is all of them. The next window at stride 1 needs the memory after 1 slice.
         dropout: rate on the inputs.
 
     Call arguments:
@@ -27,10 +29,21 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
     Returns:
         outputs (batch, slice, row, column, filters), and the memory (hidden, cell) after `state_after`
         slices.
+
+    Raises:
+        ValueError: a kernel size that is no positive integer, or `state_after` slices that there are not.
     """
 
     def __init__(self, filters, *, kernel_size=3, state_after=None, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
+        require(
+            is_positive_integer(kernel_size),
+            f"kernel_size must be one positive integer, for rows and columns, received {kernel_size!r}.",
+        )
+        require(
+            state_after is None or is_positive_integer(state_after),
+            f"state_after must be a positive number of slices or None, received {state_after!r}.",
+        )
         self.filters = filters
         self.kernel_size = kernel_size
         self.state_after = state_after
@@ -59,6 +72,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
 
     def call(self, inputs, initial_state=None, training=None):
         slices = inputs.shape[1]
+        self._require_slices(slices)
         zero = self.initial_state(inputs)
         start = zero if initial_state is None else initial_state
         x = self.drop(inputs, training=training)
@@ -79,6 +93,12 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
         outputs = ops.stack(forward, axis=1) + ops.stack(backward[::-1], axis=1)
         return outputs, handed_on
 
+    def _require_slices(self, slices):
+        require(
+            self.state_after is None or self.state_after <= slices,
+            f"state_after must be at most the number of slices, received {self.state_after} for {slices} slices.",
+        )
+
     def _cell(self, x, hidden, cell):
         gates = x + ops.conv(hidden, self.recurrent_kernel, padding="same", data_format="channels_last")
         i, f, g, o = ops.split(gates, 4, axis=-1)
@@ -87,6 +107,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape, initial_state_shape=None):
         batch, slices, rows, columns, _ = inputs_shape
+        self._require_slices(slices)
         memory = (batch, rows, columns, self.filters)
         return (batch, slices, rows, columns, self.filters), (memory, memory)
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from ifss_keras.core.checks import require
 from ifss_keras.layers.atrous_pyramid import AtrousPyramid
 from ifss_keras.layers.slice_normalization import SliceNormalization
 
@@ -15,6 +16,7 @@ class EncoderLevel(keras.layers.Layer):
 
     Args:
         filters, rates, depth_kernel, depth_multiplier: see `AtrousPyramid`.
+        norm_per_channel: see `SliceNormalization`.
         dropout: rate at the end of the level.
 
     Call arguments:
@@ -22,14 +24,20 @@ class EncoderLevel(keras.layers.Layer):
 
     Returns:
         (batch, slice, row / 2, column / 2, filters).
+
+    Raises:
+        ValueError: odd rows or columns, whose last one the pooling would drop.
     """
 
-    def __init__(self, filters, *, rates, depth_kernel=3, depth_multiplier=1, dropout=0.1, **kwargs):
+    def __init__(
+        self, filters, *, rates, depth_kernel=3, depth_multiplier=1, norm_per_channel=False, dropout=0.1, **kwargs
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.rates = tuple(rates)
         self.depth_kernel = depth_kernel
         self.depth_multiplier = depth_multiplier
+        self.norm_per_channel = norm_per_channel
         self.dropout = dropout
         self.pyramid = AtrousPyramid(
             filters,
@@ -39,7 +47,7 @@ class EncoderLevel(keras.layers.Layer):
             name="pyramid",
             dtype=self.dtype_policy,
         )
-        self.norm = SliceNormalization(name="norm", dtype=self.dtype_policy)
+        self.norm = SliceNormalization(per_channel=norm_per_channel, name="norm", dtype=self.dtype_policy)
         self.pool = keras.layers.MaxPooling3D((1, 2, 2), name="pool", dtype=self.dtype_policy)
         self.drop = keras.layers.Dropout(dropout, name="drop", dtype=self.dtype_policy)
 
@@ -48,11 +56,13 @@ class EncoderLevel(keras.layers.Layer):
         self.norm.build(self.pyramid.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
+        _require_even(inputs.shape)
         # ReLU and max-pool commute, as ReLU is monotone: on the pooled grid it has a quarter of the work
         x = self.pool(self.norm(self.pyramid(inputs)))
         return self.drop(keras.ops.relu(x), training=training)
 
     def compute_output_shape(self, input_shape):
+        _require_even(input_shape)
         batch, slices, rows, columns, _ = input_shape
         return (batch, slices, rows // 2, columns // 2, self.filters)
 
@@ -63,5 +73,14 @@ class EncoderLevel(keras.layers.Layer):
             "rates": self.rates,
             "depth_kernel": self.depth_kernel,
             "depth_multiplier": self.depth_multiplier,
+            "norm_per_channel": self.norm_per_channel,
             "dropout": self.dropout,
         }
+
+
+def _require_even(shape):
+    rows, columns = shape[2:4]
+    require(
+        all(size is None or size % 2 == 0 for size in (rows, columns)),
+        f"rows and columns must be even to be halved, received {rows} rows and {columns} columns.",
+    )

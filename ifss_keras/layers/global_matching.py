@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from ifss_keras.core.checks import is_positive_integer, require
+
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class GlobalMatching(keras.layers.Layer):
@@ -14,7 +16,7 @@ class GlobalMatching(keras.layers.Layer):
 
     Args:
         filters: output channels of every convolution.
-        kernel: k, in pixels of the bottleneck.
+        kernel: k, odd, in pixels of the bottleneck.
         depth_kernel: w, in slices.
 
     Call arguments:
@@ -22,10 +24,17 @@ class GlobalMatching(keras.layers.Layer):
 
     Returns:
         (batch, slice, row, column, filters).
+
+    Raises:
+        ValueError: an even kernel.
     """
 
     def __init__(self, filters, *, kernel=15, depth_kernel=3, **kwargs):
         super().__init__(**kwargs)
+        require(
+            is_positive_integer(kernel) and kernel % 2 == 1,
+            f"kernel must be a positive odd integer, so that it is centred, received {kernel!r}.",
+        )
         self.filters = filters
         self.kernel = kernel
         self.depth_kernel = depth_kernel

@@ -3,15 +3,14 @@
 import keras
 from keras import ops
 
-from ifss_keras.layers.slice_normalization import SliceNormalization
-
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class Refinement(keras.layers.Layer):
     """Decoder features sharpened by an encoder skip: conv(skip) + up, then a second convolution.
 
-    A sum, not a concatenation, "to save parameters" (TMI 2021, section III-D). ReLU after the sum, and
-    `SliceNormalization` and ReLU after the second convolution, are where the official code has them.
+    A sum, not a concatenation, "to save parameters" (TMI 2021, section III-D). ReLU after the sum, and a normalisation
+    and ReLU after the second convolution, are where the official code has them. The normalisation is over the batch:
+    one over the slice would make every slice look equally full, and the decoder must say where a muscle has ended.
 
     Args:
         filters: output channels; `up` must have as many.
@@ -30,16 +29,16 @@ class Refinement(keras.layers.Layer):
         conv = {"padding": "same", "dtype": self.dtype_policy}
         self.skip_conv = keras.layers.Conv3D(filters, 3, name="skip_conv", **conv)
         self.merge_conv = keras.layers.Conv3D(filters, 3, name="merge_conv", **conv)
-        self.norm = SliceNormalization(name="norm", dtype=self.dtype_policy)
+        self.norm = keras.layers.BatchNormalization(momentum=0.98, name="norm", dtype=self.dtype_policy)
 
     def build(self, up_shape, skip_shape):
         self.skip_conv.build(skip_shape)
         self.merge_conv.build(up_shape)
         self.norm.build(up_shape)
 
-    def call(self, up, skip):
+    def call(self, up, skip, training=None):
         merged = ops.relu(up + self.skip_conv(skip))
-        return ops.relu(self.norm(self.merge_conv(merged)))
+        return ops.relu(self.norm(self.merge_conv(merged), training=training))
 
     def compute_output_shape(self, up_shape, skip_shape):
         return up_shape

@@ -34,7 +34,8 @@ class SeparableConv3D(keras.layers.Layer):
         (batch, slice, row, column, filters); with "same" and stride 1 on the grid of the inputs.
 
     Raises:
-        ValueError: unequal in-plane strides, or strides together with dilation.
+        ValueError: unequal in-plane strides, strides together with dilation, or with "valid" inputs that are
+            smaller than the kernel.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class SeparableConv3D(keras.layers.Layer):
 
     def call(self, inputs):
         x = inputs if self.data_format == "channels_last" else ops.transpose(inputs, (0, 2, 3, 4, 1))
+        self._require_room(x.shape[1:4])
         x = ops.matmul(self._depthwise(x), self.pointwise_kernel)
         if self.bias is not None:
             x = x + self.bias
@@ -142,13 +144,13 @@ class SeparableConv3D(keras.layers.Layer):
         out_depth, before, after = self._depth_window(depth)
         if before or after:
             x = ops.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+        reach = (out_depth - 1) * self.strides[0] + 1
+        firsts = [tap * self.dilation_rate[0] for tap in range(self.kernel_size[0])]
+        # a tap that sees nothing but padding adds nothing; where all do, one gives the zeros
+        seeing = [tap for tap, first in enumerate(firsts) if before - reach < first < before + depth] or [0]
         total = None
-        for tap in range(self.kernel_size[0]):
-            first = tap * self.dilation_rate[0]
-            last = first + (out_depth - 1) * self.strides[0] + 1
-            if first >= before + depth or last <= before:
-                continue  # this tap sees nothing but padding
-            seen = x[:, first : last : self.strides[0]]
+        for tap in seeing:
+            seen = x[:, firsts[tap] : firsts[tap] + reach : self.strides[0]]
             part = self._plane(ops.reshape(seen, (-1, *seen.shape[2:])), self.depthwise_kernel[tap])
             total = part if total is None else total + part
         return ops.reshape(total, (-1, out_depth, *total.shape[1:]))
@@ -165,6 +167,16 @@ class SeparableConv3D(keras.layers.Layer):
             dilation_rate=self.dilation_rate[1:],
         )
 
+    def _require_room(self, space):
+        """Refuses inputs of known size (slice, row, column) that the kernel does not fit in."""
+        extents = [(kernel - 1) * rate + 1 for kernel, rate in zip(self.kernel_size, self.dilation_rate, strict=True)]
+        require(
+            self.padding == "same"
+            or all(size is None or size >= extent for size, extent in zip(space, extents, strict=True)),
+            f'inputs must be at least as large as the dilated kernel {tuple(extents)} with padding="valid", '
+            f"received (slice, row, column) of {tuple(space)}.",
+        )
+
     def _depth_window(self, depth):
         """Output slices and the zero slices before and after, by the rule Keras uses for every axis."""
         extent = (self.kernel_size[0] - 1) * self.dilation_rate[0] + 1
@@ -177,6 +189,7 @@ class SeparableConv3D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         first = 1 if self.data_format == "channels_last" else 2
+        self._require_room(input_shape[first : first + 3])
         space = []
         for axis, size in enumerate(input_shape[first : first + 3]):
             extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1

@@ -6,12 +6,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class SliceNormalization(keras.layers.Layer):
-    """Every slice with zero mean and unit variance over rows, columns and channels, then scaled and shifted.
+    """Every slice with zero mean and unit variance, then scaled and shifted per channel.
 
-    The statistics of a slice come from that slice alone, so neither padding nor neighbouring slices leak in;
-    the official code normalises the whole window at once (2 parameters per channel in both).
+    The statistics of a slice come from that slice alone, so neither padding slices nor neighbours leak in; the
+    official code normalises the whole window at once (2 parameters per channel in both).
 
     Args:
+        per_channel: statistics of each channel by itself, and not over all channels of the slice. Jointly, a
+            filter that answers to brightness drowns those that answer to edges.
         epsilon: added to the variance.
 
     Call arguments:
@@ -21,20 +23,23 @@ class SliceNormalization(keras.layers.Layer):
         The same shape.
     """
 
-    def __init__(self, *, epsilon=1e-3, **kwargs):
+    def __init__(self, *, per_channel=False, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
+        self.per_channel = per_channel
         self.epsilon = epsilon
-        self.norm = keras.layers.GroupNormalization(groups=1, epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
     def build(self, input_shape):
-        self.norm.build((None, *input_shape[2:]))
+        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(input_shape[-1],), initializer="zeros")
 
     def call(self, inputs):
-        folded = ops.reshape(inputs, (-1, *inputs.shape[2:]))
-        return ops.reshape(self.norm(folded), (-1, *inputs.shape[1:]))
+        axes = (2, 3) if self.per_channel else (2, 3, 4)
+        mean, variance = ops.moments(inputs, axes=axes, keepdims=True)
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        return inputs * scale + (self.beta - mean * scale)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "per_channel": self.per_channel, "epsilon": self.epsilon}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ import keras
 
 class NetworkCheckpoint(keras.callbacks.Callback):
     """The network's weights after every epoch, and those of the best validation Dice, each written whole.
+
+    An epoch whose validation loss is not finite is never the best: cut at 0.5, even NaN has a Dice.
 
     Args:
         network: whose weights are kept, without the trainer's and the optimizer's.
@@ -28,7 +31,7 @@ class NetworkCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._save("last.weights.h5")
-        if logs["val_dice"] > self.best:
+        if logs["val_dice"] > self.best and math.isfinite(logs["val_loss"]):
             self.best = logs["val_dice"]
             self._save("best.weights.h5")
 
@@ -79,8 +82,9 @@ def epochs_backed_up(folder: Path) -> int:
 
 
 def best_so_far(log: Path) -> float:
-    """The best validation Dice in a training log, -1 where there is none."""
-    return max((float(row["val_dice"]) for row in _rows(log)), default=-1.0)
+    """The best validation Dice in a training log among epochs of finite validation loss, -1 where there is none."""
+    held = ((float(row["val_dice"]), float(row["val_loss"])) for row in _rows(log))
+    return max((dice for dice, loss in held if math.isfinite(dice) and math.isfinite(loss)), default=-1.0)
 
 
 def epochs_logged(log: Path) -> int:

@@ -33,6 +33,7 @@ class Network(Part):
     rates: tuple[int, ...] | tuple[tuple[int, ...], ...] = (1, 2, 4)
     first_depth_multiplier: int = 8
     encoder_depth_kernel: int = 1
+    norm_per_channel: bool = True
     matching_kernel: int = 7
     window: int = Field(3, ge=2)  # stride 1: windows must share a slice
     head_width: int = 16
@@ -57,6 +58,7 @@ class Clips(Part):
     both_ends: float = Field(2 / 3, ge=0, le=1)
     degraded: float = Field(0.5, ge=0, le=1)
     margin: float = Field(1.4, ge=1)
+    least_share: float = Field(0.5, gt=0, le=1)
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 

@@ -19,9 +19,20 @@ LAST_WEIGHTS = "last.weights.h5"
 
 
 def prepare_volumes(corpus: Corpus, folder: Path, made: Callable[[Path], None] = lambda path: None):
-    """The volumes of a part of a recipe, made where they are not in `folder` yet."""
-    counts = {"calf": corpus.calf, "shapes": corpus.shapes}
-    return [load_volume(path) for path in make_corpus(folder, counts, corpus.first_seed, made=made)]
+    """The volumes of a part of a recipe, made where they are not in `folder` yet.
+
+    Raises:
+        InputError: a volume without a label that a clip can be drawn of.
+    """
+    counts, volumes = {"calf": corpus.calf, "shapes": corpus.shapes}, []
+    for path in make_corpus(folder, counts, corpus.first_seed, made=made):
+        volumes.append(load_volume(path))
+        if not volumes[-1].extents:
+            raise InputError(
+                f"{os.fspath(path)} cannot be trained on: expected a label in 8 slices or more, received none; "
+                f"delete the file to have it made again."
+            )
+    return volumes
 
 
 def build_trainer(recipe: Recipe):
@@ -78,14 +89,16 @@ def train(
         recipe: see `read_recipe`.
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
-        start_from: weights to start from, of a network of the same layers at any `image_size`.
+        start_from: weights to start from, of a network of the same layers at any `image_size`. A resumed
+            training goes on with its own.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         made: called with the path of every volume once it is there.
 
     Raises:
         InputError: a recipe that cannot be trained; `folder` holds a training and `resume` is not set, or one
-            of another recipe, or a finished one.
+            of another recipe, or a finished one; a training that diverged in every epoch.
+        PresetError: `start_from` is no weights file or does not fit the network.
     """
     from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
 
@@ -109,8 +122,17 @@ def train(
         shuffle=False,
         verbose=0,
     )
-    trainer.network.load_weights(folder / BEST_WEIGHTS)
-    return trainer.network
+    return _with_best_weights(trainer.network, folder)
+
+
+def _with_best_weights(network, folder: Path):
+    if not (folder / BEST_WEIGHTS).exists():
+        raise InputError(
+            f"The training in {os.fspath(folder)} diverged: expected a finite validation loss and Dice in one epoch "
+            f"or more, received none, so there is no {BEST_WEIGHTS}; lower optimizer.learning_rate in the recipe."
+        )
+    network.load_weights(folder / BEST_WEIGHTS)
+    return network
 
 
 def trainer_datasets(recipe: Recipe, settings, volumes, held_out, *, first_epoch: int = 0):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ifss_keras.core.checks import require
+from ifss_keras.core.checks import is_positive_integer, require
 from ifss_keras.layers import (
     BidirectionalConvLSTM2D,
     EncoderLevel,
@@ -14,11 +14,20 @@ from ifss_keras.layers import (
 
 def rates_per_level(rates, levels):
     """A tuple of dilation rates for each level, from one tuple for all or one each."""
+    require(
+        isinstance(rates, tuple | list) and len(rates) > 0,
+        f"rates must be one tuple of dilations or one for each level, with a dilation at least, received {rates!r}.",
+    )
     each = tuple(rates) if isinstance(rates[0], tuple | list) else (tuple(rates),) * levels
     require(
         len(each) == levels,
         f"rates must be one tuple or one for each of {levels} levels, received {rates!r}.",
     )
+    for number, level in enumerate(each, start=1):
+        require(
+            isinstance(level, tuple | list) and len(level) > 0 and all(map(is_positive_integer, level)),
+            f"rates must be positive integers, one at least for every level, received {level!r} for level {number}.",
+        )
     return tuple(tuple(level) for level in each)
 
 
@@ -41,14 +50,14 @@ class IFSSNet(keras.Model):
             (eq. 2).
         hidden, cell: the forward memory after the window's first slice, for the next window at stride 1.
 
-    With the defaults it has 3,759,834 parameters, the shared encoder counted once, and takes 32,637,345,792
+    With the defaults it has 3,760,226 parameters, the shared encoder counted once, and takes 32,637,345,792
     multiply-adds per window, the encoder counted twice (`ifss_keras.zoo.complexity.multiply_adds`).
 
     Departures from the paper, with reasons:
         - Rates dilate in the plane only: in 3 slices a depth tap at rate 3 or more sees only padding.
         - Branch widths add up to the level's width; 30 does not divide by 4.
         - No ReLU before the softmax: with both logits at zero it stops every gradient.
-        - Normalisation per slice: joint statistics would mix padding and neighbours in.
+        - Normalisation per slice in the encoder: joint statistics would mix padding and neighbours in.
         - Matching kernel 15 for 16: centred.
         - The window's memory comes after its first slice, so that stride-1 windows read every slice once.
 
@@ -58,13 +67,15 @@ class IFSSNet(keras.Model):
         rates: in-plane dilations, one tuple for every level or one tuple for each.
         first_depth_multiplier: depth multiplier of level 1, whose input has a single channel.
         encoder_depth_kernel: depth taps of the encoder; 1 encodes every slice by itself.
+        norm_per_channel: normalise each channel of a slice by itself in the encoder, see `SliceNormalization`.
         matching_kernel: k of `GlobalMatching`, odd.
         window: number of slices.
         head_width: channels at full resolution.
         encoder_dropout, memory_dropout, decoder_dropout: rates.
 
     Raises:
-        ValueError: sizes that do not divide, or a rate that would reach only padding at its level.
+        ValueError: no levels or no rates, sizes that do not divide, or a rate that would reach only padding at
+            its level.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class IFSSNet(keras.Model):
         rates=(1, 6, 12, 18),
         first_depth_multiplier=8,
         encoder_depth_kernel=3,
+        norm_per_channel=False,
         matching_kernel=15,
         window=3,
         head_width=16,
@@ -83,7 +95,7 @@ class IFSSNet(keras.Model):
         decoder_dropout=0.1,
         **kwargs,
     ):
-        image_size, widths = tuple(image_size), tuple(widths)
+        image_size, widths = _pair_of_sizes(image_size), _widths_of_levels(widths)
         rates = rates_per_level(rates, len(widths))
         _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window)
 
@@ -94,6 +106,7 @@ class IFSSNet(keras.Model):
                 rates=rates[index],
                 depth_kernel=encoder_depth_kernel,
                 depth_multiplier=first_depth_multiplier if index == 0 else 1,
+                norm_per_channel=norm_per_channel,
                 dropout=encoder_dropout,
                 name=f"encoder_{index + 1}",
             )
@@ -134,6 +147,7 @@ class IFSSNet(keras.Model):
         self.rates = rates
         self.first_depth_multiplier = first_depth_multiplier
         self.encoder_depth_kernel = encoder_depth_kernel
+        self.norm_per_channel = norm_per_channel
         self.matching_kernel = matching_kernel
         self.window = window
         self.head_width = head_width
@@ -156,6 +170,7 @@ class IFSSNet(keras.Model):
             "rates": self.rates,
             "first_depth_multiplier": self.first_depth_multiplier,
             "encoder_depth_kernel": self.encoder_depth_kernel,
+            "norm_per_channel": self.norm_per_channel,
             "matching_kernel": self.matching_kernel,
             "window": self.window,
             "head_width": self.head_width,
@@ -181,9 +196,24 @@ class IFSSNet(keras.Model):
         return load_network(name)
 
 
+def _pair_of_sizes(image_size):
+    require(
+        isinstance(image_size, tuple | list) and len(image_size) == 2,
+        f"image_size must be (rows, columns), received {image_size!r}.",
+    )
+    return tuple(image_size)
+
+
+def _widths_of_levels(widths):
+    require(
+        isinstance(widths, tuple | list) and len(widths) > 0,
+        f"widths must name at least one level, as a tuple of channels, received {widths!r}.",
+    )
+    return tuple(widths)
+
+
 def _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window):
     levels = len(widths)
-    require(levels > 0, "widths must name at least one level, received none.")
     require(window > 0, f"window must be a positive number of slices, received {window}.")
     require(
         matching_kernel % 2 == 1,

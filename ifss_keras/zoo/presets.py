@@ -24,7 +24,7 @@ class Preset:
         working: arguments of `ifss_keras.inference.label_propagation.Working`.
         weights: name of the weights file.
         sha256, size_bytes: of that file.
-        parameters: trainable parameters.
+        parameters: weights, moving statistics included.
         licence, data: of the weights, and what they were trained on.
     """
 
@@ -59,13 +59,17 @@ PRESETS = MappingProxyType(
                     "widths": (16, 24, 32, 64),
                     "rates": (1, 2, 4),
                     "encoder_depth_kernel": 1,
+                    "norm_per_channel": True,
                     "matching_kernel": 7,
+                    "encoder_dropout": 0.0,
+                    "memory_dropout": 0.1,
+                    "decoder_dropout": 0.0,
                 },
-                working={"size": 96},
+                working={"size": 96, "margin": 1.4, "least_share": 0.5},
                 weights="ifss_synthetic_v1.weights.h5",
                 sha256="",
                 size_bytes=0,
-                parameters=888_386,
+                parameters=888_562,
                 licence="Apache-2.0",
                 data="synthetic ultrasound calves and random shapes; no patient data",
             ),

@@ -60,3 +60,13 @@ def test_an_output_that_is_a_file_is_refused(tmp_path, ifss, snapshot):
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert str(run) in outcome.err
     assert snapshot(tmp_path) == before
+
+
+def test_weights_to_start_from_that_are_not_there_are_refused(tmp_path, ifss, snapshot):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE + VALIDATION)
+    before = snapshot(tmp_path)
+    outcome = ifss("train", "--recipe", recipe, "-o", tmp_path / "run", "--start-from", tmp_path / "no.weights.h5")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "no.weights.h5" in outcome.err
+    assert snapshot(tmp_path) == before

@@ -34,9 +34,7 @@ def brute_force_distance(mask, spacing_mm):
 def test_signed_distance_against_brute_force(spacing_mm):
     mask = np.random.default_rng(0).random((7, 11)) < 0.7
     mask[2:6, 3:9] = True
-    np.testing.assert_allclose(
-        signed_distance(mask, spacing_mm), brute_force_distance(mask, spacing_mm), atol=1e-5
-    )
+    np.testing.assert_allclose(signed_distance(mask, spacing_mm), brute_force_distance(mask, spacing_mm), atol=1e-5)
 
 
 def test_signed_distance_of_a_rectangle_on_an_anisotropic_grid():
@@ -141,9 +139,7 @@ def test_both_moved_moves_what_lies_between(seed_a, seed_b, fraction, move):
     still = shape_distance(a, b, [fraction])[0]
     moved = shape_distance(np.roll(a, move, (0, 1)), np.roll(b, move, (0, 1)), [fraction])[0]
     rows, columns = still.shape
-    np.testing.assert_allclose(
-        moved[move[0] :, move[1] :], still[: rows - move[0], : columns - move[1]], atol=2e-3
-    )
+    np.testing.assert_allclose(moved[move[0] :, move[1] :], still[: rows - move[0], : columns - move[1]], atol=2e-3)
 
 
 def test_muscle_that_ends_shrinks_evenly_and_is_gone_half_way():

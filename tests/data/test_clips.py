@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.data import clips
 from ifss_keras.data.clips import ClipSettings, clip_length, draw_between, draw_clip, draw_one_sided
+from ifss_keras.data.evidence import gather_evidence
 from ifss_keras.data.region import to_working
 
 SETTINGS = ClipSettings(size=16, window=3, windows=4, gap=(4, 20))
@@ -101,12 +102,25 @@ def test_two_thirds_have_both_ends(moving_discs, drawn):
 
 def test_some_one_sided_clips_run_into_empty_slices_and_some_do_not(moving_discs):
     settings = dataclasses.replace(SETTINGS, both_ends=0)
-    ends = []
+    ends, nothing = [], 0
     for seed in range(120):
-        truth = clip_of(moving_discs, seed, settings=settings).truth
-        ends.append(truth[-1].any())
-        assert truth.any(axis=(1, 2, 3)).sum() >= 1
+        clip = clip_of(moving_discs, seed, settings=settings)
+        ends.append(clip.truth[-1].any())
+        if not clip.truth.any():  # begins beyond the end, and must learn to stay empty
+            nothing += 1
+            assert clip.has_start.item() == 1
     assert 0.2 < np.mean(ends) < 0.9
+    assert 0 < nothing < 30
+
+
+def test_half_of_the_one_sided_clips_run_over_the_end_and_begin_two_slices_beyond_it_at_most():
+    rng, end, length = np.random.default_rng(0), 190, clip_length(SETTINGS, 0)
+    firsts = np.array([draw_one_sided(rng, (5, end), 300, SETTINGS, 0).first for _ in range(3000)])
+    assert firsts.max() == end + 2
+    # half of them over the end, as many at each of its `length` slices and two more; of the rest, spread over all
+    # the muscle, few come as far and none beyond
+    assert np.mean(firsts > end) == pytest.approx(0.5 * 2 / (length + 2), abs=0.02)
+    assert 0.5 < np.mean(firsts > end - length) + 0.02 < 0.6
 
 
 @pytest.mark.parametrize("rollout", [0, 7])
@@ -207,6 +221,70 @@ def test_a_clip_that_knows_nothing_of_its_first_slice_always_has_a_start(moving_
             unknown += 1
             assert clip.has_start.item() == 1
     assert unknown > 10
+
+
+def test_before_is_the_last_mask_where_a_clip_begins_beyond_the_end(moving_discs, drawn, monkeypatch):
+    regions, befores, jitter = [], [], clips._jitter
+    monkeypatch.setattr(clips, "_jitter", lambda rng, region: regions.append(jitter(rng, region)) or regions[-1])
+    with_start = clips._with_start
+
+    def recorded(rng, evidence, truth, before, settings):
+        befores.append(before)
+        return with_start(rng, evidence, truth, before, settings)
+
+    monkeypatch.setattr(clips, "_with_start", recorded)
+    beyond = 0
+    for seed in range(80):
+        clip_of(moving_discs, seed, settings=dataclasses.replace(SETTINGS, both_ends=0))
+        code, upside_down = beginning(moving_discs, seed)
+        low, high = moving_discs.extents[code]
+        end, labels = (47 - low, moving_discs.labels[::-1]) if upside_down else (high, moving_discs.labels)
+        first = drawn[-1][1].first
+        shown = labels[[min(first, end)]] == code
+        np.testing.assert_array_equal(befores[-1], to_working(shown, regions[-1], (0.5, 0.6), 16) > 0.5)
+        beyond += first > end
+    assert beyond > 3
+
+
+def square(*, first_row):
+    """(16, 16) float32 with a block of ones."""
+    mask = np.zeros((16, 16), np.float32)
+    mask[first_row : first_row + 5, 4:11] = 1
+    return mask
+
+
+@pytest.mark.parametrize("empty", [(0, 1), (1,), ()])
+def test_half_of_the_starts_beyond_the_end_carry_the_last_mask_on(empty, monkeypatch):
+    monkeypatch.setattr(clips, "degrade_mask", lambda rng, masks: masks)
+    truth, before = np.stack([square(first_row=row) for row in (2, 3, 4, 5, 6, 7)]), square(first_row=9)[None]
+    truth[list(empty)] = 0
+    kept = truth.copy()
+    evidence = gather_evidence(truth, {-40: square(first_row=1)}, 0, SETTINGS.softness)
+    carried = truth[:2].copy()
+    for index in empty:
+        carried[index] = before[0] if index == 0 else carried[index - 1]
+    seen = []
+    for seed in range(200):
+        clip = clips._with_start(np.random.default_rng(seed), evidence, truth, before, SETTINGS)
+        assert clip.has_start.item() == 1
+        seen.append([np.array_equal(clip.start[..., 0], start) for start in (truth[:2], carried)])
+        assert any(seen[-1])
+    np.testing.assert_array_equal(truth, kept)  # the target stays empty
+    assert np.mean(seen, axis=0) == pytest.approx([0.5, 0.5] if empty else [1, 1], abs=0.1)
+
+
+def test_regions_of_flat_muscles_are_flat_unless_the_square_is_asked_for(moving_discs, monkeypatch):
+    labels = np.zeros_like(moving_discs.labels)
+    labels[6:42, 14:16, 3:23] = 3
+    flat = dataclasses.replace(moving_discs, labels=labels, extents={3: (6, 41)})
+    regions, jitter = [], clips._jitter
+    monkeypatch.setattr(clips, "_jitter", lambda rng, region: regions.append(jitter(rng, region)) or regions[-1])
+    for least_share, expected in ((0.5, {(0.5, 1.0)}), (1.0, {(1.0, 1.0)})):
+        regions.clear()
+        for seed in range(10):
+            clip_of(flat, seed, settings=dataclasses.replace(SETTINGS, least_share=least_share))
+        assert {region.shares for region in regions} == expected
+    assert len({region.side_mm for region in regions}) == 10
 
 
 @pytest.mark.parametrize("rollout", [0, 5])

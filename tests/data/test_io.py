@@ -108,9 +108,7 @@ def test_an_image_in_memory_is_written_and_read(tmp_path, oblique_affine):
     assert read_volume(tmp_path / "half.mha").array.dtype == np.float32
 
 
-def test_an_overridden_spacing_is_used_but_not_written(
-    tmp_path, write_stored, read_stored, oblique_affine, stored
-):
+def test_an_overridden_spacing_is_used_but_not_written(tmp_path, write_stored, read_stored, oblique_affine, stored):
     path = write_stored(tmp_path / "image.mha", stored, oblique_affine)
     image = read_volume(path, spacing_mm=(1.0, 2.0, 5.0))
     assert image.voxel_volume_ml == pytest.approx(0.010)

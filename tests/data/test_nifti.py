@@ -59,9 +59,7 @@ def test_scaled_labels_are_whole_numbers_again(tmp_path):
 
 
 def test_a_foreign_byte_order_becomes_the_machines(tmp_path, stored):
-    nibabel.Nifti1Image(stored, np.eye(4), nibabel.Nifti1Header(endianness=">")).to_filename(
-        tmp_path / "big.nii"
-    )
+    nibabel.Nifti1Image(stored, np.eye(4), nibabel.Nifti1Header(endianness=">")).to_filename(tmp_path / "big.nii")
     assert (tmp_path / "big.nii").read_bytes()[:4] == (348).to_bytes(4, "big")
     volume = read_volume(tmp_path / "big.nii")
     assert volume.array.dtype.isnative

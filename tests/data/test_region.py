@@ -155,9 +155,7 @@ def test_a_slice_alone_gives_the_same_bits_as_in_a_stack():
     region = Region((24.0, 31.0), 37.0)
     together = to_working(stack, region, (1.0, 0.9), 32)
     for index in range(7):
-        np.testing.assert_array_equal(
-            to_working(stack[index : index + 1], region, (1.0, 0.9), 32)[0], together[index]
-        )
+        np.testing.assert_array_equal(to_working(stack[index : index + 1], region, (1.0, 0.9), 32)[0], together[index])
 
 
 def test_voxels_that_are_not_finite_are_refused_only_inside_the_region():
@@ -171,3 +169,75 @@ def test_voxels_that_are_not_finite_are_refused_only_inside_the_region():
 def test_a_slice_without_its_axis_is_refused():
     with pytest.raises(InputError, match="slices"):
         to_working(np.zeros((4, 4)), Region((1.0, 1.0), 2.0), (1.0, 1.0), 8)
+
+
+# regions that are not square
+
+
+def flat_mask():
+    """(20, 40) bool, rows 9 to 10 and columns 5 to 34."""
+    mask = np.zeros((20, 40), bool)
+    mask[9:11, 5:35] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("least_share", "shares"),
+    [(1.0, (1.0, 1.0)), (0.5, (0.5, 1.0)), (0.2, (1 - (15 - 2) / 22.5, 1.0))],
+    ids=["square", "cut to the least share", "cut to the same margin"],
+)
+def test_a_flat_mask_gets_a_flat_region(least_share, shares):
+    # 2 rows of 1 mm, 30 columns of 0.5 mm: the square is 1.5 * 15 mm wide, its margin 3.75 mm on either side
+    region = region_around([flat_mask()], (1.0, 0.5), margin=1.5, least_share=least_share)
+    assert region.center_mm == (9.5, 9.75)
+    assert region.side_mm == pytest.approx(22.5)
+    assert region.shares == pytest.approx(shares)
+    assert region.extent_mm == pytest.approx((22.5 * shares[0], 22.5))
+    turned = region_around([flat_mask().T], (0.5, 1.0), margin=1.5, least_share=least_share)
+    assert turned == Region(region.center_mm[::-1], region.side_mm, region.shares[::-1])
+
+
+def test_the_margin_is_the_same_on_all_sides_of_a_rectangle():
+    region = region_around([flat_mask()], (1.0, 0.5), margin=1.5, least_share=0.1)
+    assert region.extent_mm == pytest.approx((2 + 2 * 3.75, 15 + 2 * 3.75))
+
+
+def test_the_region_is_a_square_by_default():
+    region = region_around([flat_mask()], (1.0, 0.5))
+    assert region.shares == (1.0, 1.0)
+    assert region.extent_mm == (region.side_mm, region.side_mm)
+    assert region == Region(region.center_mm, region.side_mm)
+    assert region_around([flat_mask()[:, 5:7]], (1.0, 1.0), least_share=0.5).shares == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("spacing_mm", SPACINGS)
+def test_ramps_are_exact_in_a_rectangle_both_ways(spacing_mm):
+    shape, size = (90, 70), 32
+    region = Region((0.47 * shape[0] * spacing_mm[0], 0.52 * shape[1] * spacing_mm[1]), 12.0, shares=(0.5, 0.75))
+    row, column = grid_centers_mm(shape, spacing_mm)
+    ramp = (3 + 0.4 * row - 0.9 * column).astype(np.float32)
+    working = to_working(ramp[None], region, spacing_mm, size)
+    within = (np.arange(size) + 0.5) / size - 0.5
+    expected = 3 + 0.4 * (region.center_mm[0] + 6 * within[:, None]) - 0.9 * (region.center_mm[1] + 9 * within[None, :])
+    np.testing.assert_allclose(working[0], expected, atol=2e-4)
+
+    back = to_grid(working, region, spacing_mm, shape)[0]
+    away = np.abs(row - region.center_mm[0]), np.abs(column - region.center_mm[1])
+    np.testing.assert_array_equal(back[(away[0] > 3) | (away[1] > 4.5)], 0)
+    rim = 12.0 / size + 2 * max(spacing_mm)
+    inner = (away[0] < 3 - rim) & (away[1] < 4.5 - rim)
+    assert inner.any() or max(spacing_mm) == 2
+    np.testing.assert_allclose(back[inner], ramp[inner], atol=2e-4)
+
+
+def test_a_flat_ellipse_survives_a_flat_region_better_than_a_square():
+    spacing_mm, shape = (0.5, 0.5), (80, 160)
+    row, column = grid_centers_mm(shape, spacing_mm)
+    ellipse = ((row - 20) / 3) ** 2 + ((column - 40) / 30) ** 2 <= 1
+    errors = []
+    for least_share in (1.0, 0.25):
+        region = region_around([ellipse], spacing_mm, least_share=least_share)
+        working = to_working(ellipse[None], region, spacing_mm, 32)
+        assert (working > 0.5).mean() * np.prod(region.extent_mm) == pytest.approx(np.pi * 3 * 30, rel=0.05)
+        errors.append(((to_grid(working, region, spacing_mm, shape)[0] > 0.5) != ellipse).sum())
+    assert errors[1] < errors[0]

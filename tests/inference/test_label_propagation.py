@@ -82,6 +82,33 @@ def test_the_region_follows_a_muscle_that_wanders(sees):
         assert min(map(dice, carried(sees, truth, references), truth)) > 0.93
 
 
+def ellipses(slices, radii, shape=(48, 120)):
+    """(slice, row, column) bool: the same ellipse on every slice."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    inside = ((rows - 24) / radii[0]) ** 2 + ((columns - 60) / radii[1]) ** 2 < 1
+    return np.stack([inside] * slices)
+
+
+def test_a_flat_muscle_is_cut_finer_in_a_flat_region(sees):
+    truth = ellipses(12, (5, 50))
+    found = [carried(sees, truth, [5], working=Working(size=32, least_share=share)) for share in (1.0, 0.25)]
+    errors = [(mask != truth).sum() for mask in found]
+    assert errors[1] < 0.7 * errors[0]
+    assert dice(found[1], truth) > 0.95
+
+
+@pytest.mark.parametrize("least_share", [0.25, 1.0])
+def test_pixels_of_a_soft_mask_are_those_of_the_image(sees, least_share):
+    truth = ellipses(2, (12, 50))
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), (2.0, 1.0, 0.5))
+    propagation = LabelPropagation(sees, volume, Working(size=96, least_share=least_share))
+    (soft,) = propagation.run({0: truth[0]}).values()
+    assert soft.region.extent_mm[0] / soft.region.extent_mm[1] == (
+        1.0 if least_share == 1 else pytest.approx(44 / 70, rel=0.05)
+    )
+    assert propagation._pixels(soft) == pytest.approx(np.pi * 12 * 50, rel=0.02)
+
+
 def test_only_consecutive_empty_slices_end_it(sees):
     centre = (24, 28)
     truth = discs([centre] * 6 + [None] * 2 + [centre] * 4 + [None] * 3 + [centre] * 4)

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.data.references import References
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.label_propagation import Working
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS
 
@@ -115,13 +117,24 @@ def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):
 
 
 def test_from_training_takes_the_recipe_beside_the_weights(tiny, tiny_weights, tmp_path):
-    assert tiny.working.size == 16
+    assert tiny.working == Working(size=16)
     alone = tmp_path / "best.weights.h5"
     alone.write_bytes(tiny_weights.read_bytes())
     with pytest.raises(InputError, match=r"recipe\.yaml"):
         Predictor.from_training(alone)
     with pytest.raises(InputError, match="does not exist"):
         Predictor.from_training(tmp_path / "other.weights.h5")
+
+
+def test_from_training_works_at_the_margin_and_share_of_the_recipe(tiny_weights, tmp_path):
+    recipe = yaml.safe_load((tiny_weights.parent / "recipe.yaml").read_text())
+    changes = {"clips": {"margin": 1.75, "least_share": 0.625}, "softness": {"per_slice": 0.25}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe | changes))
+    weights = tmp_path / "best.weights.h5"
+    weights.write_bytes(tiny_weights.read_bytes())
+    working = Predictor.from_training(weights).working
+    assert (working.size, working.margin, working.least_share) == (16, 1.75, 0.625)
+    assert working.softness.per_slice == 0.25
 
 
 def test_unknown_preset():

@@ -115,3 +115,28 @@ def test_layer_contract():
         {"filters": 4, "kernel_size": 5, "state_after": 2, "dropout": 0.3},
         inputs=[X, STATE],
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kernel_size": 0}, "kernel_size must be one positive integer, .* received 0"),
+        ({"kernel_size": (3, 3)}, r"kernel_size must be one positive integer, .* received \(3, 3\)"),
+        ({"kernel_size": 3.0}, "kernel_size must be .* received 3.0"),
+        ({"kernel_size": True}, "kernel_size must be .* received True"),
+        ({"state_after": 0}, "state_after must be a positive number of slices or None, received 0"),
+        ({"state_after": -1}, "state_after must be .* received -1"),
+    ],
+)
+def test_refusals(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BidirectionalConvLSTM2D(4, **arguments)
+
+
+def test_a_memory_after_more_slices_than_there_are_is_refused():
+    layer = BidirectionalConvLSTM2D(4, state_after=6)
+    message = "state_after must be at most the number of slices, received 6 for 5 slices"
+    with pytest.raises(ValueError, match=message):
+        layer(X)
+    with pytest.raises(ValueError, match=message):
+        layer.compute_output_shape(X.shape)

@@ -10,10 +10,14 @@ from tests.reference.convolution import max_pool, separable_convolve
 from tests.reference.normalization import slice_norm
 
 
-@pytest.mark.parametrize(("depth_kernel", "multiplier", "channels"), [(3, 1, 2), (1, 4, 1)])
-def test_relu_then_pool_in_numpy_equals_pool_then_relu(depth_kernel, multiplier, channels):
+@pytest.mark.parametrize(
+    ("depth_kernel", "multiplier", "channels", "per_channel"), [(3, 1, 2, False), (1, 4, 1, False), (1, 4, 1, True)]
+)
+def test_relu_then_pool_in_numpy_equals_pool_then_relu(depth_kernel, multiplier, channels, per_channel):
     x = normal(2, 3, 6, 10, channels)
-    layer = EncoderLevel(5, rates=(1, 3), depth_kernel=depth_kernel, depth_multiplier=multiplier)
+    layer = EncoderLevel(
+        5, rates=(1, 3), depth_kernel=depth_kernel, depth_multiplier=multiplier, norm_per_channel=per_channel
+    )
     layer.build(x.shape)
     w = weights_of(random_weights(layer))
     branches = [
@@ -26,7 +30,8 @@ def test_relu_then_pool_in_numpy_equals_pool_then_relu(depth_kernel, multiplier,
         )
         for index, rate in enumerate((1, 3))
     ]
-    normalised = slice_norm(np.concatenate(branches, axis=-1), w["norm/norm/gamma"], w["norm/norm/beta"])
+    features = np.concatenate(branches, axis=-1)
+    normalised = slice_norm(features, w["norm/gamma"], w["norm/beta"], per_channel=per_channel)
     expected = max_pool(np.maximum(normalised, 0), (1, 2, 2))
     assert np.any(expected == 0)
     np.testing.assert_allclose(layer(x), expected, atol=2e-5)
@@ -56,6 +61,23 @@ def test_depth_kernel_one_encodes_every_slice_by_itself():
 def test_layer_contract():
     check_layer(
         EncoderLevel,
-        {"filters": 7, "rates": (1, 3, 2), "depth_kernel": 2, "depth_multiplier": 2, "dropout": 0.3},
+        {
+            "filters": 7,
+            "rates": (1, 3, 2),
+            "depth_kernel": 2,
+            "depth_multiplier": 2,
+            "norm_per_channel": True,
+            "dropout": 0.3,
+        },
         inputs=[normal(2, 3, 6, 10, 2)],
     )
+
+
+@pytest.mark.parametrize("plane", [(5, 10), (6, 7)])
+def test_odd_rows_or_columns_are_refused(plane):
+    layer = EncoderLevel(5, rates=(1, 2))
+    message = f"must be even to be halved, received {plane[0]} rows and {plane[1]} columns"
+    with pytest.raises(ValueError, match=message):
+        layer(normal(1, 3, *plane, 2))
+    with pytest.raises(ValueError, match=message):
+        layer.compute_output_shape((1, 3, *plane, 2))

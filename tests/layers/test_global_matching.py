@@ -56,3 +56,9 @@ def test_a_pixel_is_matched_with_the_whole_square_of_the_kernel_and_nothing_beyo
 
 def test_layer_contract():
     check_layer(GlobalMatching, {"filters": 3, "kernel": 5, "depth_kernel": 2}, inputs=[normal(2, 3, 5, 7, 4)])
+
+
+@pytest.mark.parametrize("kernel", [4, 0, -3, 5.0])
+def test_a_kernel_without_a_centre_is_refused(kernel):
+    with pytest.raises(ValueError, match=f"kernel must be a positive odd integer, .* received {kernel}"):
+        GlobalMatching(3, kernel=kernel)

@@ -1,5 +1,8 @@
 """SeparableConv3D against a NumPy reference that convolves with a block-diagonal kernel."""
 
+import json
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -30,6 +33,9 @@ CASES = {
     "dilation of the plane": ((2, 3, 7, 5, 2), (3, 3, 3), {"dilation_rate": (1, 3, 2)}),
     "dilation of depth": ((1, 7, 5, 3, 2), (3, 3, 3), {"dilation_rate": (2, 1, 1)}),
     "dilation of depth to padding": ((1, 3, 5, 2, 2), (3, 3, 3), {"dilation_rate": (3, 1, 1)}),
+    "even kernel dilated to nothing but padding": ((1, 2, 5, 3, 2), (2, 3, 3), {"dilation_rate": (5, 1, 1)}),
+    "even kernel dilated to nothing but padding, one slice": ((2, 1, 5, 3, 1), (4, 3, 3), {"dilation_rate": (2, 1, 1)}),
+    "valid, as large as the input": ((1, 3, 5, 7, 2), (2, 3, 4), {"dilation_rate": 2, "padding": "valid"}),
     "dilation of all, valid": ((1, 7, 7, 5, 2), (3, 2, 2), {"dilation_rate": (2, 3, 4), "padding": "valid"}),
     "multiplier": ((2, 3, 5, 7, 2), (3, 3, 3), {"depth_multiplier": 3}),
     "multiplier on one channel": ((2, 3, 5, 7, 1), (3, 3, 3), {"depth_multiplier": 5}),
@@ -185,8 +191,36 @@ def test_layer_contract():
         ({"kernel_size": (3, 0, 3)}, r"kernel_size must be .* received \(3, 0, 3\)"),
         ({"strides": 0}, r"strides must be .* received 0"),
         ({"dilation_rate": (1, 1.5, 1)}, r"dilation_rate must be .* received \(1, 1.5, 1\)"),
+        ({"kernel_size": True}, r"kernel_size must be .* received True"),
+        ({"kernel_size": (3, True, 3)}, r"kernel_size must be .* received \(3, True, 3\)"),
+        ({"kernel_size": 2.5}, r"kernel_size must be .* received 2.5"),
     ],
 )
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         SeparableConv3D(**{"filters": 2, "kernel_size": 3, **arguments})
+
+
+def test_integers_of_numpy_are_integers():
+    layer = SeparableConv3D(2, np.int64(3), strides=np.array([1, 2, 2]), dilation_rate=(np.int32(1), 1, 1))
+    assert [layer.kernel_size, layer.strides, layer.dilation_rate] == [(3, 3, 3), (1, 2, 2), (1, 1, 1)]
+    json.dumps(layer.get_config())
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel_size", "dilation", "extents"),
+    [
+        ((1, 2, 5, 7, 2), (3, 1, 1), 1, (3, 1, 1)),
+        ((1, 3, 5, 7, 2), (1, 3, 3), (1, 3, 1), (1, 7, 3)),
+        ((1, 3, 5, 7, 2), (1, 1, 5), (1, 1, 2), (1, 1, 9)),
+    ],
+)
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_valid_inputs_smaller_than_the_kernel_are_refused(shape, kernel_size, dilation, extents, data_format):
+    layer = SeparableConv3D(2, kernel_size, dilation_rate=dilation, data_format=data_format)
+    message = re.escape(f'dilated kernel {extents} with padding="valid", received (slice, row, column) of {shape[1:4]}')
+    shape = shape if data_format == "channels_last" else (shape[0], shape[-1], *shape[1:4])
+    with pytest.raises(ValueError, match=message):
+        layer(normal(*shape))
+    with pytest.raises(ValueError, match=message):
+        layer.compute_output_shape(shape)

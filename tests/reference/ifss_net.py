@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.reference.conv_lstm import run_both_ways
 from tests.reference.convolution import convolve, max_pool, separable_convolve, transposed_convolve
-from tests.reference.normalization import slice_norm
+from tests.reference.normalization import batch_norm, slice_norm
 
 
 def relu(x):
@@ -12,7 +12,7 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-def encoder_level(x, weights, name, rates):
+def encoder_level(x, weights, name, rates, per_channel):
     """Half the resolution: separable convolutions at `rates`, normalisation per slice, ReLU, max-pool."""
     branches = []
     for index, rate in enumerate(rates):
@@ -20,9 +20,8 @@ def encoder_level(x, weights, name, rates):
         kernels = weights[f"{branch}/depthwise_kernel"], weights[f"{branch}/pointwise_kernel"]
         branches.append(separable_convolve(x, *kernels, weights[f"{branch}/bias"], dilation=(1, rate, rate)))
     x = np.concatenate(branches, axis=-1)
-    return max_pool(
-        relu(slice_norm(x, weights[f"{name}/norm/norm/gamma"], weights[f"{name}/norm/norm/beta"])), (1, 2, 2)
-    )
+    x = slice_norm(x, weights[f"{name}/norm/gamma"], weights[f"{name}/norm/beta"], per_channel=per_channel)
+    return max_pool(relu(x), (1, 2, 2))
 
 
 def global_matching(x, weights):
@@ -41,22 +40,23 @@ def global_matching(x, weights):
 
 
 def refinement(up, skip, weights, name):
-    """A convolution of the skip plus `up`, ReLU, a convolution, normalisation per slice, ReLU."""
+    """A convolution of the skip plus `up`, ReLU, a convolution, normalisation by the moving statistics, ReLU."""
 
     def conv(y, part):
         return convolve(y, weights[f"{name}/{part}/kernel"], weights[f"{name}/{part}/bias"])
 
     x = conv(relu(up + conv(skip, "skip_conv")), "merge_conv")
-    return relu(slice_norm(x, weights[f"{name}/norm/norm/gamma"], weights[f"{name}/norm/norm/beta"]))
+    statistics = ("gamma", "beta", "moving_mean", "moving_variance")
+    return relu(batch_norm(x, *(weights[f"{name}/norm/{part}"] for part in statistics)))
 
 
-def ifss_net(inputs, weights, rates):
+def ifss_net(inputs, weights, rates, per_channel=False):
     """(probabilities, hidden, cell) of the network without dropout; `rates` has a tuple for each level."""
     image, mask = inputs["image"], inputs["mask"]
     skips = [np.concatenate([image, mask], axis=-1)]
     for level, level_rates in enumerate(rates, start=1):
-        image = encoder_level(image, weights, f"encoder_{level}", level_rates)
-        mask = encoder_level(mask, weights, f"encoder_{level}", level_rates) + image
+        image = encoder_level(image, weights, f"encoder_{level}", level_rates, per_channel)
+        mask = encoder_level(mask, weights, f"encoder_{level}", level_rates, per_channel) + image
         skips.append(mask)
     x = global_matching(np.concatenate([image, mask], axis=-1), weights)
     cell_weights = [weights[f"recurrence/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]

@@ -1,8 +1,8 @@
-"""The NumPy group normalisation against closed forms."""
+"""The NumPy normalisations against closed forms."""
 
 import numpy as np
 
-from tests.reference.normalization import group_norm, slice_norm
+from tests.reference.normalization import batch_norm, group_norm, slice_norm
 
 
 def test_two_values_become_plus_and_minus_one_over_the_root():
@@ -31,3 +31,22 @@ def test_slices_of_any_brightness_normalise_alike():
     one = np.random.default_rng(0).normal(size=(1, 1, 3, 5, 2))
     y = slice_norm(np.concatenate([one, 40 * one + 7], axis=1), 1.0, 0.0, epsilon=0.0)
     np.testing.assert_allclose(y[:, 0], y[:, 1])
+
+
+def test_channels_of_any_brightness_normalise_alike_on_their_own_only():
+    one = np.random.default_rng(0).normal(size=(1, 2, 3, 5, 1))
+    x = np.concatenate([one, 40 * one + 7], axis=-1)
+    alone, jointly = (slice_norm(x, 1.0, 0.0, per_channel=each, epsilon=0.0) for each in (True, False))
+    np.testing.assert_allclose(alone[..., 0], alone[..., 1])
+    np.testing.assert_allclose(alone.std(axis=(2, 3)), 1)
+    assert np.ptp(jointly[..., 0]) < 0.1 * np.ptp(jointly[..., 1])
+
+
+def test_batch_norm_by_its_moving_statistics_gives_zero_and_one():
+    x = np.random.default_rng(0).normal(3, 2, (2, 3, 5, 4, 2))
+    mean, variance = x.mean(axis=(0, 1, 2, 3)), x.var(axis=(0, 1, 2, 3))
+    y = batch_norm(x, 1.0, 0.0, mean, variance, epsilon=0.0)
+    np.testing.assert_allclose(y.mean(axis=(0, 1, 2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose(y.std(axis=(0, 1, 2, 3)), 1)
+    # (7 - 1) / sqrt(3.75 + 0.25) = 3
+    np.testing.assert_allclose(batch_norm(np.array([[7.0]]), 2.0, 0.5, 1.0, 3.75, epsilon=0.25), 6.5)

@@ -20,10 +20,10 @@ class Network:
         path.write_text(self.text)
 
 
-def run_epochs(checkpoint, dice):
+def run_epochs(checkpoint, dice, loss=0.5):
     for epoch, value in enumerate(dice):
         checkpoint.network.text = f"epoch {epoch}"
-        checkpoint.on_epoch_end(epoch, {"val_dice": value})
+        checkpoint.on_epoch_end(epoch, {"val_dice": value, "val_loss": loss})
 
 
 @pytest.mark.parametrize(("before", "best"), [(-1.0, "epoch 2"), (0.65, "epoch 2"), (0.9, None)])
@@ -33,6 +33,17 @@ def test_last_and_best_weights_are_kept(tmp_path, before, best):
     kept = tmp_path / "best.weights.h5"
     assert (kept.read_text() if kept.exists() else None) == best
     assert not list(tmp_path.glob("unfinished*"))
+
+
+@pytest.mark.parametrize(("dice", "loss"), [(float("nan"), 0.5), (0.9, float("nan")), (0.9, float("inf"))])
+def test_an_epoch_that_diverged_is_not_the_best(tmp_path, dice, loss):
+    checkpoint = NetworkCheckpoint(Network(), tmp_path)
+    run_epochs(checkpoint, [dice], loss)
+    assert not (tmp_path / "best.weights.h5").exists()
+    run_epochs(checkpoint, [0.25])
+    run_epochs(checkpoint, [dice], loss)
+    assert checkpoint.best == 0.25
+    assert (tmp_path / "best.weights.h5").exists()
 
 
 def test_an_interrupted_save_leaves_the_weights_before(tmp_path):
@@ -45,7 +56,7 @@ def test_an_interrupted_save_leaves_the_weights_before(tmp_path):
 
     checkpoint.network.save_weights = broken
     with pytest.raises(OSError):  # noqa: PT011
-        checkpoint.on_epoch_end(1, {"val_dice": 0.9})
+        checkpoint.on_epoch_end(1, {"val_dice": 0.9, "val_loss": 0.5})
     assert (tmp_path / "last.weights.h5").read_text() == "epoch 0"
     assert (tmp_path / "best.weights.h5").read_text() == "epoch 0"
 
@@ -55,8 +66,10 @@ def test_the_log_tells_the_best_dice_and_the_number_of_epochs(tmp_path):
     assert (best_so_far(log), epochs_logged(log)) == (-1, 0)
     log.write_text("")
     assert (best_so_far(log), epochs_logged(log)) == (-1, 0)
-    log.write_text("epoch,val_dice\n0,0.5\n1,0.75\n2,0.625\n")
-    assert (best_so_far(log), epochs_logged(log)) == (0.75, 3)
+    log.write_text("epoch,val_dice,val_loss\n0,nan,0.5\n1,0.5,0.5\n2,0.75,0.5\n3,0.875,nan\n4,0.625,0.5\n")
+    assert (best_so_far(log), epochs_logged(log)) == (0.75, 5)
+    log.write_text("epoch,val_dice,val_loss\n0,nan,nan\n")
+    assert (best_so_far(log), epochs_logged(log)) == (-1, 1)
 
 
 def test_the_backup_tells_where_to_go_on(tmp_path):

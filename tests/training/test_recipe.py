@@ -28,14 +28,28 @@ def test_the_least_recipe_has_the_defaults(tmp_path):
 def test_every_value_is_taken_over(tmp_path):
     changes = {
         "seed": 5,
-        "network": {"image_size": [32, 32], "widths": [4, 6], "rates": [[1, 2], [1]], "window": 4},
-        "clips": {"windows": 7, "gap": [3, 30], "both_ends": 0.25, "degraded": 0.75, "margin": 1.5, "rollout": [1, 2]},
+        "network": {
+            "image_size": [32, 32],
+            "widths": [4, 6],
+            "rates": [[1, 2], [1]],
+            "window": 4,
+            "norm_per_channel": False,
+        },
+        "clips": {
+            "windows": 7,
+            "gap": [3, 30],
+            "both_ends": 0.25,
+            "degraded": 0.75,
+            "margin": 1.5,
+            "least_share": 0.625,
+            "rollout": [1, 2],
+        },
         "softness": {"start": 0.25, "per_slice": 0.2, "maximum": 3.0},
         "loss": {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0},
     }
     recipe = read_recipe(written(tmp_path, **changes))
     assert recipe.network.rates == ((1, 2), (1,))
-    assert recipe.clip_settings() == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, Softness(0.25, 0.2, 3.0))
+    assert recipe.clip_settings() == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, 0.625, Softness(0.25, 0.2, 3.0))
     assert recipe.loss.model_dump() == {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0}
 
 

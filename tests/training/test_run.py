@@ -1,13 +1,15 @@
 """A whole training: its files, its refusals, and that an interruption changes nothing."""
 
 import csv
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import yaml
 
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.data.corpus import save_volume
 from ifss_keras.training import run
 from ifss_keras.training.recipe import Recipe
 from ifss_keras.training.run import build_trainer, train, trainer_datasets
@@ -196,7 +198,76 @@ def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving
 def test_volumes_are_made_once_in_the_folder_asked_for(tmp_path, recipe, monkeypatch):
     asked = []
     monkeypatch.setattr(run, "make_corpus", lambda *arguments, **named: asked.append((arguments, named)) or ["a", "b"])
-    monkeypatch.setattr(run, "load_volume", lambda path: path.upper())
+    volumes = {"a": SimpleNamespace(extents={1: (0, 9)}), "b": SimpleNamespace(extents={2: (3, 12)})}
+    monkeypatch.setattr(run, "load_volume", volumes.get)
     corpus = recipe(training={"calf": 2, "shapes": 3, "first_seed": 7}).training
-    assert run.prepare_volumes(corpus, tmp_path, made=print) == ["A", "B"]
+    assert run.prepare_volumes(corpus, tmp_path, made=print) == [*volumes.values()]
     assert asked == [((tmp_path, {"calf": 2, "shapes": 3}, 7), {"made": print})]
+
+
+def test_a_volume_without_a_usable_label_is_named(tmp_path, recipe):
+    image, labels = np.zeros((2, 12, 8, 8), np.uint8)
+    labels[:7, 2:5, 2:5] = 1  # in one slice too few
+    path = tmp_path / "calf_000001.npz"
+    save_volume(path, image, labels, (1.0, 1.0, 1.0))
+    with pytest.raises(InputError, match=r"calf_000001\.npz cannot be trained on: expected a label in 8 slices"):
+        run.prepare_volumes(recipe().training, tmp_path)
+    labels[7, 2:5, 2:5] = 1
+    save_volume(path, image, labels, (1.0, 1.0, 1.0))
+    assert [volume.extents for volume in run.prepare_volumes(recipe().training, tmp_path)] == [{1: (0, 7)}]
+
+
+class Spoiler(keras.callbacks.Callback):
+    """Makes the network's weights NaN, as a learning rate that is far too high would."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.network.set_weights([np.full_like(weight, np.nan) for weight in self.network.get_weights()])
+
+
+def test_a_training_that_diverges_ends_with_an_error(tmp_path, recipe, quick, monkeypatch):
+    plan = recipe(epochs=1, steps_per_epoch=1)
+    trainer = run.build_trainer(plan)
+    monkeypatch.setattr(run, "build_trainer", lambda plan: trainer)
+    with pytest.raises(InputError, match=r"diverged: expected a finite validation loss .* lower optimizer") as refusal:
+        train(plan, tmp_path, callbacks=[Spoiler(trainer.network)])
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+class Beginning(keras.callbacks.Callback):
+    """Keeps the weights before the first step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = None
+
+    def on_train_begin(self, logs=None):
+        self.weights = self.model.network.get_weights()
+        raise Interruption
+
+
+def test_it_starts_from_the_weights_of_another_image_size(tmp_path, recipe, quick, tiny_arguments):
+    larger = build_trainer(recipe(seed=9, network=tiny_arguments | {"image_size": (32, 32)})).network
+    rng = np.random.default_rng(0)
+    larger.set_weights([rng.uniform(0.1, 1, weight.shape) for weight in larger.get_weights()])
+    larger.save_weights(tmp_path / "larger.weights.h5")
+    beginning = Beginning()
+    with pytest.raises(Interruption):
+        train(recipe(), tmp_path / "run", start_from=tmp_path / "larger.weights.h5", callbacks=[beginning])
+    assert_same(beginning.weights, larger.get_weights())
+
+
+def test_weights_that_it_cannot_start_from_are_refused_before_anything_is_written(
+    tmp_path, recipe, quick, tiny_arguments
+):
+    other = build_trainer(recipe(network=tiny_arguments | {"widths": (4, 8)})).network
+    other.save_weights(tmp_path / "other.weights.h5")
+    for name, said in (("other.weights.h5", "do not fit the network"), ("none.weights.h5", "does not exist")):
+        with pytest.raises(PresetError, match=said):
+            train(recipe(), tmp_path / "run", start_from=tmp_path / name)
+    assert quick == []
+    assert not (tmp_path / "run").exists()

@@ -17,6 +17,7 @@ SMALL = {
     "rates": ((1, 3), (2, 1)),
     "first_depth_multiplier": 2,
     "encoder_depth_kernel": 2,
+    "norm_per_channel": True,
     "matching_kernel": 5,
     "window": 4,
     "head_width": 3,
@@ -61,14 +62,15 @@ def default():
         {"widths": (3,), "rates": (1, 2), "window": 3},
         {"widths": (2, 3, 5), "image_size": (16, 8), "rates": ((1, 2), (3, 1), (1,)), "encoder_depth_kernel": 3},
         {"window": 1, "encoder_depth_kernel": 1},
+        {"norm_per_channel": False},
     ],
-    ids=["two levels", "one level", "three levels", "one slice"],
+    ids=["two levels", "one level", "three levels", "one slice", "joint statistics"],
 )
 def test_values_against_numpy(changes):
     network = small(**changes)
     inputs = inputs_for(network)
     weights = {weight.path: np.float64(weight) for weight in network.weights}
-    expected = ifss_net(inputs, weights, network.rates)
+    expected = ifss_net(inputs, weights, network.rates, network.norm_per_channel)
     found = run(network, inputs)
     for name, value in zip(OUTPUTS, expected, strict=True):
         np.testing.assert_allclose(found[name], value, atol=TOLERANCE, err_msg=name)
@@ -161,11 +163,13 @@ def test_dropout_acts_in_training_only():
     network = small(encoder_dropout=0.0, memory_dropout=0.0, decoder_dropout=0.0)
     inputs = inputs_for(network)
     plain = run(network, inputs)["probabilities"]
-    np.testing.assert_allclose(network(inputs, training=True)["probabilities"], plain, atol=1e-6)
+    # in training the decoder normalises by the batch, so that dropout is what changes from call to call
+    training = np.asarray(network(inputs, training=True)["probabilities"])
+    np.testing.assert_allclose(network(inputs, training=True)["probabilities"], training, atol=1e-6)
     for name in ("encoder_dropout", "memory_dropout", "decoder_dropout"):
         dropping = small(**{"encoder_dropout": 0.0, "memory_dropout": 0.0, "decoder_dropout": 0.0, name: 0.5})
         np.testing.assert_array_equal(run(dropping, inputs)["probabilities"], plain)
-        assert np.abs(dropping(inputs, training=True)["probabilities"] - plain).max() > 1e-3, name
+        assert np.abs(dropping(inputs, training=True)["probabilities"] - training).max() > 1e-3, name
 
 
 def test_initial_memory_is_zero_and_fits(network):
@@ -216,6 +220,14 @@ def test_one_tuple_of_rates_serves_every_level():
         ({"matching_kernel": 4}, "matching_kernel must be odd, .* received 4"),
         ({"window": 0}, "window must be a positive number of slices, received 0"),
         ({"widths": (), "rates": (1, 2)}, "widths must name at least one level"),
+        ({"widths": ()}, "widths must name at least one level"),
+        ({"widths": 5}, "widths must name at least one level, as a tuple of channels, received 5"),
+        ({"rates": ()}, r"rates must be one tuple of dilations or one for each level, .* received \(\)"),
+        ({"rates": 3}, "rates must be one tuple of dilations or one for each level, .* received 3"),
+        ({"rates": ((1, 2), ())}, r"rates must be positive integers, one at least .* received \(\) for level 2"),
+        ({"rates": (1, 0)}, r"rates must be positive integers, .* received \(1, 0\) for level 1"),
+        ({"image_size": 8}, r"image_size must be \(rows, columns\), received 8"),
+        ({"image_size": (8,)}, r"image_size must be \(rows, columns\), received \(8,\)"),
         ({"widths": (1, 7)}, r"filters must be at least the number of rates, received filters=1"),
     ],
 )
@@ -263,6 +275,6 @@ def test_parameters_of_the_default_counted_by_hand(default):
     recurrence = 9 * (120 + 120) * 480 + 480
     decoder, channels = 0, 120
     for width, skip in zip((60, 60, 30, 30, 16), (60, 60, 30, 30, 2), strict=True):
-        decoder += conv(27, channels, width) + conv(27, skip, width) + conv(27, width, width) + 2 * width
+        decoder += conv(27, channels, width) + conv(27, skip, width) + conv(27, width, width) + 4 * width
         channels = width
     assert default.count_params() == encoder + matching + recurrence + decoder + conv(1, 16, 2)

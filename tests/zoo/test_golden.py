@@ -1,0 +1,23 @@
+"""The released weights give what they gave when they were released."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ifss_keras.zoo.presets import PRESETS
+
+SHELF = Path(__file__).parents[2] / "zoo"
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_gives_its_golden_output(name):
+    from ifss_keras.zoo import IFSSNet
+
+    with np.load(SHELF / name / "golden.npz") as golden:
+        inputs = {key: golden[key] for key in ("image", "mask", "hidden", "cell")}
+        expected = {key: golden[f"expected_{key}"] for key in ("probabilities", "hidden", "cell")}
+    found = IFSSNet.from_preset(name)(inputs, training=False)
+    for key, values in expected.items():
+        # float32 sums in another order, over some hundred terms and eight levels
+        np.testing.assert_allclose(np.asarray(found[key]), values, atol=2e-4, err_msg=key)
