@@ -13,6 +13,7 @@ from ifss_keras.data.evidence import Evidence, gather_evidence
 from ifss_keras.data.intensity import IntensityWindow
 from ifss_keras.data.region import Region, region_around, to_grid, to_working
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.presence import Presence
 from ifss_keras.inference.soft_volume import SoftMask
 from ifss_keras.inference.span_network import SpanNetwork, both_directions
 from ifss_keras.propagation.spans import Span, plan_spans
@@ -93,21 +94,25 @@ class LabelPropagation:
         if not masks[known[-1]].any():
             return {}  # the muscle has ended before the last reference
         smallest = 0.01 * masks[known[-1]].sum()  # of the reference's pixels: less is no muscle
-        soft, seen = {}, {index: masks[index] for index in known}
-        empty = 0
-        for index, mask in self._stretches(indices, seen):
+        soft, doubtful, presence = {}, {}, Presence()
+        for index, mask, image in self._stretches(indices, {index: masks[index] for index in known}):
+            inside = mask.values > 0.5
             if index in masks:
-                continue
-            empty = empty + 1 if self._pixels(mask) < smallest else 0
-            if empty:
-                if empty == self.working.empty_slices:
-                    break
-                continue
-            soft[index] = mask
+                presence.learn(image, inside)
+            elif self._pixels(mask) < smallest or presence.score(image, inside) < 0:
+                doubtful[index] = mask
+                if len(doubtful) == self.working.empty_slices:
+                    break  # it has ended before the first of them
+            else:
+                presence.learn(image, inside)
+                soft |= doubtful
+                soft[index], doubtful = mask, {}
         return soft
 
-    def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
-        """The slices in order with their soft masks; the region follows the estimate every few slices."""
+    def _stretches(
+        self, indices: list[int], seen: Mapping[int, np.ndarray]
+    ) -> Iterator[tuple[int, SoftMask, np.ndarray]]:
+        """The slices in order with their soft masks (references: as given) and images; the region follows the estimate."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
         while place < len(indices):
@@ -116,8 +121,9 @@ class LabelPropagation:
             soft, newest = self.network.run(Evidence(*(item[None] for item in evidence)), start)
             last = place + len(part) >= len(indices)
             finished = len(part) if last else self.working.stretch
-            for index, values in zip(part[:finished], soft[0], strict=False):
-                yield index, SoftMask(region, values)
+            soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
+            for index, values, image in zip(part[:finished], soft[0], evidence.image[..., 0], strict=False):
+                yield index, SoftMask(region, values), image
             if last:
                 return
             place += finished
