@@ -86,7 +86,7 @@ class Predictor:
             done = _Counter(lambda count, name=label.name, total=total: progress(name, count, total))
             soft[label.code] = propagation.run(label.masks, done)
         masks = {label.code: label.masks for label in held}
-        labels = compose(soft, masks, volume.array.shape, volume.spacing_mm)
+        labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
         return Prediction(labels, summarize(labels, volume.spacing_mm, references))
 
 

@@ -22,8 +22,9 @@ def compose(
     references: Mapping[int, Mapping[int, np.ndarray]],
     shape: tuple[int, int, int],
     spacing_mm: tuple[float, float, float],
+    threshold: float = 0.5,
 ) -> np.ndarray:
-    """The label codes (slice, row, column): in each voxel the label of the highest soft mask above one half.
+    """The label codes (slice, row, column): in each voxel the label of the highest soft mask above `threshold`.
 
     References come back exactly, and their voxels belong to no other label. Equal soft masks go to the label that
     comes first in `soft`.
@@ -32,10 +33,11 @@ def compose(
         soft: label code to slice index to soft mask; slices without one hold nothing of the label.
         references: label code to slice index to (row, column) bool.
         shape, spacing_mm: (slice, row, column) of the grid.
+        threshold: in (0, 1).
     """
     labels = np.zeros(shape, np.min_scalar_type(max(soft)))
     for index in range(shape[0]):
-        highest = np.full(shape[1:], 0.5, np.float32)
+        highest = np.full(shape[1:], threshold, np.float32)
         for code, slices in soft.items():
             if index not in slices or index in references[code]:
                 continue

@@ -65,7 +65,7 @@ PRESETS = MappingProxyType(
                     "memory_dropout": 0.1,
                     "decoder_dropout": 0.0,
                 },
-                working={"size": 96, "margin": 1.4, "least_share": 0.5},
+                working={"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.65},
                 weights="ifss_synthetic_v1.weights.h5",
                 sha256="130445bc6c1a7bcd585d251f8b99e5d62aae17e1868fa3f1f77892e7141a8760",
                 size_bytes=3_747_288,
