@@ -124,7 +124,7 @@ class LabelPropagation:
     def _stretches(
         self, indices: list[int], seen: Mapping[int, np.ndarray]
     ) -> Iterator[tuple[int, SoftMask, np.ndarray]]:
-        """The slices in order with their soft masks (references: as given) and images; the region follows the estimate."""
+        """The slices in order with their soft masks (references: as given) and images; the region follows along."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
         while place < len(indices):

@@ -11,10 +11,10 @@ BINS = 24
 class Presence:
     """Compares the grey values in the mask with those seen in it before, and with those around it.
 
-    Region competition (Zhu and Yuille, IEEE PAMI 18(9), 1996) between two histograms, of the mask's inside and of a ring
-    around it: the mean log-likelihood ratio of the inside's pixels is above 0 while they look like the muscle. Both
-    histograms start at the references and follow slowly, since gain and depth change along a muscle. It needs no
-    training, and stands beside the network's own decision to let a mask vanish.
+    Region competition (Zhu and Yuille, IEEE PAMI 18(9), 1996) between two histograms, of the mask's inside and of a
+    ring around it: the mean log-likelihood ratio of the inside's pixels is above 0 while they look like the muscle.
+    Both histograms start at the references and follow slowly, since gain and depth change along a muscle. It needs
+    no training, and stands beside the network's own decision to let a mask vanish.
 
     Args:
         follow: weight of each new slice in the histograms.

@@ -8,8 +8,8 @@ from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.data.references import References
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference.label_propagation import Working
-from ifss_keras.inference.presence import Presence
 from ifss_keras.inference.predictor import Predictor
+from ifss_keras.inference.presence import Presence
 from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS
 
 SPACING_MM = (2.5, 0.8, 0.5)
