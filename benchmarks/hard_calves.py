@@ -103,7 +103,7 @@ def summary(rows: list[dict]) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calves", type=int, default=8)
+    parser.add_argument("--calves", type=int, default=6)
     parser.add_argument("--sets", nargs="+", default=["usual", "shifted", "three"])
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--json", type=Path, help="where the table goes as JSON too")

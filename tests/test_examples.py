@@ -22,11 +22,27 @@ def run(monkeypatch, capsys):
     return script
 
 
-def test_predict_prints_every_muscle_near_its_truth(run):
-    printed = re.findall(r"^(\w+): ([\d.]+) mL \(truth ([\d.]+) mL\)$", run("01_predict.py", 48, 64), re.MULTILINE)
-    assert {name for name, _, _ in printed} == {"SOL", "GM", "GL"}
-    for name, found, truth in printed:  # 4 mm slices of 64 pixels: coarser than anything that it was trained on
-        assert abs(float(found) - float(truth)) < 0.25 * float(truth), name
+@pytest.fixture
+def predicted(run):
+    """Name, predicted and true mL of every muscle that the first example prints."""
+    line = r"^(\w+): ([\d.]+) mL \(truth ([\d.]+) mL\)$"
+    found = re.findall(line, run("01_predict.py", 48, 64), re.MULTILINE)
+    return {name: (float(volume_ml), float(truth_ml)) for name, volume_ml, truth_ml in found}
+
+
+def within_a_tenth(volume_ml, truth_ml):
+    return abs(volume_ml - truth_ml) < 0.1 * truth_ml
+
+
+def test_predict_prints_every_muscle_and_the_gastrocnemii_near_their_truth(predicted):
+    assert set(predicted) == {"SOL", "GM", "GL"}
+    assert within_a_tenth(*predicted["GM"])
+    assert within_a_tenth(*predicted["GL"])
+
+
+@pytest.mark.xfail(strict=True, reason="ifss_synthetic_v1 finds four fifths of this soleus; a better preset must pass")
+def test_predict_finds_the_soleus_near_its_truth(predicted):
+    assert within_a_tenth(*predicted["SOL"])
 
 
 def test_train_leaves_weights_that_predict(run, tmp_path):

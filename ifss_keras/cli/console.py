@@ -16,9 +16,6 @@ from rich.table import Table
 def quiet_start() -> Iterator[None]:
     """Keeps TensorFlow's greetings, which it writes from C++, off the terminal while it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not sys.stderr.isatty() and os.environ.get("IFSS_VERBOSE"):
-        yield
-        return
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
