@@ -13,14 +13,14 @@ def augment_intensity(rng: np.random.Generator, image: np.ndarray) -> np.ndarray
         rng: decides.
         image: (slice, row, column), in [0, 1].
     """
-    image = image ** np.float32(np.exp(rng.normal(0, 0.25)))
-    contrast, offset = np.exp(rng.normal(0, 0.2)), rng.normal(0, 0.06)
+    image = image ** np.float32(np.exp(rng.normal(0, 0.2)))
+    contrast, offset = np.exp(rng.normal(0, 0.15)), rng.normal(0, 0.05)
     image = (image - 0.4) * np.float32(contrast) + np.float32(0.4 + offset)
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
         image = ndimage.gaussian_filter(image, (0, *([rng.uniform(0.3, 1.2)] * 2)), mode="nearest")
-    if rng.random() < 0.4:
-        image = image + rng.normal(0, rng.uniform(0.01, 0.08), image.shape).astype(np.float32)
-    if rng.random() < 0.1:
+    if rng.random() < 0.25:
+        image = image + rng.normal(0, rng.uniform(0.01, 0.06), image.shape).astype(np.float32)
+    if rng.random() < 0.05:
         image = 1 - image
     return np.clip(image, 0, 1).astype(np.float32)
 
@@ -58,7 +58,7 @@ def flip(rng: np.random.Generator, clip):
         clip: any nested named tuple of arrays (slice, row, column, channel), as many rows as columns; arrays
             of other ranks are left as they are.
     """
-    rows, columns, transpose = rng.random(3) < (0.25, 0.5, 0.25)
+    rows, columns, transpose = rng.random(3) < (0.1, 0.5, 0.1)
 
     def turn(array):
         if isinstance(array, tuple):

@@ -83,22 +83,26 @@ def draw_between(rng, extent, slices, settings, rollout) -> Draw:
 
 
 def draw_one_sided(rng, extent, slices, settings, rollout) -> Draw:
-    """A clip at or after consecutive references on one side; half of them run over the muscle's end.
+    """A clip at or after consecutive references on one side.
 
-    Half of them have `window` references; the others one to `window`, as the outermost of a volume may be
-    alone.
+    A quarter of them run over the muscle's end, a quarter begin where the muscle begins and go inwards, the others
+    lie anywhere: where all references near an end led out of the muscle, the network would learn that a mask near
+    an end vanishes. Half of them have `window` references; the others one to `window`, as the outermost of a volume
+    may be alone.
     """
     length = clip_length(settings, rollout)
     run = settings.window if rng.random() < 0.5 else int(rng.integers(1, settings.window + 1))
-    over_the_end = rng.random() < 1 / 2
     latest = max(extent[0], extent[1] - run + 1)
-    if over_the_end:
+    place, away = rng.random(), 0 if rollout else int(rng.integers(0, settings.gap[1]))
+    if place < 1 / 4:
         first = extent[1] - int(rng.integers(-2, length))
-        reference = first - (0 if rollout else int(rng.integers(0, settings.gap[1])))
+        reference = first - away
+    elif place < 1 / 2:
+        reference = extent[0] + int(rng.integers(0, (extent[1] - extent[0]) // 10 + 1))
+        first = reference + away // 8
     else:
         reference = int(rng.integers(extent[0], latest + 1))
-        first = reference + (0 if rollout else int(rng.integers(0, settings.gap[1])))
-        first = min(first, extent[1])
+        first = min(reference + away, extent[1])
     reference = int(np.clip(reference, extent[0], latest))
     first = int(np.clip(first, reference, slices - length))
     return Draw(first, tuple(range(reference, min(reference + run, extent[1] + 1))))

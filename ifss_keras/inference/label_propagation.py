@@ -31,6 +31,8 @@ class Working:
         percentiles: grey values that become 0 and 1.
         threshold: soft masks above it are the muscle on the image's grid; chosen on validation volumes so that the
             mean volume error has no sign.
+        smoothing_mm: standard deviation across slices of the smoothing of soft masks between two references: a muscle
+            changes slowly from slice to slice, the errors of the network do not.
         stretch: slices outside the references after which the region is put anew around the estimate.
         empty_slices: consecutive slices without the muscle after which it has ended.
     """
@@ -41,6 +43,7 @@ class Working:
     softness: Softness = field(default_factory=Softness)
     percentiles: tuple[float, float] = (0.5, 99.5)
     threshold: float = 0.5
+    smoothing_mm: float = 2.5
     stretch: int = 8
     empty_slices: int = 3
 
@@ -95,7 +98,11 @@ class LabelPropagation:
                 return soft
         region = self._region(list(masks.values()))
         indices = list(range(span.first, span.last + 1))
-        soft = both_directions(self.network, self._evidence(indices, masks, region))
+        evidence = self._evidence(indices, masks, region)
+        soft = both_directions(self.network, evidence)
+        soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
+        sigma = self.working.smoothing_mm / self.volume.spacing_mm[0]
+        soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
         return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:

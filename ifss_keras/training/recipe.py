@@ -80,8 +80,12 @@ class Loss(Part):
 
 
 class Optimizer(Part):
-    """AdamW: warm-up, then a cosine down to a hundredth of the learning rate."""
+    """Warm-up, then a cosine down to a hundredth of the learning rate; see `ConvolutionMuon` for "muon".
 
+    With "muon", the weights that AdamW keeps learn at a third of the rate.
+    """
+
+    kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(100, ge=0)

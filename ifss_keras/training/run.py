@@ -43,6 +43,7 @@ def build_trainer(recipe: Recipe):
     """
     import keras
 
+    from ifss_keras.training.muon import ConvolutionMuon
     from ifss_keras.training.trainer import PropagationTrainer
     from ifss_keras.zoo.ifss_net import IFSSNet
 
@@ -61,10 +62,12 @@ def build_trainer(recipe: Recipe):
         warmup_target=settings.learning_rate,
         warmup_steps=max(settings.warmup_steps, 1),
     )
-    trainer.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm),
-        jit_compile=False,  # XLA is many times slower than oneDNN on the CPU
-    )
+    shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
+    if settings.kind == "muon":
+        optimizer = ConvolutionMuon(schedule, adam_weight_decay=settings.weight_decay, adam_lr_ratio=1 / 3, **shared)
+    else:
+        optimizer = keras.optimizers.AdamW(schedule, **shared)
+    trainer.compile(optimizer, jit_compile=False)  # XLA is many times slower than oneDNN on the CPU
     trainer.build()
     return trainer
 

@@ -113,14 +113,18 @@ def test_some_one_sided_clips_run_into_empty_slices_and_some_do_not(moving_discs
     assert 0 < nothing < 30
 
 
-def test_half_of_the_one_sided_clips_run_over_the_end_and_begin_two_slices_beyond_it_at_most():
-    rng, end, length = np.random.default_rng(0), 190, clip_length(SETTINGS, 0)
-    firsts = np.array([draw_one_sided(rng, (5, end), 300, SETTINGS, 0).first for _ in range(3000)])
+def test_a_quarter_of_the_one_sided_clips_run_over_the_end_and_a_quarter_go_inwards_from_an_end():
+    rng, end, settings = np.random.default_rng(0), 190, dataclasses.replace(SETTINGS, gap=(4, 80))
+    length = clip_length(settings, 0)
+    draws = [draw_one_sided(rng, (90, end), 300, settings, 0) for _ in range(4000)]
+    firsts, references = np.array([(draw.first, draw.references[0]) for draw in draws]).T
     assert firsts.max() == end + 2
-    # half of them over the end, as many at each of its `length` slices and two more; of the rest, spread over all
-    # the muscle, few come as far and none beyond
-    assert np.mean(firsts > end) == pytest.approx(0.5 * 2 / (length + 2), abs=0.02)
-    assert 0.5 < np.mean(firsts > end - length) + 0.02 < 0.6
+    # over the end: as many clips at each of its `length` slices and two more; of the others none begins beyond it
+    assert np.mean(firsts > end) == pytest.approx(0.25 * 2 / (length + 2), abs=0.01)
+    # inwards: from the muscle's first tenth, beginning within a tenth of the longest gap; of the half that lies
+    # anywhere a tenth has its reference there, and an eighth of those begins that soon
+    inwards = (references <= 100) & (firsts - references < 10)
+    assert np.mean(inwards) == pytest.approx(0.25 + 0.5 * 0.11 * 0.125, abs=0.025)
 
 
 @pytest.mark.parametrize("rollout", [0, 7])

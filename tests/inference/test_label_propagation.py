@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from scipy import ndimage
 
 from ifss_keras.data.intensity import IntensityWindow
 from ifss_keras.data.volume import Volume
@@ -80,6 +81,24 @@ def test_the_region_follows_a_muscle_that_wanders(sees):
     truth = discs([(24, 12 + 0.3 * index) for index in range(101)])
     for references in ([0], [100], [50]):
         assert min(map(dice, carried(sees, truth, references), truth)) > 0.93
+
+
+@pytest.mark.parametrize(("smoothing_mm", "slices"), [(0.0, 0.0), (2.5, 1.25), (4.0, 2.0)])
+def test_soft_masks_between_references_are_smoothed_across_slices_by_millimetres(sees, smoothing_mm, slices):
+    # the network repeats the image: bright inside the muscle but for one dark slice. Its dent is a Gaussian as wide
+    # as asked for, with slices 2 mm apart, and the references at both ends count as they were given.
+    truth = discs([(24, 28)] * 31)
+    image = np.where(truth, 200, 20).astype(np.uint8)
+    image[15] = 20
+    working = Working(size=48, smoothing_mm=smoothing_mm)
+    volume = Volume.from_array(image, SPACING_MM)
+    soft = LabelPropagation(sees, volume, working).run({0: truth[0], 30: truth[30]})
+    middle = np.array([soft[index].values[24, 24] for index in range(1, 30)])
+    dent = np.zeros(29)
+    dent[14] = 1
+    expected = 1 - (ndimage.gaussian_filter1d(dent, slices) if slices else dent)
+    np.testing.assert_allclose(middle, expected, atol=2e-3)
+    assert soft[1].values[24, 24] == pytest.approx(1, abs=2e-3)
 
 
 def ellipses(slices, radii, shape=(48, 120)):
