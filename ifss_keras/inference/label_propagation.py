@@ -112,7 +112,7 @@ class LabelPropagation:
         known = [index for index in indices if index in masks]
         if not masks[known[-1]].any():
             return {}  # the muscle has ended before the last reference
-        smallest = 0.01 * masks[known[-1]].sum()  # of the reference's pixels: less is no muscle
+        smallest = 0.05 * masks[known[-1]].sum()  # of the reference's pixels: less is no muscle
         soft, doubtful, presence = {}, {}, Presence()
         for index, mask, image in self._stretches(indices, {index: masks[index] for index in known}):
             inside = mask.values > 0.5

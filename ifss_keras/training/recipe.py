@@ -80,10 +80,7 @@ class Loss(Part):
 
 
 class Optimizer(Part):
-    """Warm-up, then a cosine down to a hundredth of the learning rate; see `ConvolutionMuon` for "muon".
-
-    With "muon", the weights that AdamW keeps learn at a third of the rate.
-    """
+    """Warm-up, then a cosine down to a hundredth of the learning rate; see `training.muon.Muon`."""
 
     kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)

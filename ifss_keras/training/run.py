@@ -43,7 +43,7 @@ def build_trainer(recipe: Recipe):
     """
     import keras
 
-    from ifss_keras.training.muon import ConvolutionMuon
+    from ifss_keras.training.muon import Muon
     from ifss_keras.training.trainer import PropagationTrainer
     from ifss_keras.zoo.ifss_net import IFSSNet
 
@@ -63,11 +63,8 @@ def build_trainer(recipe: Recipe):
         warmup_steps=max(settings.warmup_steps, 1),
     )
     shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
-    if settings.kind == "muon":
-        optimizer = ConvolutionMuon(schedule, adam_weight_decay=settings.weight_decay, adam_lr_ratio=1 / 3, **shared)
-    else:
-        optimizer = keras.optimizers.AdamW(schedule, **shared)
-    trainer.compile(optimizer, jit_compile=False)  # XLA is many times slower than oneDNN on the CPU
+    kind = {"muon": Muon, "adamw": keras.optimizers.AdamW}[settings.kind]
+    trainer.compile(kind(schedule, **shared), jit_compile=False)  # XLA is many times slower than oneDNN on the CPU
     trainer.build()
     return trainer
 

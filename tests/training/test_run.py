@@ -97,8 +97,10 @@ def assert_same(some, others):
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, recipe, quick, capsys):
-    plan, whole, parts = recipe(), tmp_path / "whole", tmp_path / "parts"
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, recipe, quick, capsys, kind):
+    plan = recipe(optimizer={"kind": kind, "learning_rate": 0.01, "warmup_steps": 1})
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
     network = train(plan, whole)
     assert quick == [whole / "corpus" / "training", whole / "corpus" / "validation"]
     assert names(whole) == ["best.weights.h5", "last.weights.h5", "log.csv", "recipe.yaml"]
