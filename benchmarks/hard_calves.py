@@ -1,7 +1,7 @@
 """The main job on unseen synthetic calves: the network beside shape interpolation from the same slices, in one run.
 
     python benchmarks/hard_calves.py                      # all sets with the default preset
-    python benchmarks/hard_calves.py --calves 4           # quicker
+    python benchmarks/hard_calves.py --calves 2           # quicker
     python benchmarks/hard_calves.py --weights runs/mine/best.weights.h5
 
 Seeds start at 900000; training and validation use others. Sets: `usual` (gain, speckle and contrast as in training),
@@ -103,7 +103,7 @@ def summary(rows: list[dict]) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calves", type=int, default=6)
+    parser.add_argument("--calves", type=int, default=8)
     parser.add_argument("--sets", nargs="+", default=["usual", "shifted", "three"])
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--json", type=Path, help="where the table goes as JSON too")

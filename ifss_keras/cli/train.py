@@ -24,7 +24,7 @@ def train(recipe, output, corpus, start_from, resume):
     OUTPUT/best.weights.h5, which `ifss predict --weights` takes.
 
     \b
-    Example: ifss train --recipe zoo/ifss_synthetic_v1/recipe.yaml -o runs/mine
+    Example: ifss train --recipe zoo/ifss_synthetic_v2/recipe.yaml -o runs/mine
     """
     from ifss_keras.cli.console import slice_progress, start_tensorflow
     from ifss_keras.core.errors import InputError

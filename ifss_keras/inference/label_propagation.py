@@ -13,7 +13,6 @@ from ifss_keras.data.evidence import Evidence, gather_evidence
 from ifss_keras.data.intensity import IntensityWindow
 from ifss_keras.data.region import Region, region_around, to_grid, to_working
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.presence import Presence
 from ifss_keras.inference.soft_volume import SoftMask
 from ifss_keras.inference.span_network import SpanNetwork, both_directions
 from ifss_keras.propagation.spans import Span, plan_spans
@@ -113,25 +112,21 @@ class LabelPropagation:
         if not masks[known[-1]].any():
             return {}  # the muscle has ended before the last reference
         smallest = 0.05 * masks[known[-1]].sum()  # of the reference's pixels: less is no muscle
-        soft, doubtful, presence = {}, {}, Presence()
-        for index, mask, image in self._stretches(indices, {index: masks[index] for index in known}):
-            inside = mask.values > 0.5
+        soft, doubtful = {}, {}
+        for index, mask in self._stretches(indices, {index: masks[index] for index in known}):
             if index in masks:
-                presence.learn(image, inside)
-            elif self._pixels(mask) < smallest or presence.score(image, inside) < 0:
+                continue
+            if self._pixels(mask) < smallest:
                 doubtful[index] = mask
                 if len(doubtful) == self.working.empty_slices:
                     break  # it has ended before the first of them
             else:
-                presence.learn(image, inside)
                 soft |= doubtful
                 soft[index], doubtful = mask, {}
         return soft
 
-    def _stretches(
-        self, indices: list[int], seen: Mapping[int, np.ndarray]
-    ) -> Iterator[tuple[int, SoftMask, np.ndarray]]:
-        """The slices in order with their soft masks (references: as given) and images; the region follows along."""
+    def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
+        """The slices in order with their soft masks (references: as given); the region follows along."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
         while place < len(indices):
@@ -141,8 +136,8 @@ class LabelPropagation:
             last = place + len(part) >= len(indices)
             finished = len(part) if last else self.working.stretch
             soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
-            for index, values, image in zip(part[:finished], soft[0], evidence.image[..., 0], strict=False):
-                yield index, SoftMask(region, values), image
+            for index, values in zip(part[:finished], soft[0], strict=False):
+                yield index, SoftMask(region, values)
             if last:
                 return
             place += finished

@@ -10,6 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from ifss_keras.zoo.presets import DEFAULT_PRESET
+
 
 def one_sentence(outcome) -> str:
     """The message of a refusal, after checking that it is one line and nothing else."""
@@ -206,7 +208,7 @@ def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, weight
     }[command]
     before = snapshot(case.folder)
     message = one_sentence(ifss(*arguments))
-    assert "ifss_synthetic_v1" in message
+    assert DEFAULT_PRESET in message
     assert "reinstall" in message
     assert snapshot(case.folder) == before
 

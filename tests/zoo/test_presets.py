@@ -158,8 +158,8 @@ def test_missing_weights_are_named(released):
 
 
 def test_unknown_names_get_the_nearest():
-    with pytest.raises(PresetError, match=rf"'ifss_sythetic_v1': .*did you mean {DEFAULT_PRESET}\?"):
-        find_preset("ifss_sythetic_v1")
+    with pytest.raises(PresetError, match=rf"'ifss_sythetic_v2': .*did you mean {DEFAULT_PRESET}\?"):
+        find_preset("ifss_sythetic_v2")
     with pytest.raises(PresetError, match=rf"expected one of {DEFAULT_PRESET}"):
         find_preset("unet")
 
