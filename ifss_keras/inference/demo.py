@@ -20,9 +20,13 @@ ANNOTATED = 8  # of 160 slices: 5 %
 
 
 def annotated_slices(labels: np.ndarray, count: int = ANNOTATED) -> list[int]:
-    """`count` evenly spaced slices from the first to the last that holds any muscle."""
-    held = np.flatnonzero(labels.any(axis=(1, 2)))
-    return sorted({round(place) for place in np.linspace(held[0], held[-1], count)})
+    """`count` slices where the README advises: both ends of every muscle, then always the middle of the widest gap."""
+    held = [np.flatnonzero((labels == code).any(axis=(1, 2))) for code in np.unique(labels[labels > 0])]
+    chosen = sorted({int(end) for slices in held for end in slices[[0, -1]]})
+    while len(chosen) < count:
+        widest = int(np.argmax(np.diff(chosen)))
+        chosen.insert(widest + 1, sum(chosen[widest : widest + 2]) // 2)
+    return chosen
 
 
 def run_demo(

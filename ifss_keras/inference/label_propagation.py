@@ -43,7 +43,7 @@ class Working:
     percentiles: tuple[float, float] = (0.5, 99.5)
     threshold: float = 0.5
     smoothing_mm: float = 2.5
-    stretch: int = 8
+    stretch: int = 4
     empty_slices: int = 3
 
 
