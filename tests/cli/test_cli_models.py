@@ -42,10 +42,10 @@ def test_list_is_a_table(ifss):
 
 
 def test_the_released_file_is_verified(ifss, released):
-    for names in ((), (DEFAULT_PRESET,)):
+    for names, count in (((), len(PRESETS)), ((DEFAULT_PRESET,), 1)):
         outcome = ifss("models", "verify", *names)
         assert (outcome.code, outcome.err) == (0, "")
-        assert outcome.out.count("is the released file") == 1
+        assert outcome.out.count("is the released file") == count
         assert DEFAULT_PRESET in outcome.out
 
 
@@ -59,7 +59,7 @@ def test_a_corrupted_or_missing_file_is_not(spoil, ifss, released):
 
 
 def test_an_unknown_name_gets_the_nearest(ifss):
-    outcome = ifss("models", "verify", "ifss_syntetic_v1")
+    outcome = ifss("models", "verify", "ifss_syntetic_v2")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert f"did you mean {DEFAULT_PRESET}?" in outcome.err
 

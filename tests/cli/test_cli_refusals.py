@@ -94,7 +94,7 @@ BAD_OPTIONS = {
     "label without name": (["--label", "7="], ["CODE=NAME", "'7='"]),
     "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
     "label name twice": (["--label", "7=A", "--label", "3=A"], ["once", "7=A, 3=A"]),
-    "unknown preset": (["--preset", "ifss_synthetic_v2", "--weights="], ["ifss_synthetic_v2", "did you mean"]),
+    "unknown preset": (["--preset", "ifss_synthetic_v9", "--weights="], ["ifss_synthetic_v9", "did you mean"]),
     "axis out of range": (["--axis", "3"], ["--axis", "3", "0<=x<=2"]),
     "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
