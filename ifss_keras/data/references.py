@@ -137,11 +137,16 @@ def load_references(
 
     Raises:
         GeometryError: if the file lies on another grid, naming what differs.
-        InputError: if it cannot be read, has no annotated slice, or lacks a label that is named.
+        InputError: if it cannot be read, is the image itself, has no annotated slice, or lacks a label that is named.
     """
     volume = read_labels(path, axis=image.source.axis)
     offset = grid_offset(image, volume, str(path))
     given = np.array([index for index, plane in enumerate(volume.array) if plane.any()], np.int64)
+    if given.size and volume.array.shape == image.array.shape and all(map(np.array_equal, volume.array, image.array)):
+        raise InputError(
+            f"{path} holds the image's own grey values: expected a label volume with a few annotated slices, received "
+            f"the image again; pass the segmentation."
+        )
     slices = given + offset[0]
     masks = _placed(volume.array[given], slices, offset, image, path)
     labels = labels or {}

@@ -69,6 +69,10 @@ BAD_FILES = {
         lambda case: changed(case.reference, lambda a, m: (a + np.float32(0.5), m)),
         ["not whole numbers"],
     ),
+    "reference is the image": (
+        lambda case: shutil.copy(case.image, case.reference),
+        ["reference.nii.gz", "the image's own grey values", "pass the segmentation"],
+    ),
 }
 
 
