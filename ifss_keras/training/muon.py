@@ -15,8 +15,8 @@ class Muon(keras.optimizers.Optimizer):
     A convolution kernel counts as the matrix (taps and inputs, outputs). Its step has the root mean square 0.2 times
     the learning rate, so that a rate that suits AdamW suits it (Liu et al. 2025, arXiv:2502.16982). Depthwise kernels
     (a filter for each channel, no matrix), kernels with fewer than 8 rows or outputs, the head, biases and norms follow
-    Adam. `keras.optimizers.Muon` leaves every kernel of more than two axes to Adam, which is all of a convolutional
-    network.
+    Adam. `keras.optimizers.Muon` leaves kernels of more than two axes (three in Keras 3.12) to Adam, and with them
+    all 3D convolutions.
 
     Args:
         learning_rate: of the matrices.

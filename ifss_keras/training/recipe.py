@@ -80,7 +80,7 @@ class Loss(Part):
 
 
 class Optimizer(Part):
-    """Warm-up, then a cosine down to a hundredth of the learning rate; see `training.muon.Muon`."""
+    """AdamW, or Muon (see `training.muon`): warm-up, then a cosine down to a hundredth of the learning rate."""
 
     kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)

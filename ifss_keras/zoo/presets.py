@@ -78,9 +78,16 @@ PRESETS = MappingProxyType(
             ),
             Preset(
                 name="ifss_synthetic_v1",
-                summary="The first release, trained for minutes; kept so that its results can be repeated.",
+                summary="The first release, trained for minutes; succeeded by ifss_synthetic_v2.",
                 network=_NETWORK_96,
-                working={"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.65, "smoothing_mm": 0.0},
+                working={
+                    "size": 96,
+                    "margin": 1.4,
+                    "least_share": 0.5,
+                    "threshold": 0.65,
+                    "smoothing_mm": 0.0,
+                    "stretch": 8,
+                },
                 weights="ifss_synthetic_v1.weights.h5",
                 sha256="130445bc6c1a7bcd585d251f8b99e5d62aae17e1868fa3f1f77892e7141a8760",
                 size_bytes=3_747_288,
