@@ -23,7 +23,8 @@ from ifss_keras.metrics.overlap import dice
 def labels_of(predictor: Predictor, phantom: Phantom) -> np.ndarray:
     """The predicted labels of a phantom with one reference per 50 slices and at both ends of each muscle."""
     references = references_of(phantom.labels, phantom.names, lambda areas: spaced_slices(np.flatnonzero(areas), EVERY))
-    return predictor.predict(Volume.from_array(phantom.image, phantom.spacing_mm), references).labels
+    volume = Volume.from_array(phantom.image, phantom.spacing_mm)
+    return predictor.predict(volume, references, adaptation=None).labels
 
 
 def dices(predicted: np.ndarray, truth: np.ndarray, codes) -> list[float]:
@@ -66,10 +67,10 @@ def span_alone(predictor: Predictor, phantom: Phantom) -> None:
     code = next(iter(phantom.names))
     slices = spaced_slices(np.flatnonzero((phantom.labels == code).any(axis=(1, 2))), EVERY)
     masks = {index: phantom.labels[index] == code for index in slices}
-    whole = LabelPropagation(predictor._spans, Volume.from_array(phantom.image, phantom.spacing_mm), predictor.working)
+    whole = LabelPropagation(predictor.spans, Volume.from_array(phantom.image, phantom.spacing_mm), predictor.working)
     first, last = slices[1], slices[2]
     part = Volume.from_array(phantom.image[first : last + 1], phantom.spacing_mm)
-    alone = LabelPropagation(predictor._spans, part, predictor.working)
+    alone = LabelPropagation(predictor.spans, part, predictor.working)
     alone.window = IntensityWindow.from_volume(phantom.image, predictor.working.percentiles)
     in_volume = whole.run(masks)
     by_itself = alone.run({index - first: masks[index] for index in (first, last)})

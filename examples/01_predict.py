@@ -21,7 +21,8 @@ volume = Volume.from_array(phantom.image, phantom.spacing_mm)
 annotated = np.linspace(0, slices - 1, 9).round().astype(int)
 references = References.from_array(phantom.labels, phantom.names, complete=True, keep_slices=annotated)
 
-prediction = Predictor.from_preset().predict(volume, references)
+# Without `adaptation=None` the network first learns what these muscles look like: better, and two minutes slower.
+prediction = Predictor.from_preset().predict(volume, references, adaptation=None)
 
 for muscle in prediction.summaries:
     true_ml = (phantom.labels == muscle.code).sum() * volume.voxel_volume_ml

@@ -30,21 +30,10 @@ def predicted(run):
     return {name: (float(volume_ml), float(truth_ml)) for name, volume_ml, truth_ml in found}
 
 
-def within_a_tenth(volume_ml, truth_ml):
-    return abs(volume_ml - truth_ml) < 0.1 * truth_ml
-
-
-def test_predict_prints_every_muscle_and_the_gastrocnemii_near_their_truth(predicted):
+def test_predict_prints_every_muscle_near_its_truth(predicted):
     assert set(predicted) == {"SOL", "GM", "GL"}
-    assert within_a_tenth(*predicted["GM"])
-    assert within_a_tenth(*predicted["GL"])
-
-
-@pytest.mark.xfail(
-    strict=True, reason="ifss_synthetic_v2 finds seven eighths of this soleus; a better preset must pass"
-)
-def test_predict_finds_the_soleus_near_its_truth(predicted):
-    assert within_a_tenth(*predicted["SOL"])
+    for volume_ml, truth_ml in predicted.values():
+        assert abs(volume_ml - truth_ml) < 0.1 * truth_ml
 
 
 def test_train_leaves_weights_that_predict(run, tmp_path):

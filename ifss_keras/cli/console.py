@@ -41,12 +41,12 @@ def start_tensorflow() -> None:
 
 @contextlib.contextmanager
 def slice_progress() -> Iterator:
-    """A function (name, done, total) that shows a bar per label on a terminal's stderr, and nothing elsewhere."""
+    """A function (name, done, total) that shows a bar per task on a terminal's stderr, and nothing elsewhere."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} slices"),
+        TextColumn("{task.completed}/{task.total}"),
     )
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks = {}

@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--labels", type=click.Path(path_type=Path), required=True, help="Where the true labels go.")
-@click.option("--kind", type=click.Choice(["calf", "shapes"]), default="calf", show_default=True)
+@click.option("--kind", type=click.Choice(["calf", "shapes", "structures"]), default="calf", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--slices", type=click.IntRange(2), default=160, show_default=True)
 @click.option("--size", type=click.IntRange(16), default=192, show_default=True, help="Rows and columns.")
@@ -24,7 +24,7 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
     """
     from ifss_keras.core.errors import InputError
     from ifss_keras.data.io import check_writable, write_labels, write_volume
-    from ifss_keras.data.synthetic import calf, random_shapes
+    from ifss_keras.data.synthetic import calf, crowded_structures, random_shapes
     from ifss_keras.data.volume import Volume
 
     for path in (image, labels):
@@ -35,9 +35,9 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
     if kind == "calf":
         made = calf(seed, appearance=appearance, **sizes)
     elif appearance == "training":
-        made = random_shapes(seed, **sizes)
+        made = {"shapes": random_shapes, "structures": crowded_structures}[kind](seed, **sizes)
     else:
-        raise InputError("--appearance shifted belongs to the calf, received --kind shapes: drop one of them.")
+        raise InputError(f"--appearance shifted belongs to the calf, received --kind {kind}: drop one of them.")
     volume = Volume.from_array(made.image, made.spacing_mm)
     write_volume(image, made.image, volume)
     write_labels(labels, made.labels, volume, made.names)

@@ -24,6 +24,12 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     show_default=True,
     help="shape: interpolation between the references, without looking at the image.",
 )
+@click.option(
+    "--adapt/--no-adapt",
+    default=True,
+    show_default=True,
+    help="Train a copy of the network on the annotated slices first, if there are four or more.",
+)
 @options.axis
 @options.spacing
 @options.label
@@ -54,6 +60,7 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
+    from ifss_keras.inference.summary import check_text
 
     rows = [
         [
@@ -61,12 +68,21 @@ def _print(job, result):
             number(summary.volume_ml, 2),
             "-" if summary.first_slice is None else f"{summary.first_slice} to {summary.last_slice}",
             str(len(summary.reference_slices)),
+            summary.method,
             number(summary.shape_volume_ml, 2),
             number(summary.spline_volume_ml, 2),
         ]
         for summary in result.prediction.summaries
     ]
-    print_table("Volumes", ["label", "mL", "slices", "references", "mL by shape", "mL by spline"], rows)
+    print_table("Volumes", ["label", "mL", "slices", "references", "made by", "mL by shape", "mL by spline"], rows)
+    for summary in result.prediction.summaries:
+        if summary.check:
+            click.echo(f"{summary.name}: {check_text(summary)}.")
+    if job.adapt and job.method == "network":
+        few = [summary.name for summary in result.prediction.summaries if not summary.check]
+        if few:
+            needed = "four annotated slices, one of them between two others"
+            click.echo(f"Not adapted to, which takes {needed}: {', '.join(few)}.")
     for summary in result.prediction.summaries:
         if summary.touches_edge:
             click.echo(f"Warning: {summary.name} touches the volume's edge; part of it may lie outside.", err=True)

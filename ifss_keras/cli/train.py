@@ -36,7 +36,7 @@ def train(recipe, output, corpus, start_from, resume):
     start_tensorflow()
     from ifss_keras.training import run
 
-    total = sum(part.calf + part.shapes for part in (plan.training, plan.validation))
+    total = sum(part.volumes for part in (plan.training, plan.validation))
     with slice_progress() as show:
         made = []
 

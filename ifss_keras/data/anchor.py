@@ -23,17 +23,28 @@ from ifss_keras.core.errors import InputError
 class Softness:
     """How far to trust the anchor: the scale of its border, in working pixels.
 
-    `start` at a reference, `per_slice` more for every slice away from the nearest one, at most `maximum`
-    (reached in the middle of a gap of 80 slices, the longest in training).
+    `start` at a reference, `per_slice` more for every slice away from the nearest one, `per_change` more half-way
+    between two references for every working pixel by which they differ (thick slices: few, but far apart), at most
+    `maximum`.
     """
 
     start: float = 0.5
     per_slice: float = 0.1
     maximum: float = 4.5
+    per_change: float = 0.0
 
-    def at(self, distance_slices: np.ndarray) -> np.ndarray:
-        """The scale in working pixels at a distance in slices from the nearest reference."""
-        return np.minimum(self.start + self.per_slice * np.asarray(distance_slices, float), self.maximum)
+    def at(self, offsets: np.ndarray, gap: float, change: float = 0.0) -> np.ndarray:
+        """The scale in working pixels, `offsets` slices after a reference and `gap` before the next.
+
+        Args:
+            offsets: slices after the first of two references.
+            gap: slices from it to the second.
+            change: by how many working pixels the references differ.
+        """
+        offsets = np.asarray(offsets, float)
+        middle = 4 * offsets * (gap - offsets) / gap**2  # 0 at the references, 1 half-way
+        scale = self.start + self.per_slice * np.minimum(offsets, gap - offsets) + self.per_change * change * middle
+        return np.minimum(scale, self.maximum)
 
 
 def signed_distance(mask: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
@@ -87,7 +98,7 @@ def shape_distance(
             f"Fractions between two references must lie in [0, 1], but got {fractions.min():g} to "
             f"{fractions.max():g}; outside the references there is nothing to interpolate."
         )
-    span = _Span(mask_a, mask_b, spacing_mm)
+    span = ShapeSpan(mask_a, mask_b, spacing_mm)
     distances = np.empty((len(fractions), *span.shape), np.float32)
     for index, fraction in enumerate(fractions):
         distances[index] = span.at(fraction)
@@ -119,14 +130,17 @@ def anchor(
             f"Anchors need a gap of at least one slice and offsets from 0 to the gap, but got a gap of {gap} "
             f"and the offsets {offsets.tolist()}; outside the references there is no anchor."
         )
-    scale = (softness or Softness()).at(np.minimum(offsets, gap - offsets)).astype(np.float32)
-    values = shape_distance(mask_a, mask_b, offsets / gap)
+    span = ShapeSpan(mask_a, mask_b)
+    scale = (softness or Softness()).at(offsets, gap, span.change()).astype(np.float32)
+    values = np.empty((len(offsets), *span.shape), np.float32)
+    for index, offset in enumerate(offsets):
+        values[index] = span.at(offset / gap)
     values /= scale[:, None, None]
     return expit(values, out=values)
 
 
 def interpolate_shapes(
-    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0)
+    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0), follow_centroid: bool = True
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every slice from the first reference to the last with its mask, one at a time, ascending.
 
@@ -136,6 +150,7 @@ def interpolate_shapes(
     Args:
         masks: slice index to (row, column) bool, empty masks allowed.
         spacing_mm: (row, column).
+        follow_centroid: move each shape so that the centroid lies on the straight line between both.
 
     Yields:
         (slice index, mask (row, column) bool).
@@ -148,7 +163,7 @@ def interpolate_shapes(
             continue
         # the interpolated shape never leaves the linearly interpolated bounding box of the two
         box = _box(mask_a | mask_b, 2)
-        span = _Span(mask_a[box], mask_b[box], spacing_mm)
+        span = ShapeSpan(mask_a[box], mask_b[box], spacing_mm, follow_centroid)
         for index in range(start + 1, stop):
             mask = np.zeros(mask_a.shape, bool)
             mask[box] = span.at((index - start) / (stop - start)) > 0
@@ -157,10 +172,16 @@ def interpolate_shapes(
         yield indices[-1], np.array(masks[indices[-1]], bool)
 
 
-class _Span:
+class ShapeSpan:
     """Two masks, prepared so that the signed distance at any fraction between them costs two shifts."""
 
-    def __init__(self, mask_a: np.ndarray, mask_b: np.ndarray, spacing_mm: tuple[float, float]):
+    def __init__(
+        self,
+        mask_a: np.ndarray,
+        mask_b: np.ndarray,
+        spacing_mm: tuple[float, float] = (1.0, 1.0),
+        follow_centroid: bool = True,
+    ):
         mask_a, mask_b = np.asarray(mask_a, bool), np.asarray(mask_b, bool)
         if mask_a.shape != mask_b.shape:
             raise InputError(
@@ -169,7 +190,7 @@ class _Span:
             )
         self.shape = mask_a.shape
         self.move = np.zeros(2)  # pixels from the centroid of a to that of b
-        if mask_a.any() and mask_b.any():
+        if follow_centroid and mask_a.any() and mask_b.any():
             self.move = _centroid(mask_b) - _centroid(mask_a)
         self.map_a, self.origin_a = _padded_distance(mask_a, -self.move, spacing_mm)
         self.map_b, self.origin_b = _padded_distance(mask_b, self.move, spacing_mm)
@@ -177,6 +198,19 @@ class _Span:
             self.map_b = self.map_a - 2 * self.map_a.max()
         elif not mask_a.any() and mask_b.any():
             self.map_a = self.map_b - 2 * self.map_b.max()
+
+    def change(self) -> float:
+        """By how much the masks differ: how far the centroid moves, and how far the borders are apart beside that.
+
+        The latter is the mean over the pixels at the border of the shape half-way; 0 where a mask is empty.
+        """
+        if not (self.map_a.max() > 0 and self.map_b.max() > 0):
+            return 0.0
+        from_a = _shifted(self.map_a, self.origin_a - 0.5 * self.move, self.shape)
+        from_b = _shifted(self.map_b, self.origin_b + 0.5 * self.move, self.shape)
+        border = np.abs(from_a + from_b) < 4
+        apart = float(np.abs(from_a - from_b)[border].mean()) if border.any() else 0.0
+        return apart + float(np.hypot(*self.move))
 
     def at(self, fraction: float) -> np.ndarray:
         """The signed distance at a fraction of the way from a to b, (row, column) float32."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.data.anchor import Softness
-from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip
+from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, redraw_mask
 from ifss_keras.data.corpus import TrainingVolume
-from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, gather_evidence, stack_exemplars
 from ifss_keras.data.region import Region, region_around, to_working
 
 
@@ -27,7 +27,8 @@ class ClipSettings:
         degraded: share of the clips that start from a degraded truth and not from what the anchor says.
         margin: side of the working region over the bounding box of the masks that it is put around.
         least_share: of the region's shorter side in the longer, see `region_around`.
-        softness: how the anchor softens away from the references.
+        softness: how the anchor softens away from the references; None: no anchors.
+        redrawn: share of the clips whose references are a little wrong, as contours drawn by hand are.
     """
 
     size: int = 96
@@ -38,7 +39,8 @@ class ClipSettings:
     degraded: float = 0.5
     margin: float = 1.4
     least_share: float = 0.5
-    softness: Softness = field(default_factory=Softness)
+    softness: Softness | None = field(default_factory=Softness)
+    redrawn: float = 0.0
 
 
 class Clip(NamedTuple):
@@ -50,6 +52,7 @@ class Clip(NamedTuple):
         has_start: (1, 1, 1, 1): 1 where `start` holds, 0 where the evidence itself says how to start.
         truth: the target, 0 or 1.
         weight: of each slice in the loss; 0 on a reference, so no annotation is both seen and asked for.
+        exemplars: the references that the network may look up.
     """
 
     evidence: Evidence
@@ -57,6 +60,7 @@ class Clip(NamedTuple):
     has_start: np.ndarray
     truth: np.ndarray
     weight: np.ndarray
+    exemplars: Exemplars
 
 
 class Draw(NamedTuple):
@@ -141,11 +145,35 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
     images = to_working(volume.window.apply(image[first : first + length]), region, spacing_mm, settings.size)
     truth = to_working(labels[first : first + length] == code, region, spacing_mm, settings.size)
     known = {index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
-    images = augment_intensity(rng, images)
+    shown = _exemplars(volume.window.apply, image, masks, region, spacing_mm, settings.size, draw is draw_one_sided)
+    images, shown = _augmented(rng, images, shown)
+    if rng.random() < settings.redrawn:
+        known = {index: redraw_mask(rng, mask) for index, mask in known.items()}
+        shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
     evidence = gather_evidence(images, known, first, settings.softness)
     before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, settings.size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
-    return flip(rng, _with_start(rng, evidence, truth, before, settings))
+    return flip(rng, _with_start(rng, evidence, truth, before, shown, settings))
+
+
+def _exemplars(grey, image, masks, region, spacing_mm, size, one_sided) -> Exemplars:
+    """The references as the network looks them up: in the clip's region, or far from it around themselves."""
+    chosen = exemplar_slices(masks)
+    regions = {
+        index: region.centred_on(region_around([masks[index]], spacing_mm))
+        if one_sided and masks[index].any()
+        else region
+        for index in chosen
+    }
+    images = [to_working(grey(image[index][None]), regions[index], spacing_mm, size)[0] for index in chosen]
+    held = [to_working(masks[index][None], regions[index], spacing_mm, size)[0] for index in chosen]
+    return stack_exemplars(images, held)
+
+
+def _augmented(rng, images, exemplars: Exemplars):
+    """The images of the clip and of its exemplars, changed alike."""
+    together = augment_intensity(rng, np.concatenate([images, exemplars.image[..., 0]]))
+    return together[: len(images)], exemplars._replace(image=together[len(images) :, ..., None])
 
 
 def _seen_masks(labels, code, first, length, references, one_sided):
@@ -163,7 +191,7 @@ def _jitter(rng, region: Region) -> Region:
     return Region(center, region.side_mm * float(rng.uniform(0.9, 1.25)), region.shares)
 
 
-def _with_start(rng, evidence: Evidence, truth: np.ndarray, before: np.ndarray, settings: ClipSettings) -> Clip:
+def _with_start(rng, evidence: Evidence, truth, before, exemplars: Exemplars, settings: ClipSettings) -> Clip:
     """The clip; beyond the muscle's end half of the degraded starts hold `before`, the last mask, as if carried on."""
     shared = settings.window - 1
     nothing_known = not (evidence.is_reference[0].any() or evidence.has_anchor[0].any())
@@ -178,4 +206,4 @@ def _with_start(rng, evidence: Evidence, truth: np.ndarray, before: np.ndarray, 
         known = evidence.is_reference[:shared, ..., 0]
         start = np.where(known > 0, evidence.annotation[:shared, ..., 0], start)
     weight = 1 - evidence.is_reference[:, 0, 0, 0]
-    return Clip(evidence, start[..., None], has_start.reshape(1, 1, 1, 1), truth[..., None], weight)
+    return Clip(evidence, start[..., None], has_start.reshape(1, 1, 1, 1), truth[..., None], weight, exemplars)

@@ -13,6 +13,8 @@ import numpy as np
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.intensity import IntensityWindow
 
+KINDS = ("calf", "shapes", "structures")
+
 
 @dataclass(frozen=True)
 class TrainingVolume:
@@ -58,10 +60,14 @@ def save_volume(path: Path, image, labels, spacing_mm) -> None:
 
 
 def synthetic_phantom(kind: str, seed: int):
-    """A phantom of `kind` "calf" or "shapes" whose number of slices and pixels follow from the seed."""
-    from ifss_keras.data.synthetic import calf, random_shapes
+    """A phantom of one of the `KINDS` whose number of slices and pixels follow from the seed."""
+    from ifss_keras.data.synthetic import calf, crowded_structures, random_shapes
 
     rng = np.random.default_rng([seed, 7])
+    if kind == "structures":  # thin slices and thick ones, fine pixels and coarse ones
+        size = int(rng.choice([64, 96, 128, 160]))
+        slices = int(np.exp(rng.uniform(np.log(24), np.log(160))))
+        return crowded_structures(seed, slices=slices, size=size)
     size = int(rng.choice([128, 160, 192, 224]))
     slices = int(rng.integers(110, 221))
     return {"calf": calf, "shapes": random_shapes}[kind](seed, slices=slices, size=size)
@@ -88,8 +94,8 @@ def make_corpus(
         InputError: an unknown kind of phantom.
     """
     for kind in counts:
-        if kind not in ("calf", "shapes"):
-            raise InputError(f'A phantom is of the kind "calf" or "shapes", received {kind!r}: mend the recipe.')
+        if kind not in KINDS:
+            raise InputError(f"A phantom is of the kind {', '.join(KINDS)}, received {kind!r}: mend the recipe.")
     folder.mkdir(parents=True, exist_ok=True)
 
     def make(task):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,8 +25,36 @@ class Evidence(NamedTuple):
     has_anchor: np.ndarray
 
 
+class Exemplars(NamedTuple):
+    """Annotated slices that a network may look up: arrays (slot, row, column, 1), or with a batch axis before.
+
+    `weight` is (slot,): 0 for a slot that holds none.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    weight: np.ndarray
+
+
+def exemplar_slices(references: Iterable[int], slots: int = 2) -> list[int]:
+    """Which references are looked up: the outermost ones, and those between as far as there are slots."""
+    indices = sorted(references)
+    if len(indices) <= slots:
+        return indices
+    return [indices[round(place)] for place in np.linspace(0, len(indices) - 1, slots)]
+
+
+def stack_exemplars(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], slots: int = 2) -> Exemplars:
+    """Exemplars from the images and masks (row, column) of annotated slices, at most as many as there are slots."""
+    shape = (slots, *images[0].shape, 1)
+    image, mask, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(slots, np.float32)
+    for index, (grey, held) in enumerate(zip(images, masks, strict=True)):
+        image[index, ..., 0], mask[index, ..., 0], weight[index] = grey, held, 1
+    return Exemplars(image, mask, weight)
+
+
 def gather_evidence(
-    image: np.ndarray, references: Mapping[int, np.ndarray], first: int, softness: Softness
+    image: np.ndarray, references: Mapping[int, np.ndarray], first: int, softness: Softness | None
 ) -> Evidence:
     """The evidence for consecutive slices `first`, `first` + 1, ..., at working size.
 
@@ -37,7 +65,7 @@ def gather_evidence(
         image: (slice, row, column), in [0, 1].
         references: slice index to mask (row, column) in [0, 1]; they may lie outside the slices of `image`.
         first: index of `image[0]`.
-        softness: how the anchor softens away from the references.
+        softness: how the anchor softens away from the references; None: no anchors.
     """
     annotation, anchors = np.zeros_like(image), np.zeros_like(image)
     is_reference, has_anchor = np.zeros((2, len(image), 1, 1, 1), np.float32)
@@ -49,7 +77,7 @@ def gather_evidence(
     indices = sorted(references)
     for before, after in pairwise(indices):
         between = np.arange(max(before + 1, first), min(after, stop))
-        if len(between):
+        if len(between) and softness is not None:
             mask_a, mask_b = (references[index] > 0.5 for index in (before, after))
             anchors[between - first] = anchor(mask_a, mask_b, between - before, after - before, softness)
             has_anchor[between - first] = 1

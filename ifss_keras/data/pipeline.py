@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ifss_keras.data.clips import Clip, ClipSettings, clip_length, draw_clip
 from ifss_keras.data.corpus import TrainingVolume
-from ifss_keras.data.evidence import Evidence
+from ifss_keras.data.evidence import Evidence, Exemplars
 
 
 def batch_of_clips(
@@ -25,9 +25,15 @@ def batch_of_clips(
     drawn = int(np.exp(rng.uniform(*np.log(np.array(rollout) + 1)))) if rng.random() < 0.5 else 0
     windows = min(drawn, rollout[1], longest)
     clips = [draw_clip(rng, volumes[int(rng.integers(len(volumes)))], settings, windows) for _ in range(batch)]
+    return stack_clips(clips)
+
+
+def stack_clips(clips: Sequence[Clip]) -> Clip:
+    """Clips of equal lengths as one, every array with a leading axis."""
     evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
-    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:])
-    return Clip(evidence, *rest)
+    exemplars = Exemplars(*(np.stack(parts) for parts in zip(*(clip.exemplars for clip in clips), strict=True)))
+    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:-1])
+    return Clip(evidence, *rest, exemplars)
 
 
 def clip_dataset(
@@ -48,24 +54,35 @@ def clip_dataset(
     Returns:
         A `tf.data.Dataset` of `Clip`s with a leading batch axis; the number of slices differs by batch.
     """
-    import tensorflow as tf
 
     def draw(number):
-        clip = batch_of_clips(volumes, settings, rollout, batch, (seed, int(number)))
-        return [*clip.evidence, *clip[1:]]
+        return batch_of_clips(volumes, settings, rollout, batch, (seed, number))
 
-    size, shared = settings.size, settings.window - 1
+    numbers = range(first, first + batches)
+    return dataset_of(draw, numbers, batch=batch, size=settings.size, window=settings.window, parallel=parallel)
+
+
+def dataset_of(draw: Callable[[int], Clip], numbers: range, *, batch: int, size: int, window: int, parallel: int = 2):
+    """A `tf.data.Dataset` of the batches `draw(number)`, drawn beside the training, in the order of the numbers."""
+    import tensorflow as tf
+
+    def parts_of(number):
+        clip = draw(int(number))
+        return [*clip.evidence, *clip[1:-1], *clip.exemplars]
+
+    shared, slots = window - 1, 2
     per_slice, flag = (batch, None, size, size, 1), (batch, None, 1, 1, 1)
     shapes = [
         per_slice, per_slice, flag, per_slice, flag,
         (batch, shared, size, size, 1), (batch, 1, 1, 1, 1), per_slice, (batch, None),
+        (batch, slots, size, size, 1), (batch, slots, size, size, 1), (batch, slots),
     ]  # fmt: skip
 
     def tensors(number):
-        parts = tf.numpy_function(draw, [number], [tf.float32] * len(shapes))
+        parts = tf.numpy_function(parts_of, [number], [tf.float32] * len(shapes))
         for part, shape in zip(parts, shapes, strict=True):
             part.set_shape(shape)
-        return Clip(Evidence(*parts[:5]), *parts[5:])
+        return Clip(Evidence(*parts[:5]), *parts[5:9], Exemplars(*parts[9:]))
 
-    numbers = tf.data.Dataset.range(first, first + batches)
-    return numbers.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+    dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
+    return dataset.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)

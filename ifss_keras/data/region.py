@@ -35,6 +35,10 @@ class Region:
     side_mm: float
     shares: tuple[float, float] = (1.0, 1.0)
 
+    def centred_on(self, other: Region) -> Region:
+        """A region of this size about the centre of another."""
+        return Region(other.center_mm, self.side_mm, self.shares)
+
     @property
     def extent_mm(self) -> tuple[float, float]:
         """How far it reaches along rows and columns."""

@@ -27,6 +27,7 @@ class Job:
         image, reference, output: files; the extension of `output` chooses its format.
         preset: a released preset; `weights` from `ifss train` take its place.
         method: "network", or "shape" for interpolation between the references alone.
+        adapt: adapt the network to a volume with four annotated slices or more.
         axis: stored axis of the slices.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
@@ -40,6 +41,7 @@ class Job:
     preset: str = DEFAULT_PRESET
     weights: Path | None = None
     method: str = "network"
+    adapt: bool = True
     axis: int = 2
     spacing_mm: tuple[float, float, float] | None = None
     labels: dict[int, str] | None = None
@@ -84,10 +86,11 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     if job.method == "shape":
         prediction = predict_by_shape(volume, references)
     else:
-        from ifss_keras.inference.predictor import Predictor
+        from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
 
         predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
-        prediction = predictor.predict(volume, references, progress=progress)
+        adaptation = DEFAULT_ADAPTATION if job.adapt else None
+        prediction = predictor.predict(volume, references, adaptation=adaptation, progress=progress)
     write_labels(job.output, prediction.labels, volume, references.names)
     result = JobResult(volume, references, prediction, time.monotonic() - began)
     if job.report is not None:
@@ -118,6 +121,8 @@ def result_dict(job: Job, result: JobResult) -> dict:
             {
                 "code": summary.code,
                 "name": summary.name,
+                "method": summary.method,
+                "check": {"slice": summary.check_slice, "dice": dict(summary.check)} if summary.check else None,
                 "volume_ml": summary.volume_ml,
                 "shape_volume_ml": summary.shape_volume_ml,
                 "spline_volume_ml": summary.spline_volume_ml,
@@ -154,7 +159,7 @@ def run_info(job: Job, result: JobResult):
         versions=package_versions(),
         seconds=result.seconds,
         date=time.strftime("%Y-%m-%d %H:%M"),
-        parameters={"complete": job.complete, "labels": job.labels or {}},
+        parameters={"complete": job.complete, "adapt": job.adapt, "labels": job.labels or {}},
     )
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.data.anchor import Softness
-from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, gather_evidence, stack_exemplars
 from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings
 from ifss_keras.data.region import Region, region_around, to_grid, to_working
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference.soft_volume import SoftMask
-from ifss_keras.inference.span_network import SpanNetwork, both_directions
-from ifss_keras.propagation.spans import Span, plan_spans
+from ifss_keras.inference.span_network import SpanNetwork, both_directions, forwards
+from ifss_keras.propagation.spans import Span, plan_spans, presumed_ends
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,31 @@ class Working:
         size: rows and columns of the working region.
         margin: side of the region over the bounding box of the masks it is put around.
         least_share: of the region's shorter side in the longer, see `region_around`.
-        softness: of the anchor.
+        softness: of the anchor; None for a network that was trained without one.
         percentiles: grey values that become 0 and 1.
         threshold: soft masks above it are the muscle on the image's grid; chosen on validation volumes so that the
             mean volume error has no sign.
         smoothing_mm: standard deviation across slices of the smoothing of soft masks between two references: a muscle
             changes slowly from slice to slice, the errors of the network do not.
         stretch: slices outside the references after which the region is put anew around the estimate.
+        both_directions: between two references run from both; otherwise, for comparison, from the first alone.
         empty_slices: consecutive slices without the muscle after which it has ended.
     """
 
     size: int
     margin: float = 1.4
     least_share: float = 0.5
-    softness: Softness = field(default_factory=Softness)
+    softness: Softness | None = field(default_factory=Softness)
     percentiles: tuple[float, float] = (0.5, 99.5)
     threshold: float = 0.5
     smoothing_mm: float = 2.5
     stretch: int = 4
+    both_directions: bool = True
     empty_slices: int = 3
+
+    def clip_settings(self, window: int = 3) -> ReferenceClipSettings:
+        """How clips for adaptation are drawn: as the network will be shown the volume."""
+        return ReferenceClipSettings(self.size, window, self.margin, self.least_share, self.softness)
 
 
 class LabelPropagation:
@@ -74,13 +81,42 @@ class LabelPropagation:
         soft = {}
         for span in plan_spans(list(masks), len(self.volume.array), self.network.window):
             if span.closed:
-                soft |= self._closed(span, {index: masks[index] for index in (span.first, span.last)})
+                soft |= self.between(span.first, span.last, masks)
                 done(span.last - span.first - 1)
-            else:
-                soft |= self._open(span, masks)
-                slices = range(min(span.first, span.last), max(span.first, span.last) + 1)
-                done(sum(index not in masks for index in slices))
+        return soft | self.outside(masks, done)
+
+    def between(self, first: int, last: int, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices between two references."""
+        return self._closed(Span(first, last, True), {index: masks[index] for index in (first, last)})
+
+    def outside(
+        self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
+    ) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices beyond the outermost references that may hold the label.
+
+        A series of references that stops presumes an end, see `presumed_ends`.
+        """
+        soft, slices = {}, len(self.volume.array)
+        held = [index for index, mask in masks.items() if mask.any()]
+        ends = [index for index in presumed_ends(held, slices) if not min(masks) <= index <= max(masks)]
+        known = dict(masks) | {index: np.zeros_like(masks[held[0]]) for index in ends}
+        for span in plan_spans(list(known), slices, self.network.window):
+            if not span.closed:
+                soft |= self._open(span, known)
+                places = range(min(span.first, span.last), max(span.first, span.last) + 1)
+                done(sum(index not in known for index in places))
+            elif span.first in ends or span.last in ends:
+                soft |= self.between(span.first, span.last, known)
+                done(span.last - span.first)
         return soft
+
+    def annotated(self, masks: Mapping[int, Mapping[int, np.ndarray]]) -> AnnotatedVolume:
+        """The volume with references of several labels, to adapt a network to.
+
+        Args:
+            masks: label code to slice index to (row, column) bool.
+        """
+        return AnnotatedVolume(self.volume.array, self.volume.spacing_mm, self.window, masks)
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
         """Between two references, from both; where one is empty, only until the muscle is seen to have ended.
@@ -98,7 +134,9 @@ class LabelPropagation:
         region = self._region(list(masks.values()))
         indices = list(range(span.first, span.last + 1))
         evidence = self._evidence(indices, masks, region)
-        soft = both_directions(self.network, evidence)
+        exemplars = self._exemplars(masks, dict.fromkeys(masks, region))
+        run = both_directions if self.working.both_directions else forwards
+        soft = run(self.network, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.working.smoothing_mm / self.volume.spacing_mm[0]
         soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
@@ -129,10 +167,13 @@ class LabelPropagation:
         """The slices in order with their soft masks (references: as given); the region follows along."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
+        own = {index: region.centred_on(self._region([mask])) for index, mask in seen.items() if mask.any()}
+        exemplars = self._exemplars(seen, dict.fromkeys(seen, region) | own)
+        exemplars = Exemplars(*(part[None] for part in exemplars))
         while place < len(indices):
             part = indices[place : place + self.working.stretch + overlap]
             evidence = self._evidence(part, seen, region)
-            soft, newest = self.network.run(Evidence(*(item[None] for item in evidence)), start)
+            soft, newest = self.network.run(Evidence(*(item[None] for item in evidence)), start, exemplars)
             last = place + len(part) >= len(indices)
             finished = len(part) if last else self.working.stretch
             soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
@@ -170,6 +211,14 @@ class LabelPropagation:
         row_mm, column_mm = self._pixel_mm
         inside = float((mask.values > 0.5).mean())
         return inside * height_mm * width_mm / (row_mm * column_mm)
+
+    def _exemplars(self, masks: Mapping[int, np.ndarray], regions: Mapping[int, Region]) -> Exemplars:
+        """The references among `masks` that are looked up, each in its region."""
+        chosen, size = exemplar_slices(masks), self.working.size
+        images = [self.window.apply(self.volume.array[index : index + 1]) for index in chosen]
+        images = [to_working(g, regions[i], self._pixel_mm, size)[0] for i, g in zip(chosen, images, strict=True)]
+        held = [to_working(masks[i][None], regions[i], self._pixel_mm, size)[0] for i in chosen]
+        return stack_exemplars(images, held)
 
     def _evidence(self, indices: list[int], masks: Mapping[int, np.ndarray], region: Region) -> Evidence:
         """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.references import References
+from ifss_keras.data.anchor import Softness
+from ifss_keras.data.references import LabelReferences, References
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.adaptive import NETWORK, SHAPE, Choice, choose
 from ifss_keras.inference.label_propagation import LabelPropagation, Working
-from ifss_keras.inference.soft_volume import compose
+from ifss_keras.inference.shape import soft_shapes
+from ifss_keras.inference.soft_volume import SoftMask, compose
 from ifss_keras.inference.span_network import SpanNetwork
 from ifss_keras.inference.summary import Prediction, content_order, summarize
-from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, load_network
+from ifss_keras.training.adaptation import Adaptation
+from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset, load_network
+
+DEFAULT_ADAPTATION = Adaptation()
 
 
 class Predictor:
@@ -25,7 +31,8 @@ class Predictor:
 
     def __init__(self, network, working: Working):
         self.working = working
-        self._spans = SpanNetwork(network)
+        self.network = network
+        self.spans = SpanNetwork(network)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_PRESET) -> Predictor:
@@ -34,7 +41,7 @@ class Predictor:
         Raises:
             PresetError, ChecksumError: see `IFSSNet.from_preset`.
         """
-        return cls(load_network(name), Working(**find_preset(name).working))
+        return cls(load_network(name), working_of(find_preset(name)))
 
     @classmethod
     def from_training(cls, weights: str | Path) -> Predictor:
@@ -66,28 +73,47 @@ class Predictor:
         volume: Volume,
         references: References,
         *,
+        adaptation: Adaptation | None = DEFAULT_ADAPTATION,
         progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     ) -> Prediction:
         """The references carried through the volume by the network.
 
         Between references both sides are used; outside them the mask is carried on and ends where the muscle ends.
-        Where labels meet, each voxel goes to the more probable one. The same input gives the same result.
+        Where labels meet, each voxel goes to the more probable one. With four or more annotated slices a copy of
+        the network is first adapted to the volume, and a reference held back decides between that copy, the network
+        as it is, and shape interpolation (`inference.adaptive`). The same input gives the same result.
 
         Args:
             volume: any grid, any real voxel type.
             references: on the volume's grid.
-            progress: called with a label's name, the slices done and the slices to do.
+            adaptation: how long the network is adapted; None leaves it as it is.
+            progress: called with a label's name, or "adaptation", the slices or steps done and those to do.
         """
-        propagation = LabelPropagation(self._spans, volume, self.working)
-        held = [references.for_label(code) for code in content_order(references)]
-        soft = {}
-        for label in held:
-            total = len(volume.array) - len(label.masks)
-            done = _Counter(lambda count, name=label.name, total=total: progress(name, count, total))
-            soft[label.code] = propagation.run(label.masks, done)
-        masks = {label.code: label.masks for label in held}
+        propagation = LabelPropagation(self.spans, volume, self.working)
+        masks = {code: references.for_label(code).masks for code in content_order(references)}
+        choices = dict.fromkeys(masks, Choice(NETWORK, propagation))
+        if adaptation is not None:
+            choices = choose(propagation, masks, adaptation, lambda done, total: progress("adaptation", done, total))
+        soft = {code: _soft(choices[code], references.for_label(code), volume, progress) for code in masks}
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
-        return Prediction(labels, summarize(labels, volume.spacing_mm, references))
+        return Prediction(labels, summarize(labels, volume.spacing_mm, references, choices))
+
+
+def _soft(choice: Choice, label: LabelReferences, volume: Volume, progress) -> dict[int, SoftMask]:
+    """The soft masks of one label by the method that was chosen for it."""
+    total = len(volume.array) - len(label.masks)
+    done = _Counter(lambda count: progress(label.name, count, total))
+    if choice.method != SHAPE:
+        return choice.propagation.run(label.masks, done)
+    between = soft_shapes(label.masks, volume.spacing_mm[1:])
+    done(len(between))
+    return between | choice.propagation.outside(label.masks, done)
+
+
+def working_of(preset: Preset) -> Working:
+    """How volumes are shown to a preset's network."""
+    working = dict(preset.working)
+    return Working(**working | {"softness": Softness(**working.get("softness", {}))})
 
 
 class _Counter:

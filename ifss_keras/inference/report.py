@@ -14,7 +14,7 @@ import numpy as np
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.inference.figures import Curve, areas_png, dice_png, label_styles, overlay_png
-from ifss_keras.inference.summary import LabelSummary
+from ifss_keras.inference.summary import LabelSummary, check_text
 from ifss_keras.metrics.evaluation import DEFINITIONS
 
 CSV_COLUMNS = (
@@ -28,6 +28,7 @@ CSV_COLUMNS = (
     "references",
     "reference_slices",
     "touches_edge",
+    "method",
 )
 METRICS = {
     "dice": "Dice",
@@ -226,6 +227,8 @@ def _volume_row(item, style):
         "first": _text(item.first_slice),
         "last": _text(item.last_slice),
         "references": len(item.reference_slices),
+        "method": item.method,
+        "check": check_text(item),
         "shape": _compared(item.shape_volume_ml, item.volume_ml),
         "spline": _compared(item.spline_volume_ml, item.volume_ml),
     }

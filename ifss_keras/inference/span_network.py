@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from keras import backend, ops
 
-from ifss_keras.data.evidence import Evidence
+from ifss_keras.data.evidence import Evidence, Exemplars
 from ifss_keras.propagation.state import PropagationState
 from ifss_keras.propagation.unroll import initial_state, step
 
@@ -20,19 +20,15 @@ class SpanNetwork:
     def __init__(self, network):
         self.network = network
         self.window = network.window
-        self._step = self._compiled()
+        self._step = _compiled(self._one_step)
+        self._remember = _compiled(lambda *exemplars: network.remember(*exemplars))
 
-    def _compiled(self):
-        def one(evidence, state):
-            return step(lambda inputs: self.network(inputs, training=False), evidence, state)
+    def _one_step(self, evidence, state, remembered):
+        return step(lambda inputs: self.network(inputs | remembered, training=False), evidence, state)
 
-        if backend.backend() != "tensorflow":
-            return one
-        import tensorflow as tf
-
-        return tf.function(one, autograph=False, jit_compile=False, reduce_retracing=True)
-
-    def run(self, evidence: Evidence, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def run(
+        self, evidence: Evidence, start: np.ndarray | None = None, exemplars: Exemplars | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The soft mask of every slice, and the last estimates.
 
         Every window of the evidence is run once; a slice's soft mask is the mean over the windows that hold
@@ -42,6 +38,7 @@ class SpanNetwork:
             evidence: (batch, slice, row, column, 1).
             start: (batch, window - 1, row, column, 1), the estimates of the first slices; None: from the
                 evidence.
+            exemplars: (batch, slot, row, column, 1), the annotated slices that a network with a memory looks up.
 
         Returns:
             (batch, slice, row, column) float32, and for each slice the estimate of the newest window that
@@ -53,12 +50,13 @@ class SpanNetwork:
             pad = ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0))
             evidence = Evidence(*(np.pad(part, pad, mode="edge") for part in evidence))
         state = self._start(evidence, start)
+        remembered = self._remember(*(ops.convert_to_tensor(part) for part in exemplars)) if exemplars else {}
         total, newest = np.zeros((2, *evidence.image.shape[:-1]), np.float32)
         counts = np.zeros(evidence.image.shape[1], np.float32)
         for index in range(slices + missing - self.window + 1):
             part = slice(index, index + self.window)
             window = Evidence(*(ops.convert_to_tensor(item[:, part]) for item in evidence))
-            probabilities, state = self._step(window, state)
+            probabilities, state = self._step(window, state, remembered)
             muscle = ops.convert_to_numpy(probabilities)[..., 0]
             total[:, part] += muscle
             newest[:, part] = muscle
@@ -75,7 +73,16 @@ class SpanNetwork:
         return initial_state(first, self.window, memory)
 
 
-def both_directions(network: SpanNetwork, evidence: Evidence) -> np.ndarray:
+def _compiled(function):
+    """The function as a graph where the backend has graphs."""
+    if backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False, jit_compile=False, reduce_retracing=True)
+
+
+def both_directions(network: SpanNetwork, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
     """Soft masks of a span between two references, (slice, row, column).
 
     The span is run forwards and backwards, as a batch of two; each direction counts in proportion to how
@@ -83,9 +90,20 @@ def both_directions(network: SpanNetwork, evidence: Evidence) -> np.ndarray:
 
     Args:
         evidence: (slice, row, column, 1), its first and last slices references.
+        exemplars: (slot, row, column, 1), the references, for a network with a memory.
     """
     pair = Evidence(*(np.stack([part, part[::-1]]) for part in evidence))
-    soft, _ = network.run(pair)
+    if exemplars is not None:
+        exemplars = Exemplars(*(np.stack([part, part]) for part in exemplars))
+    soft, _ = network.run(pair, exemplars=exemplars)
     forward, backward = soft[0], soft[1, ::-1]
     towards_end = np.linspace(0, 1, len(forward), dtype=np.float32)[:, None, None]
     return (1 - towards_end) * forward + towards_end * backward
+
+
+def forwards(network: SpanNetwork, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
+    """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`."""
+    if exemplars is not None:
+        exemplars = Exemplars(*(part[None] for part in exemplars))
+    soft, _ = network.run(Evidence(*(part[None] for part in evidence)), exemplars=exemplars)
+    return soft[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +25,9 @@ class LabelSummary:
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
         areas_mm2: (slice,) cross-section areas of the mask.
+        method: what made the mask: "adapted network", "network" or "shape".
+        check: method to Dice on the reference that was held back to choose between them; empty if none was.
+        check_slice: that reference's slice.
     """
 
     code: int
@@ -36,6 +40,9 @@ class LabelSummary:
     reference_slices: tuple[int, ...]
     touches_edge: bool
     areas_mm2: np.ndarray
+    method: str = "shape"
+    check: Mapping[str, float] = field(default_factory=dict)
+    check_slice: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +59,7 @@ class Prediction:
 
 
 def summarize(
-    labels: np.ndarray, spacing_mm: tuple[float, float, float], references: References
+    labels: np.ndarray, spacing_mm: tuple[float, float, float], references: References, choices: Mapping | None = None
 ) -> tuple[LabelSummary, ...]:
     """A `LabelSummary` of every label in the references, in the order of their codes.
 
@@ -60,8 +67,18 @@ def summarize(
         labels: (slice, row, column) codes.
         spacing_mm: (slice, row, column).
         references: that `labels` were made from.
+        choices: label code to `Choice` of the method; shape interpolation if None.
     """
-    return tuple(_label_summary(labels, spacing_mm, references.for_label(code)) for code in references.codes)
+    summaries = []
+    for code in references.codes:
+        summary = _label_summary(labels, spacing_mm, references.for_label(code))
+        if choices:
+            summary = replace(summary, method=choices[code].method)
+        if choices and choices[code].check:
+            check = choices[code].check
+            summary = replace(summary, check=check.dice, check_slice=check.slice_index)
+        summaries.append(summary)
+    return tuple(summaries)
 
 
 def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
@@ -93,6 +110,14 @@ def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
     )
+
+
+def check_text(summary: LabelSummary) -> str:
+    """What decided on the method, for people; empty if nothing did."""
+    if not summary.check:
+        return ""
+    found = ", ".join(f"{method} {dice:.3f}" for method, dice in summary.check.items())
+    return f"Dice on slice {summary.check_slice}, held back: {found}"
 
 
 def content_order(references: References) -> list[int]:

@@ -4,6 +4,7 @@ from ifss_keras.layers.atrous_pyramid import AtrousPyramid
 from ifss_keras.layers.bidirectional_conv_lstm2d import BidirectionalConvLSTM2D
 from ifss_keras.layers.encoder_level import EncoderLevel
 from ifss_keras.layers.global_matching import GlobalMatching
+from ifss_keras.layers.reference_memory import ReferenceMemory
 from ifss_keras.layers.refinement import Refinement
 from ifss_keras.layers.separable_conv3d import SeparableConv3D
 from ifss_keras.layers.slice_normalization import SliceNormalization
@@ -13,6 +14,7 @@ __all__ = [
     "BidirectionalConvLSTM2D",
     "EncoderLevel",
     "GlobalMatching",
+    "ReferenceMemory",
     "Refinement",
     "SeparableConv3D",
     "SliceNormalization",

@@ -37,6 +37,8 @@ class Network(Part):
     matching_kernel: int = 7
     window: int = Field(3, ge=2)  # stride 1: windows must share a slice
     head_width: int = 16
+    memory_level: int = Field(0, ge=0)
+    memory_slots: int = Field(2, ge=1)
     encoder_dropout: float = 0.1
     memory_dropout: float = 0.4
     decoder_dropout: float = 0.1
@@ -47,7 +49,13 @@ class Corpus(Part):
 
     calf: int = Field(0, ge=0)
     shapes: int = Field(0, ge=0)
+    structures: int = Field(0, ge=0)
     first_seed: int = Field(ge=0)
+
+    @property
+    def volumes(self) -> int:
+        """How many there are of all kinds."""
+        return self.calf + self.shapes + self.structures
 
 
 class Clips(Part):
@@ -59,6 +67,7 @@ class Clips(Part):
     degraded: float = Field(0.5, ge=0, le=1)
     margin: float = Field(1.4, ge=1)
     least_share: float = Field(0.5, gt=0, le=1)
+    redrawn: float = Field(0.0, ge=0, le=1)
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 
@@ -68,6 +77,7 @@ class AnchorSoftness(Part):
     start: float = Field(0.5, gt=0)
     per_slice: float = Field(0.1, ge=0)
     maximum: float = Field(4.5, gt=0)
+    per_change: float = Field(0.0, ge=0)
 
 
 class Loss(Part):
@@ -98,7 +108,7 @@ class Recipe(Part):
     training: Corpus
     validation: Corpus
     clips: Clips = Clips()
-    softness: AnchorSoftness = AnchorSoftness()
+    softness: AnchorSoftness | None = AnchorSoftness()  # null: no anchors
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
     batch: int = Field(4, ge=1)
@@ -114,7 +124,7 @@ class Recipe(Part):
         return ClipSettings(
             size=rows,
             window=self.network.window,
-            softness=Softness(**self.softness.model_dump()),
+            softness=None if self.softness is None else Softness(**self.softness.model_dump()),
             **self.clips.model_dump(exclude={"rollout"}),
         )
 

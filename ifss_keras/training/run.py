@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.data.corpus import load_volume, make_corpus
 from ifss_keras.data.pipeline import clip_dataset
 from ifss_keras.training.recipe import Corpus, Recipe
@@ -24,7 +24,7 @@ def prepare_volumes(corpus: Corpus, folder: Path, made: Callable[[Path], None] =
     Raises:
         InputError: a volume without a label that a clip can be drawn of.
     """
-    counts, volumes = {"calf": corpus.calf, "shapes": corpus.shapes}, []
+    counts, volumes = corpus.model_dump(exclude={"first_seed"}), []
     for path in make_corpus(folder, counts, corpus.first_seed, made=made):
         volumes.append(load_volume(path))
         if not volumes[-1].extents:
@@ -89,8 +89,8 @@ def train(
         recipe: see `read_recipe`.
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
-        start_from: weights to start from, of a network of the same layers at any `image_size`. A resumed
-            training goes on with its own.
+        start_from: weights to start from, of a network of the same layers at any `image_size`, or of one without
+            a reference memory. A resumed training goes on with its own.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         made: called with the path of every volume once it is there.
@@ -106,7 +106,7 @@ def train(
     _refuse_to_overwrite(recipe, folder, resume)
     trainer = build_trainer(recipe)
     if start_from is not None and not resume:
-        load_weights(trainer.network, start_from)
+        _start_with(trainer.network, recipe, start_from)
     folder.mkdir(parents=True, exist_ok=True)
     _write_recipe(recipe, folder)
     corpus_folder = corpus_folder or folder / "corpus"
@@ -123,6 +123,21 @@ def train(
         verbose=0,
     )
     return _with_best_weights(trainer.network, folder)
+
+
+def _start_with(network, recipe: Recipe, path: Path) -> None:
+    """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
+    from ifss_keras.zoo.ifss_net import IFSSNet
+
+    try:
+        load_weights(network, path)
+    except PresetError:
+        if not recipe.network.memory_level:
+            raise
+        plain = IFSSNet(**recipe.network.model_dump() | {"memory_level": 0})
+        load_weights(plain, path)
+        for layer in plain.layers:
+            network.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def _with_best_weights(network, folder: Path):

@@ -56,11 +56,11 @@ class PropagationTrainer(keras.Model):
 
     def _start(self, clip):
         memory = self.network.initial_memory(ops.shape(clip.truth)[0])
-        return rolled_out_start(self._mode(False), clip, memory, self.network.window, self.windows)
+        return rolled_out_start(self._mode(False, clip), clip, memory, self.network.window, self.windows)
 
     def _loss(self, clip, start, number, training):
         return clip_loss(
-            self._mode(training),
+            self._mode(training, clip),
             self.tversky,
             clip,
             start,
@@ -70,8 +70,9 @@ class PropagationTrainer(keras.Model):
             cross_entropy=self.cross_entropy,
         )
 
-    def _mode(self, training):
-        return lambda inputs: self.network(inputs, training=training)
+    def _mode(self, training, clip):
+        remembered = self.network.remember(*clip.exemplars)
+        return lambda inputs: self.network(inputs | remembered, training=training)
 
     def _track(self, loss, probability, truth, weight):
         self.loss_tracker.update_state(loss)

@@ -9,6 +9,7 @@ from ifss_keras.layers import (
     BidirectionalConvLSTM2D,
     EncoderLevel,
     GlobalMatching,
+    ReferenceMemory,
     Refinement,
     SeparableConv3D,
 )
@@ -24,6 +25,8 @@ def multiply_adds(network):
     - A convolution has one multiply-add for each output position and kernel weight, also where a tap falls on
       padding.
     - A transposed convolution has one for each input position and kernel weight.
+    - `ReferenceMemory` compares every pixel with every one that is held, and adds up their values; encoding what is
+      held (`IFSSNet.remember`) is not part of the call.
     - `BidirectionalConvLSTM2D` convolves its inputs once for both directions, its hidden state once for each.
 
     Args:
@@ -89,6 +92,13 @@ def _recurrence(layer, shape):
     return math.prod(shape[:-1]) * (_size(layer.kernel) + 2 * _size(layer.recurrent_kernel))
 
 
+def _memory(layer, shape):
+    pixels = math.prod(shape[:-1])
+    held = layer.references * math.prod(shape[1:-1])
+    compared = pixels * held * (layer.key_width + layer.read.kernel.shape[0])
+    return (pixels + held) * _size(layer.project.kernel) + compared + pixels * _size(layer.read.kernel)
+
+
 _RULES = {
     keras.layers.Conv3D: _convolution,
     keras.layers.Conv3DTranspose: _transposed_convolution,
@@ -96,6 +106,7 @@ _RULES = {
     AtrousPyramid: _pyramid,
     EncoderLevel: lambda layer, shape: _pyramid(layer.pyramid, shape),
     GlobalMatching: _matching,
+    ReferenceMemory: _memory,
     Refinement: _refinement,
     BidirectionalConvLSTM2D: _recurrence,
 }

@@ -8,6 +8,7 @@ from ifss_keras.layers import (
     BidirectionalConvLSTM2D,
     EncoderLevel,
     GlobalMatching,
+    ReferenceMemory,
     Refinement,
 )
 
@@ -44,6 +45,7 @@ class IFSSNet(keras.Model):
         mask: (batch, window, row, column, 1), the muscle channel only, in [0, 1].
         hidden, cell: (batch, row / 2^levels, column / 2^levels, widths[-1]), memory of the slices before;
             zero at a reference.
+        memory_image, memory_mask, memory_weight: what `remember` returned, only with a `memory_level`.
 
     Returns: a dict of
         probabilities: (batch, window, row, column, 2), float32; channel 0 the muscle, 1 the background
@@ -59,6 +61,7 @@ class IFSSNet(keras.Model):
         - No ReLU before the softmax: with both logits at zero it stops every gradient.
         - Normalisation per slice in the encoder: joint statistics would mix padding and neighbours in.
         - Matching kernel 15 for 16: centred.
+        - With a `memory_level` the annotated slices can be looked up, see `ReferenceMemory`; the paper's cannot.
         - The window's memory comes after its first slice, so that stride-1 windows read every slice once.
 
     Args:
@@ -71,6 +74,8 @@ class IFSSNet(keras.Model):
         matching_kernel: k of `GlobalMatching`, odd.
         window: number of slices.
         head_width: channels at full resolution.
+        memory_level: level of the encoder, from 1 on, at which annotated slices are looked up; 0: none.
+        memory_slots: annotated slices that can be.
         encoder_dropout, memory_dropout, decoder_dropout: rates.
 
     Raises:
@@ -90,6 +95,8 @@ class IFSSNet(keras.Model):
         matching_kernel=15,
         window=3,
         head_width=16,
+        memory_level=0,
+        memory_slots=2,
         encoder_dropout=0.1,
         memory_dropout=0.4,
         decoder_dropout=0.1,
@@ -98,6 +105,11 @@ class IFSSNet(keras.Model):
         image_size, widths = _pair_of_sizes(image_size), _widths_of_levels(widths)
         rates = rates_per_level(rates, len(widths))
         _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window)
+        require(
+            memory_level in range(len(widths) + 1) and is_positive_integer(memory_slots),
+            f"memory_level must be a level from 1 to {len(widths)}, or 0 for none, with a slot or more, received "
+            f"level {memory_level!r} and {memory_slots!r} slots.",
+        )
 
         # layers
         levels = [
@@ -123,10 +135,16 @@ class IFSSNet(keras.Model):
             "hidden": keras.Input(state_shape, name="hidden"),
             "cell": keras.Input(state_shape, name="cell"),
         }
+        encode_references = None
+        if memory_level:
+            encode_references, memory = _reference_encoder(levels[:memory_level], image_size, memory_slots)
+            inputs |= memory
         image, masks = inputs["image"], [inputs["mask"]]
-        for level in levels:  # the same layer twice: this is the siamese idea
-            image = level(image)
+        for number, level in enumerate(levels, start=1):
+            image = level(image)  # the same layer twice: this is the siamese idea
             masks.append(level(masks[-1]) + image)
+            if number == memory_level:
+                masks[-1] = ReferenceMemory(name="reference_memory")(image, masks[-1], *memory.values())
         x = matching(ops.concatenate([image, masks[-1]], axis=-1))
         remembered, (hidden, cell) = recurrence(x, initial_state=[inputs["hidden"], inputs["cell"]])
         x = x + remembered
@@ -151,6 +169,10 @@ class IFSSNet(keras.Model):
         self.matching_kernel = matching_kernel
         self.window = window
         self.head_width = head_width
+        self.memory_level = memory_level
+        self.memory_slots = memory_slots
+        # wrapped, since Keras would count a model that is an attribute, and its layers, twice
+        self._encode_references = encode_references and (lambda parts: encode_references(parts))
         self.encoder_dropout = encoder_dropout
         self.memory_dropout = memory_dropout
         self.decoder_dropout = decoder_dropout
@@ -160,6 +182,21 @@ class IFSSNet(keras.Model):
         rows, columns = (size >> len(self.widths) for size in self.image_size)
         zero = ops.zeros((batch_size, rows, columns, self.widths[-1]))
         return zero, zero
+
+    def remember(self, image, mask, weight):
+        """What the network keeps of annotated slices, for every call after it; nothing without a `memory_level`.
+
+        Args:
+            image, mask: (batch, memory_slots, row, column, 1), as those of a window.
+            weight: (batch, memory_slots), 0 for an empty slot.
+
+        Returns:
+            A dict of memory_image, memory_mask and memory_weight.
+        """
+        if not self.memory_level:
+            return {}
+        image, mask = self._encode_references([image, mask])
+        return {"memory_image": image, "memory_mask": mask, "memory_weight": weight}
 
     def get_config(self):
         return {
@@ -174,6 +211,8 @@ class IFSSNet(keras.Model):
             "matching_kernel": self.matching_kernel,
             "window": self.window,
             "head_width": self.head_width,
+            "memory_level": self.memory_level,
+            "memory_slots": self.memory_slots,
             "encoder_dropout": self.encoder_dropout,
             "memory_dropout": self.memory_dropout,
             "decoder_dropout": self.decoder_dropout,
@@ -194,6 +233,23 @@ class IFSSNet(keras.Model):
         from ifss_keras.zoo.presets import load_network
 
         return load_network(name)
+
+
+def _reference_encoder(levels, image_size, slots):
+    """A model from annotated slices to the features of the last of the levels, and inputs for these in the network.
+
+    Every slice is encoded by itself, since annotated slices need not be neighbours.
+    """
+    shape = (slots, *image_size, 1)
+    parts = [keras.Input(shape), keras.Input(shape)]
+    image, mask = (ops.reshape(part, (-1, 1, *image_size, 1)) for part in parts)
+    for level in levels:
+        image = level(image)
+        mask = level(mask) + image
+    held = (slots, *image.shape[2:])
+    model = keras.Model(parts, [ops.reshape(features, (-1, *held)) for features in (image, mask)])
+    inputs = {name: keras.Input(held, name=name) for name in ("memory_image", "memory_mask")}
+    return model, inputs | {"memory_weight": keras.Input((slots,), name="memory_weight")}
 
 
 def _pair_of_sizes(image_size):

@@ -45,7 +45,7 @@ class Preset:
         return Path(str(resources.files("ifss_keras.zoo") / "weights" / self.weights))
 
 
-DEFAULT_PRESET = "ifss_synthetic_v2"
+DEFAULT_PRESET = "ifss_synthetic_v3"
 
 _NETWORK_96 = {
     "image_size": (96, 96),
@@ -58,15 +58,33 @@ _NETWORK_96 = {
     "memory_dropout": 0.1,
     "decoder_dropout": 0.0,
 }
-_SYNTHETIC = "synthetic ultrasound calves and random shapes; no patient data"
 
 PRESETS = MappingProxyType(
     {
         preset.name: preset
         for preset in (
             Preset(
+                name="ifss_synthetic_v3",
+                summary="Any structure between a few annotated slices, in any modality; working size 96, for the CPU.",
+                network=_NETWORK_96 | {"memory_level": 2},
+                working={
+                    "size": 96,
+                    "margin": 1.4,
+                    "least_share": 0.5,
+                    "softness": {"maximum": 6.0, "per_change": 0.08},
+                    "threshold": 0.5,
+                    "smoothing_mm": 2.5,
+                },
+                weights="ifss_synthetic_v3.weights.h5",
+                sha256="1f2b728884a1105b1bd3d98f7e7cad0ce592b5c274dae7c549e6c293d84b6290",
+                size_bytes=3_765_528,
+                parameters=889_740,
+                licence="Apache-2.0",
+                data="synthetic ultrasound calves, random shapes and crowded structures; no patient data",
+            ),
+            Preset(
                 name="ifss_synthetic_v2",
-                summary="Any muscle between a few annotated slices; working size 96, for the CPU.",
+                summary="Muscles in ultrasound; succeeded by ifss_synthetic_v3, whose training starts from it.",
                 network=_NETWORK_96,
                 working={"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.5, "smoothing_mm": 2.5},
                 weights="ifss_synthetic_v2.weights.h5",
@@ -74,26 +92,7 @@ PRESETS = MappingProxyType(
                 size_bytes=3_747_288,
                 parameters=888_562,
                 licence="Apache-2.0",
-                data=_SYNTHETIC,
-            ),
-            Preset(
-                name="ifss_synthetic_v1",
-                summary="The first release, trained for minutes; succeeded by ifss_synthetic_v2.",
-                network=_NETWORK_96,
-                working={
-                    "size": 96,
-                    "margin": 1.4,
-                    "least_share": 0.5,
-                    "threshold": 0.65,
-                    "smoothing_mm": 0.0,
-                    "stretch": 8,
-                },
-                weights="ifss_synthetic_v1.weights.h5",
-                sha256="130445bc6c1a7bcd585d251f8b99e5d62aae17e1868fa3f1f77892e7141a8760",
-                size_bytes=3_747_288,
-                parameters=888_562,
-                licence="Apache-2.0",
-                data=_SYNTHETIC,
+                data="synthetic ultrasound calves and random shapes; no patient data",
             ),
         )
     }

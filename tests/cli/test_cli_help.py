@@ -11,8 +11,8 @@ from ifss_keras.cli.main import COMMANDS
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
-    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--weights", "--method", "--axis", "--spacing-mm",
-                   "--label", "--complete", "--report", "--json"],
+    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--weights", "--method", "--no-adapt", "--axis",
+                   "--spacing-mm", "--label", "--complete", "--report", "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--label", "--report", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance"],
     ("train",): ["--recipe", "--output", "--corpus", "--resume"],

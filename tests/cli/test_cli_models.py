@@ -59,7 +59,7 @@ def test_a_corrupted_or_missing_file_is_not(spoil, ifss, released):
 
 
 def test_an_unknown_name_gets_the_nearest(ifss):
-    outcome = ifss("models", "verify", "ifss_syntetic_v2")
+    outcome = ifss("models", "verify", "ifss_syntetic_v3")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert f"did you mean {DEFAULT_PRESET}?" in outcome.err
 

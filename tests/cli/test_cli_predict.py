@@ -205,3 +205,26 @@ def test_the_default_preset_carries_two_muscles(case, ifss, read_mask):
     for code in (3, 7):
         found, true = labels[inside] == code, case.labels[inside] == code
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
+
+
+def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny_weights):
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights)
+    outcome = ifss(*arguments)
+    assert outcome.code == 0
+    assert "Not adapted to, which takes four annotated slices, one of them between two others: 3, 7." in outcome.out
+    assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
+
+
+def test_four_references_are_adapted_to_and_the_report_says_what_won(make_case, predict, ifss, tiny_weights):
+    case = make_case(annotated=(2, 5, 8, 10))
+    found = predict(case, "--report", case.folder / "report")
+    page = (case.folder / "report" / "report.html").read_text()
+    for label in found["labels"]:
+        assert label["check"]["slice"] == 8
+        dice = label["check"]["dice"]
+        assert set(dice) == {"adapted network", "network", "shape"}
+        assert label["method"] == max(dice, key=dice.get)
+        assert f"held back: shape {dice['shape']:.3f}, adapted network" in page
+    plain = predict(case, "--no-adapt")
+    assert [label["method"] for label in plain["labels"]] == ["network", "network"]
+    assert [label["check"] for label in plain["labels"]] == [None, None]

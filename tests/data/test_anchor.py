@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.anchor import Softness, anchor, interpolate_shapes, shape_distance, signed_distance
+from ifss_keras.data.anchor import ShapeSpan, Softness, anchor, interpolate_shapes, shape_distance, signed_distance
 
 
 def disc(shape, center, radius, spacing_mm=(1.0, 1.0)):
@@ -152,8 +152,29 @@ def test_muscle_that_ends_shrinks_evenly_and_is_gone_half_way():
 
 
 def test_softness_grows_to_its_maximum():
-    scale = Softness(start=0.5, per_slice=0.1, maximum=2.0).at(np.array([0, 1, 5, 15, 100]))
-    np.testing.assert_allclose(scale, [0.5, 0.6, 1.0, 2.0, 2.0])
+    scale = Softness(start=0.5, per_slice=0.1, maximum=2.0).at(np.array([0, 1, 5, 15, 100, 199]), 200)
+    np.testing.assert_allclose(scale, [0.5, 0.6, 1.0, 2.0, 2.0, 0.6])
+
+
+def test_softness_grows_half_way_between_references_that_differ():
+    softness = Softness(start=0.5, per_slice=0.0, per_change=0.1, maximum=2.0)
+    np.testing.assert_allclose(softness.at(np.array([0, 2, 4, 6, 8]), 8, 7.0), [0.5, 1.025, 1.2, 1.025, 0.5])
+    np.testing.assert_allclose(softness.at(np.array([4]), 8, 100.0), [2.0])
+
+
+def test_change_is_the_way_of_the_centroid_and_the_way_of_the_border():
+    small, large = disc((60, 60), (25, 30), 10), disc((60, 60), (29, 33), 16)
+    assert ShapeSpan(small, small).change() == 0
+    assert ShapeSpan(small, np.roll(small, (3, 4), (0, 1))).change() == pytest.approx(5, abs=0.01)
+    assert ShapeSpan(small, large).change() == pytest.approx(5 + 6, abs=0.6)
+    assert ShapeSpan(small, np.zeros_like(small)).change() == 0
+
+
+def test_plain_interpolation_leaves_the_centroid_where_the_distances_put_it():
+    a, b = disc((40, 60), (20, 12), 8), disc((40, 60), (20, 48), 8)
+    moved = dict(interpolate_shapes({0: a, 2: b}))[1]
+    np.testing.assert_array_equal(moved, disc((40, 60), (20, 30), 8))
+    assert not dict(interpolate_shapes({0: a, 2: b}, follow_centroid=False))[1].any()
 
 
 def test_anchor_is_the_sigmoid_of_the_distance():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.data import clips
 from ifss_keras.data.clips import ClipSettings, clip_length, draw_between, draw_clip, draw_one_sided
-from ifss_keras.data.evidence import gather_evidence
+from ifss_keras.data.evidence import exemplar_slices, gather_evidence
 from ifss_keras.data.region import to_working
 
 SETTINGS = ClipSettings(size=16, window=3, windows=4, gap=(4, 20))
@@ -131,7 +131,7 @@ def test_a_quarter_of_the_one_sided_clips_run_over_the_end_and_a_quarter_go_inwa
 def test_a_slice_is_a_reference_or_a_target_never_both(moving_discs, drawn, rollout):
     references = 0
     for seed in range(60):
-        evidence, *_, weight = clip_of(moving_discs, seed, rollout)
+        evidence, *_, weight, _ = clip_of(moving_discs, seed, rollout)
         _, draw = drawn[-1]
         held = [index - draw.first for index in draw.references if 0 <= index - draw.first < len(weight)]
         references += len(held)
@@ -232,9 +232,9 @@ def test_before_is_the_last_mask_where_a_clip_begins_beyond_the_end(moving_discs
     monkeypatch.setattr(clips, "_jitter", lambda rng, region: regions.append(jitter(rng, region)) or regions[-1])
     with_start = clips._with_start
 
-    def recorded(rng, evidence, truth, before, settings):
+    def recorded(rng, evidence, truth, before, exemplars, settings):
         befores.append(before)
-        return with_start(rng, evidence, truth, before, settings)
+        return with_start(rng, evidence, truth, before, exemplars, settings)
 
     monkeypatch.setattr(clips, "_with_start", recorded)
     beyond = 0
@@ -269,7 +269,7 @@ def test_half_of_the_starts_beyond_the_end_carry_the_last_mask_on(empty, monkeyp
         carried[index] = before[0] if index == 0 else carried[index - 1]
     seen = []
     for seed in range(200):
-        clip = clips._with_start(np.random.default_rng(seed), evidence, truth, before, SETTINGS)
+        clip = clips._with_start(np.random.default_rng(seed), evidence, truth, before, None, SETTINGS)
         assert clip.has_start.item() == 1
         seen.append([np.array_equal(clip.start[..., 0], start) for start in (truth[:2], carried)])
         assert any(seen[-1])
@@ -294,7 +294,7 @@ def test_regions_of_flat_muscles_are_flat_unless_the_square_is_asked_for(moving_
 @pytest.mark.parametrize("rollout", [0, 5])
 def test_the_seed_decides(moving_discs, rollout):
     def flat(clip):
-        return [*clip.evidence, *clip[1:]]
+        return [*clip.evidence, *clip[1:-1], *clip.exemplars]
 
     first, again, other = (flat(clip_of(moving_discs, seed, rollout)) for seed in (4, 4, 5))
     for one, another in zip(first, again, strict=True):
@@ -331,3 +331,36 @@ def test_a_shape_that_has_vanished_on_its_references_is_found_where_it_begins(mo
     for seed in range(20):
         clip = clip_of(volume, seed)
         assert np.isfinite(clip.evidence.image).all()
+
+
+def test_exemplars_are_the_references_as_they_are_annotated(moving_discs, drawn, monkeypatch):
+    monkeypatch.setattr(clips, "flip", lambda rng, clip: clip)
+    monkeypatch.setattr(clips, "augment_intensity", lambda rng, image: image)
+    for seed in range(40):
+        clip = clip_of(moving_discs, seed)
+        (both, draw), held = drawn[-1], clip.exemplars
+        chosen = exemplar_slices(draw.references)
+        assert held.weight.tolist() == [1.0] * len(chosen) + [0.0] * (2 - len(chosen))
+        assert not held.mask[len(chosen) :].any()
+        for slot, index in enumerate(chosen):
+            assert held.mask[slot].any()
+            place = index - draw.first
+            if both and 0 <= place < len(clip.weight):  # one region serves both
+                np.testing.assert_array_equal(held.mask[slot], clip.evidence.annotation[place])
+                np.testing.assert_array_equal(held.image[slot], clip.evidence.image[place])
+            if not both:  # around itself
+                rows, columns = np.nonzero(held.mask[slot, ..., 0] > 0.5)
+                assert abs((rows.min() + rows.max()) / 2 - 7.5) < 1.5
+                assert abs((columns.min() + columns.max()) / 2 - 7.5) < 1.5
+
+
+def test_redrawn_references_differ_a_little_and_only_where_asked(moving_discs, drawn, monkeypatch):
+    monkeypatch.setattr(clips, "flip", lambda rng, clip: clip)
+
+    def masks(share):
+        settings = dataclasses.replace(SETTINGS, size=48, redrawn=share)
+        return [clip_of(moving_discs, seed, settings=settings).exemplars.mask > 0.5 for seed in range(20)]
+
+    for plain, redrawn in zip(masks(0.0), masks(1.0), strict=True):
+        assert 2 * (plain & redrawn).sum() / (plain.sum() + redrawn.sum()) > 0.9
+    assert any((a != b).any() for a, b in zip(masks(0.0), masks(1.0), strict=True))

@@ -14,7 +14,7 @@ SETTINGS = ClipSettings(size=16, window=3, windows=2, gap=(4, 20))
 
 
 def flat(clip):
-    return [np.asarray(part) for part in (*clip.evidence, *clip[1:])]
+    return [np.asarray(part) for part in (*clip.evidence, *clip[1:-1], *clip.exemplars)]
 
 
 def batches(volume, count, **changes):
@@ -54,7 +54,8 @@ def test_elements_are_clips_with_a_batch_axis(moving_discs):
         slices = clip.truth.shape[1]
         plane, flag = (2, slices, 16, 16, 1), (2, slices, 1, 1, 1)
         assert [tuple(part.shape) for part in clip.evidence] == [plane, plane, flag, plane, flag]
-        assert [tuple(part.shape) for part in clip[1:]] == [(2, 2, 16, 16, 1), (2, 1, 1, 1, 1), plane, (2, slices)]
+        assert [tuple(part.shape) for part in clip[1:-1]] == [(2, 2, 16, 16, 1), (2, 1, 1, 1, 1), plane, (2, slices)]
+        assert [tuple(part.shape) for part in clip.exemplars] == [(2, 2, 16, 16, 1), (2, 2, 16, 16, 1), (2, 2)]
     assert dataset.element_spec.truth.shape[1] is None
 
 

@@ -153,8 +153,8 @@ def test_csv_gives_the_same_numbers_back(predicted):
 def test_table_of_volumes(predicted):
     rows = Page(predicted[0] / "report.html").rows["volumes"][1:]
     # 9 x 20 x 15 and 12 x 18 x 25 voxels of 0.8 mm3: 2.16 and 4.32 mL.
-    assert rows[0] == ["GM label 1", "2.16", "3", "11", "3", "1.23 -42.8 %", "–"]
-    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "6", "17", "2", "4.50 +4.2 %", "3.25 -24.8 %"]
+    assert rows[0] == ["GM label 1", "2.16", "3", "11", "3", "shape", "1.23 -42.8 %", "–"]
+    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "6", "17", "2", "shape", "4.50 +4.2 %", "3.25 -24.8 %"]
 
 
 def test_nothing_is_loaded_from_elsewhere(evaluated):
@@ -197,7 +197,7 @@ def test_an_empty_mask_is_reported(tmp_path):
     nothing = replace(SUMMARIES[0], volume_ml=0.0, first_slice=None, last_slice=None, areas_mm2=np.zeros(SHAPE[0]))
     write_report(tmp_path, IMAGE, np.zeros_like(LABELS), [nothing], RUN)
     page = Page(tmp_path / "report.html")
-    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "–", "–", "3", "1.23", "–"]
+    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "–", "–", "3", "shape", "1.23", "–"]
     assert "The mask of GM is empty" in page.text
 
 

@@ -50,13 +50,43 @@ def refinement(up, skip, weights, name):
     return relu(batch_norm(x, *(weights[f"{name}/norm/{part}"] for part in statistics)))
 
 
-def ifss_net(inputs, weights, rates, per_channel=False):
+def reference_memory(image, mask, inputs, weights):
+    """Mask features plus what is read from those of the annotated slices."""
+    rows, columns, channels = mask.shape[2:]
+    memory_image, memory_mask = inputs["memory_image"], inputs["memory_mask"]
+
+    def directions(features):
+        x = features @ weights["reference_memory/project/kernel"]
+        return x / np.sqrt((x**2).sum(axis=-1, keepdims=True) + 1e-6)
+
+    place = np.stack(np.indices((rows, columns)), axis=-1).reshape(-1, 2)
+    squared = ((place[:, None] - place) ** 2).sum(axis=-1)
+    sharpness, reach = (np.exp(weights[f"reference_memory/log_{name}"]) for name in ("sharpness", "reach"))
+    result = np.array(mask, np.float64)
+    for example, number in np.ndindex(mask.shape[:2]):
+        slots = np.flatnonzero(inputs["memory_weight"][example] > 0)
+        if not len(slots):
+            continue
+        query = directions(image[example, number]).reshape(rows * columns, -1)
+        key = directions(memory_image[example, slots]).reshape(len(slots) * rows * columns, -1)
+        logits = sharpness * query @ key.T - np.tile(squared, (1, len(slots))) / (2 * reach**2)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        read = shares @ memory_mask[example, slots].reshape(-1, channels)
+        read = read @ weights["reference_memory/read/kernel"] + weights["reference_memory/read/bias"]
+        result[example, number] += read.reshape(rows, columns, channels)
+    return result
+
+
+def ifss_net(inputs, weights, rates, per_channel=False, memory_level=0):
     """(probabilities, hidden, cell) of the network without dropout; `rates` has a tuple for each level."""
     image, mask = inputs["image"], inputs["mask"]
     skips = [np.concatenate([image, mask], axis=-1)]
     for level, level_rates in enumerate(rates, start=1):
         image = encoder_level(image, weights, f"encoder_{level}", level_rates, per_channel)
         mask = encoder_level(mask, weights, f"encoder_{level}", level_rates, per_channel) + image
+        if level == memory_level:
+            mask = reference_memory(image, mask, inputs, weights)
         skips.append(mask)
     x = global_matching(np.concatenate([image, mask], axis=-1), weights)
     cell_weights = [weights[f"recurrence/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]

@@ -204,7 +204,7 @@ def test_volumes_are_made_once_in_the_folder_asked_for(tmp_path, recipe, monkeyp
     monkeypatch.setattr(run, "load_volume", volumes.get)
     corpus = recipe(training={"calf": 2, "shapes": 3, "first_seed": 7}).training
     assert run.prepare_volumes(corpus, tmp_path, made=print) == [*volumes.values()]
-    assert asked == [((tmp_path, {"calf": 2, "shapes": 3}, 7), {"made": print})]
+    assert asked == [((tmp_path, {"calf": 2, "shapes": 3, "structures": 0}, 7), {"made": print})]
 
 
 def test_a_volume_without_a_usable_label_is_named(tmp_path, recipe):

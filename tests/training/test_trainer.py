@@ -21,8 +21,7 @@ def clip(moving_disc, clip_settings):
 
 
 def tensors(clip):
-    parts = [tf.constant(part) for part in clip[1:]]
-    return type(clip)(Evidence(*(tf.constant(part) for part in clip.evidence)), *parts)
+    return keras.tree.map_structure(tf.constant, clip)
 
 
 def compiled(network, optimizer, **loss):
@@ -119,7 +118,7 @@ def test_only_training_drops(tiny_network, clip, monkeypatch):
     modes, network = [], trainer.network
 
     class Recorder:
-        window, initial_memory = network.window, network.initial_memory
+        window, initial_memory, remember = network.window, network.initial_memory, network.remember
 
         def __call__(self, inputs, training):
             modes.append(training)
@@ -140,7 +139,7 @@ def test_the_roll_out_is_run_as_in_prediction(tiny_network, moving_disc, clip_se
     modes, network = [], trainer.network
 
     class Recorder:
-        window, initial_memory = network.window, network.initial_memory
+        window, initial_memory, remember = network.window, network.initial_memory, network.remember
 
         def __call__(self, inputs, training):
             modes.append(training)

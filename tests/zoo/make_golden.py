@@ -27,8 +27,18 @@ def main():
         "hidden": memory[0],
         "cell": memory[1],
     }
-    outputs = network(inputs, training=False)
+    exemplars = {}
+    if network.memory_level:
+        places = slice(12, 12 + 16 * network.memory_slots, 16)
+        exemplars = {
+            "exemplar_image": (phantom.image[places] / np.float32(255))[None, ..., None],
+            "exemplar_mask": (phantom.labels[places] == 100).astype(np.float32)[None, ..., None],
+            "exemplar_weight": np.ones((1, network.memory_slots), np.float32),
+        }
+    held = {key: np.asarray(value) for key, value in network.remember(*exemplars.values()).items()} if exemplars else {}
+    outputs = network(inputs | held, training=False)
     expected = {f"expected_{key}": np.asarray(value) for key, value in outputs.items()}
+    inputs |= exemplars
     print({key: value.shape for key, value in {**inputs, **expected}.items()})
     if options.write:
         np.savez_compressed(SHELF / options.name / "golden.npz", **inputs, **expected)

@@ -95,3 +95,11 @@ def test_every_slice_costs_the_same():
 def test_what_cannot_be_counted_is_refused(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         multiply_adds(around(layer, *shape))
+
+
+def test_a_memory_costs_its_projections_its_comparisons_and_its_reading():
+    arguments = {"image_size": (8, 12), "widths": (4, 6), "rates": (1, 2), "window": 3}
+    with_memory = multiply_adds(IFSSNet(**arguments, memory_level=1, memory_slots=2))
+    pixels, held, width, key = 3 * 4 * 6, 2 * 4 * 6, 4, 24
+    own = (pixels + held) * width * key + pixels * held * (key + width) + pixels * width * width
+    assert with_memory - multiply_adds(IFSSNet(**arguments)) == own

@@ -9,7 +9,7 @@ import pytest
 from ifss_keras.zoo.complexity import multiply_adds
 from ifss_keras.zoo.ifss_net import IFSSNet
 from tests.layer_checks import assert_arguments_away_from_defaults, gradients, normal, random_weights
-from tests.reference.ifss_net import ifss_net
+from tests.reference.ifss_net import encoder_level, ifss_net
 
 SMALL = {
     "image_size": (8, 12),
@@ -21,6 +21,8 @@ SMALL = {
     "matching_kernel": 5,
     "window": 4,
     "head_width": 3,
+    "memory_level": 0,
+    "memory_slots": 3,
     "encoder_dropout": 0.2,
     "memory_dropout": 0.3,
     "decoder_dropout": 0.25,
@@ -63,17 +65,52 @@ def default():
         {"widths": (2, 3, 5), "image_size": (16, 8), "rates": ((1, 2), (3, 1), (1,)), "encoder_depth_kernel": 3},
         {"window": 1, "encoder_depth_kernel": 1},
         {"norm_per_channel": False},
+        {"memory_level": 1},
+        {"memory_level": 2, "memory_slots": 1},
     ],
-    ids=["two levels", "one level", "three levels", "one slice", "joint statistics"],
+    ids=["two levels", "one level", "three levels", "one slice", "joint statistics", "memory", "deep memory"],
 )
 def test_values_against_numpy(changes):
     network = small(**changes)
     inputs = inputs_for(network)
     weights = {weight.path: np.float64(weight) for weight in network.weights}
-    expected = ifss_net(inputs, weights, network.rates, network.norm_per_channel)
+    expected = ifss_net(inputs, weights, network.rates, network.norm_per_channel, network.memory_level)
     found = run(network, inputs)
     for name, value in zip(OUTPUTS, expected, strict=True):
         np.testing.assert_allclose(found[name], value, atol=TOLERANCE, err_msg=name)
+
+
+def test_what_is_remembered_are_the_features_of_every_annotated_slice_by_itself():
+    network = small(memory_level=2, memory_slots=2)
+    image, mask = normal(3, 2, 8, 12, 1, seed=1), normal(3, 2, 8, 12, 1, seed=2)
+    weights = {weight.path: np.float64(weight) for weight in network.weights}
+    held = network.remember(image, mask, np.ones((3, 2), np.float32))
+    for slot in range(2):
+        features, shape = image[:, slot : slot + 1], mask[:, slot : slot + 1]
+        for level, rates in enumerate(network.rates, start=1):
+            features = encoder_level(features, weights, f"encoder_{level}", rates, True)
+            shape = encoder_level(shape, weights, f"encoder_{level}", rates, True) + features
+        np.testing.assert_allclose(held["memory_image"][:, slot], features[:, 0], atol=TOLERANCE)
+        np.testing.assert_allclose(held["memory_mask"][:, slot], shape[:, 0], atol=TOLERANCE)
+
+
+def test_a_network_without_memory_remembers_nothing(network):
+    assert network.remember(None, None, None) == {}
+
+
+def test_a_memory_adds_its_own_weights_and_no_others(network):
+    memory = small(memory_level=1)
+    own = {weight.path for weight in memory.weights} - {weight.path for weight in network.weights}
+    assert {path.split("/")[0] for path in own} == {"reference_memory"}
+    assert len(memory.weights) == len(network.weights) + len(own)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"memory_level": 3}, {"memory_level": -1}, {"memory_level": 1, "memory_slots": 0}]
+)
+def test_a_memory_needs_a_level_and_a_slot(arguments):
+    with pytest.raises(ValueError, match="memory_level"):
+        small(**arguments)
 
 
 def test_probabilities_sum_to_one_in_float32(network):
@@ -181,9 +218,11 @@ def test_initial_memory_is_zero_and_fits(network):
 
 
 def test_config_round_trip_with_every_argument_away_from_its_default(network):
-    assert_arguments_away_from_defaults(IFSSNet, SMALL)
+    arguments = {**SMALL, "memory_level": 1}
+    network = small(memory_level=1)
+    assert_arguments_away_from_defaults(IFSSNet, arguments)
     config = network.get_config()
-    assert {name: config[name] for name in SMALL} == SMALL
+    assert {name: config[name] for name in arguments} == arguments
     copy = keras.saving.deserialize_keras_object(json.loads(json.dumps(keras.saving.serialize_keras_object(network))))
     assert type(copy) is IFSSNet
     assert copy.get_config() == config

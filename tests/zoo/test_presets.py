@@ -158,8 +158,8 @@ def test_missing_weights_are_named(released):
 
 
 def test_unknown_names_get_the_nearest():
-    with pytest.raises(PresetError, match=rf"'ifss_sythetic_v2': .*did you mean {DEFAULT_PRESET}\?"):
-        find_preset("ifss_sythetic_v2")
+    with pytest.raises(PresetError, match=rf"'ifss_sythetic_v3': .*did you mean {DEFAULT_PRESET}\?"):
+        find_preset("ifss_sythetic_v3")
     with pytest.raises(PresetError, match=rf"expected one of {DEFAULT_PRESET}"):
         find_preset("unet")
 
@@ -186,7 +186,7 @@ def test_parameters_are_those_of_the_network(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_recipe_on_the_shelf_trains_this_network(name):
-    from ifss_keras.inference.label_propagation import Working
+    from ifss_keras.inference.predictor import working_of
     from ifss_keras.training.recipe import read_recipe
 
     preset, recipe = PRESETS[name], read_recipe(SHELF / name / "recipe.yaml")
@@ -195,7 +195,7 @@ def test_the_recipe_on_the_shelf_trains_this_network(name):
     released = IFSSNet(name="ifss_net", **preset.network).get_config()
     for key in set(trained) - {"encoder_dropout", "memory_dropout", "decoder_dropout"}:
         assert trained[key] == released[key], key
-    settings, working = recipe.clip_settings(), Working(**preset.working)
+    settings, working = recipe.clip_settings(), working_of(preset)
     assert (settings.size, settings.margin, settings.softness) == (working.size, working.margin, working.softness)
 
 

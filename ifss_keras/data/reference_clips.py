@@ -1,0 +1,182 @@
+"""Training clips from nothing but the annotated slices of the volume that is to be predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from ifss_keras.data.anchor import ShapeSpan, Softness, signed_distance
+from ifss_keras.data.augmentation import augment_intensity, bend, degrade_mask, smooth_field
+from ifss_keras.data.clips import Clip
+from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, stack_exemplars
+from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.region import Region, region_around, to_working
+
+_LEAST_SCALE = 0.15  # the shortest distance that is played, as a part of that to the neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedVolume:
+    """A volume and its references.
+
+    Attributes:
+        image: (slice, row, column), any real type.
+        spacing_mm: (slice, row, column).
+        window: of the grey values.
+        masks: label code to slice index to (row, column) bool.
+    """
+
+    image: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    window: IntensityWindow
+    masks: Mapping[int, Mapping[int, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class ReferenceClipSettings:
+    """How clips are drawn from references; see `Working` for those it shares with prediction.
+
+    Attributes:
+        open: share of the clips that carry on a mask without an anchor, as outside the outermost references.
+    """
+
+    size: int
+    window: int = 3
+    margin: float = 1.4
+    least_share: float = 0.5
+    softness: Softness | None = field(default_factory=Softness)
+    open: float = 0.15
+
+
+class _Hidden(NamedTuple):
+    """The reference that is asked for, and its neighbours among the label's references, if any."""
+
+    code: int
+    index: int
+    before: int | None
+    after: int | None
+
+
+def draw_reference_clip(rng: np.random.Generator, volume: AnnotatedVolume, settings: ReferenceClipSettings) -> Clip:
+    """A clip of one window around a reference that is hidden and asked for; no other slice counts in the loss.
+
+    Between two other references the anchor errs as theirs does, but by a random part of it, as if they were nearer,
+    and is as soft as it would be at that distance. Elsewhere, and without `softness`, a mask is carried on.
+
+    Args:
+        rng: decides everything that is random.
+        volume: a label needs two references or more; one in which none has them cannot be drawn from.
+        settings: see there.
+    """
+    hidden = _choose(rng, volume.masks)
+    masks = volume.masks[hidden.code]
+    neighbours = [index for index in (hidden.before, hidden.after) if index is not None]
+    closed = len(neighbours) == 2 and all(masks[index].any() for index in (hidden.index, *neighbours))
+    closed = closed and settings.softness is not None and rng.random() >= settings.open
+    first = _first_slice(rng, hidden.index, settings.window, len(volume.image))
+    indices = range(first, first + settings.window)
+    shown = neighbours if closed else neighbours[:1] if rng.random() < 0.5 else neighbours[-1:]
+    around = [masks[index] for index in shown] if closed else [masks[hidden.index]]
+    if not any(mask.any() for mask in around):
+        around = [masks[index] for index in neighbours if masks[index].any()]
+    spacing_mm = volume.spacing_mm[1:]
+    region = region_around(around, spacing_mm, settings.margin, least_share=settings.least_share)
+    region = _jitter(rng, region)
+
+    def working(array):
+        return to_working(array, region, spacing_mm, settings.size)
+
+    images = working(volume.window.apply(volume.image[first : first + settings.window]))
+    truth = working(masks[hidden.index][None])[0]
+    exemplars = _exemplars(volume, masks, shown, region, settings.size, closed)
+    if closed:
+        pair = [working(masks[index][None])[0] > 0.5 for index in neighbours]
+        anchors, start = _anchors(rng, pair, truth > 0.5, hidden, indices, settings.softness)
+    else:
+        carried = truth if truth.any() else working(np.stack([masks[index] for index in shown]))[0]
+        anchors, start = None, degrade_mask(rng, np.repeat(carried[None], settings.window - 1, axis=0))
+    return _clip(rng, images, anchors, start, truth, hidden.index - first, exemplars)
+
+
+def _choose(rng, masks: Mapping[int, Mapping[int, np.ndarray]]) -> _Hidden:
+    """A label, and one of its references: one that holds it, or now and then one where it has just ended."""
+    codes = [code for code, held in masks.items() if len(held) > 1 and any(mask.any() for mask in held.values())]
+    code = int(codes[rng.integers(len(codes))])
+    indices = sorted(masks[code])
+    holds = [masks[code][index].any() for index in indices]
+    places = [place for place, held in enumerate(holds) if held]
+    ended = [place for place, held in enumerate(holds) if not held and any(holds[max(place - 1, 0) : place + 2])]
+    chosen = ended if ended and rng.random() < 0.1 else places
+    place = int(chosen[rng.integers(len(chosen))])
+    before = indices[place - 1] if place else None
+    after = indices[place + 1] if place + 1 < len(indices) else None
+    return _Hidden(code, indices[place], before, after)
+
+
+def _first_slice(rng, index, window, slices) -> int:
+    return int(np.clip(index - rng.integers(window), 0, slices - window))
+
+
+def _jitter(rng, region: Region) -> Region:
+    shift = rng.uniform(-0.04, 0.04, 2) * region.side_mm
+    center = (region.center_mm[0] + shift[0], region.center_mm[1] + shift[1])
+    return Region(center, region.side_mm * float(rng.uniform(0.92, 1.12)), region.shares)
+
+
+def _exemplars(volume, masks, shown, region, size, closed) -> Exemplars:
+    """The neighbours as prediction looks them up: in the clip's region, or far from it around themselves."""
+    spacing_mm = volume.spacing_mm[1:]
+    images, held = [], []
+    for index in exemplar_slices(shown):
+        own = region
+        if not closed and masks[index].any():
+            own = region.centred_on(region_around([masks[index]], spacing_mm))
+        images.append(to_working(volume.window.apply(volume.image[index][None]), own, spacing_mm, size)[0])
+        held.append(to_working(masks[index][None], own, spacing_mm, size)[0])
+    return stack_exemplars(images, held)
+
+
+def _anchors(rng, pair, truth, hidden: _Hidden, indices, softness: Softness):
+    """Anchors (window, row, column) and estimates (window - 1, row, column) that err by a part of what they would.
+
+    The signed distance of the neighbours' anchor is moved towards that of the truth; the same movement serves the
+    slices beside it, where the truth is unknown.
+    """
+    gap = hidden.after - hidden.before
+    span, size = ShapeSpan(*pair), len(truth)
+    scale = rng.uniform(_LEAST_SCALE, 1)
+    wrong = span.at((hidden.index - hidden.before) / gap) - signed_distance(truth)
+    wrong = wrong + rng.uniform(0, 1) * smooth_field(rng, (size, size))
+    offsets = np.clip(np.array(indices) - hidden.before, 0, gap)
+    distances = np.stack([span.at(offset / gap) for offset in offsets])
+    soft = softness.at(offsets * scale, gap * scale, span.change() * scale)[:, None, None]
+    anchors = expit((distances - (1 - scale) * wrong) / soft)
+    better = scale * rng.uniform(0, 1)
+    estimates = distances - (1 - better) * wrong + rng.uniform(0, 0.7) * smooth_field(rng, (size, size))
+    estimates = expit(estimates[:-1] / rng.uniform(0.4, 1.2)).astype(np.float32)
+    return anchors.astype(np.float32), estimates if rng.random() < 0.7 else None
+
+
+def _clip(rng, images, anchors, start, truth, place, exemplars: Exemplars) -> Clip:
+    """The clip, its images changed alike in grey values, and everything bent alike."""
+    window, size = len(images), images.shape[1]
+    together = augment_intensity(rng, np.concatenate([images, exemplars.image[..., 0]]))
+    has_anchor, has_start = np.float32(anchors is not None), np.float32(start is not None)
+    anchors = np.zeros((window, size, size), np.float32) if anchors is None else anchors
+    start = np.zeros((window - 1, size, size), np.float32) if start is None else start
+    stack = np.concatenate([together, anchors, start, truth[None], exemplars.mask[..., 0]])
+    stack = np.clip(bend(rng, stack), 0, 1)[..., None]
+    parts = np.split(stack, np.cumsum([window, len(exemplars.image), window, window - 1, 1]))
+    images, shown, anchors, start, truth, held = parts
+    flags = np.zeros((window, 1, 1, 1), np.float32)
+    evidence = Evidence(images, np.zeros_like(images), flags, anchors, flags + has_anchor)
+    target = np.zeros_like(images)
+    target[place] = truth[0] > 0.5
+    weight = (np.arange(window) == place).astype(np.float32)
+    return Clip(
+        evidence, start, has_start.reshape(1, 1, 1, 1), target, weight, Exemplars(shown, held, exemplars.weight)
+    )

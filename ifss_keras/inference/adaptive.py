@@ -1,0 +1,133 @@
+"""Which method serves each label of a volume best, seen on a reference that none of them was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifss_keras.data.anchor import ShapeSpan
+from ifss_keras.data.region import to_grid
+from ifss_keras.inference.label_propagation import LabelPropagation
+from ifss_keras.inference.span_network import SpanNetwork
+from ifss_keras.metrics.overlap import dice
+from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
+
+LEAST_REFERENCES = 4  # annotated slices of the volume, for whatever label
+LEAST_GAP = 4
+HELD_BACK = 0.7  # of the steps without the references that choose; the rest with all
+
+ADAPTED, NETWORK, SHAPE = "adapted network", "network", "shape"
+
+
+@dataclass(frozen=True)
+class Check:
+    """How well each method found a reference that it was not shown, from the references on both sides.
+
+    Attributes:
+        slice_index: of that reference.
+        dice: method to Dice.
+    """
+
+    slice_index: int
+    dice: dict[str, float]
+
+    @property
+    def winner(self) -> str:
+        """The best method; of equal ones the adapted network first, then the network."""
+        return max((ADAPTED, NETWORK, SHAPE), key=self.dice.__getitem__)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What a label is predicted with.
+
+    Attributes:
+        method: `ADAPTED`, `NETWORK` or `SHAPE`.
+        propagation: by a network; for `SHAPE` it serves outside the outermost references only.
+        check: what was decided on; None where there was nothing to decide.
+    """
+
+    method: str
+    propagation: LabelPropagation
+    check: Check | None = None
+
+
+def held_out_reference(masks: Mapping[int, np.ndarray]) -> int | None:
+    """The middle one of the references that hold the label between two others that do; None if there is none.
+
+    The two others must be a few slices apart: between near ones every method is right.
+    """
+    indices = sorted(masks)
+    inner = [
+        index
+        for before, index, after in zip(indices, indices[1:], indices[2:], strict=False)
+        if after - before >= LEAST_GAP and all(masks[i].any() for i in (before, index, after))
+    ]
+    return inner[len(inner) // 2] if inner else None
+
+
+def choose(
+    propagation: LabelPropagation,
+    masks: Mapping[int, Mapping[int, np.ndarray]],
+    adaptation: Adaptation,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[int, Choice]:
+    """For every label the method to predict it with; the same input gives the same choice.
+
+    A copy of the network is trained without one reference of each label, which then decides between that copy, the
+    network as it was, and shape interpolation; at last the copy is trained on all references for a few steps more.
+
+    Args:
+        propagation: with the network as it is.
+        masks: label code to slice index to (row, column) bool.
+        adaptation: see there.
+        progress: called with the steps done and the steps to do.
+    """
+    annotated = {index for references in masks.values() for index in references}
+    held_out = {code: held_out_reference(references) for code, references in masks.items()}
+    if len(annotated) < LEAST_REFERENCES or all(index is None for index in held_out.values()):
+        return {code: Choice(NETWORK, propagation) for code in masks}
+    network, working = propagation.network, propagation.working
+    steps = adaptation.steps_for(len(masks))
+    first = round(HELD_BACK * steps)
+    trainer = VolumeTrainer(network.network, working.clip_settings(network.window), adaptation, steps)
+    shown = {
+        code: {index: mask for index, mask in references.items() if index != held_out[code]}
+        for code, references in masks.items()
+    }
+    trainer.train(propagation.annotated(shown), first, progress)
+    adapted = LabelPropagation(SpanNetwork(trainer.network), propagation.volume, working)
+    checks = {
+        code: _check(index, masks[code], {ADAPTED: adapted, NETWORK: propagation})
+        for code, index in held_out.items()
+        if index is not None
+    }
+    if any(check.winner == ADAPTED for check in checks.values()):
+        trainer.train(propagation.annotated(masks), steps - first, progress)
+    return {code: _choice(checks.get(code), adapted, propagation) for code in masks}
+
+
+def _choice(check: Check | None, adapted: LabelPropagation, propagation: LabelPropagation) -> Choice:
+    if check is None:
+        return Choice(NETWORK, propagation)
+    return Choice(check.winner, adapted if check.winner == ADAPTED else propagation, check)
+
+
+def _check(index: int, masks: Mapping[int, np.ndarray], networks: Mapping[str, LabelPropagation]) -> Check:
+    """Dice at slice `index`, predicted from the references before and after it."""
+    before = max(other for other in masks if other < index)
+    after = min(other for other in masks if other > index)
+    found = {SHAPE: _by_shape(masks[before], masks[after], (index - before) / (after - before), networks)}
+    for method, propagation in networks.items():
+        soft = propagation.between(before, after, masks)[index]
+        spacing_mm = propagation.volume.spacing_mm[1:]
+        values = to_grid(soft.values[None], soft.region, spacing_mm, masks[index].shape)[0]
+        found[method] = values > propagation.working.threshold
+    return Check(index, {method: float(dice(mask[None], masks[index][None])) for method, mask in found.items()})
+
+
+def _by_shape(before, after, fraction, networks):
+    spacing_mm = next(iter(networks.values())).volume.spacing_mm[1:]
+    return ShapeSpan(before, after, spacing_mm).at(fraction) > 0

@@ -1,0 +1,92 @@
+"""A network taught the look of one volume, from the volume's own references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifss_keras.data.pipeline import dataset_of, stack_clips
+from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings, draw_reference_clip
+
+_LOSS = {"smooth": 100.0, "cross_entropy": 1.0}  # as the presets' recipes
+_WARMUP = 10
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How long and how fast a network is adapted.
+
+    Attributes:
+        steps: for a volume of one label; n labels, which share them, have the square root of n times as many.
+        batch: clips in a step.
+        learning_rate: the highest, of Muon; it falls to a hundredth along a cosine.
+        seed: same seed, same weights.
+    """
+
+    steps: int = 120
+    batch: int = 8
+    learning_rate: float = 2e-3
+    seed: int = 1
+
+    def steps_for(self, labels: int) -> int:
+        """The steps for a volume of that many labels."""
+        return round(self.steps * labels**0.5)
+
+
+class VolumeTrainer:
+    """A copy of a network, trained on the references of one volume, as often as `train` is called.
+
+    Each reference is hidden in turn and asked for from its neighbours, see `draw_reference_clip`.
+
+    Args:
+        network: an `IFSSNet`; it is left as it is.
+        settings: how clips are drawn.
+        adaptation: the batch, the learning rate and the seed.
+        steps: of all calls of `train` together.
+    """
+
+    def __init__(self, network, settings: ReferenceClipSettings, adaptation: Adaptation, steps: int):
+        import keras
+
+        from ifss_keras.training.muon import Muon
+        from ifss_keras.training.trainer import PropagationTrainer
+
+        keras.utils.set_random_seed(adaptation.seed)
+        self.settings, self.adaptation = settings, adaptation
+        self.steps, self.done = steps, 0
+        self.network = type(network).from_config(network.get_config())
+        self.network.set_weights(network.get_weights())
+        self._trainer = PropagationTrainer(self.network, windows=1, **_LOSS)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, max(steps - _WARMUP, 1), alpha=0.01, warmup_target=adaptation.learning_rate, warmup_steps=_WARMUP
+        )
+        self._trainer.compile(Muon(schedule, global_clipnorm=1.0), jit_compile=False)
+        self._trainer.build()
+
+    def train(
+        self, volume: AnnotatedVolume, steps: int, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
+        """That many more steps on all references of the volume.
+
+        Args:
+            volume: a label in it needs two references, one of which holds it.
+            steps: of this call.
+            progress: called with the steps done and the steps of all calls.
+        """
+        import keras
+
+        batch, first = self.adaptation.batch, self.done
+
+        def draw(number):
+            rng = np.random.default_rng([self.adaptation.seed, number])
+            return stack_clips([draw_reference_clip(rng, volume, self.settings) for _ in range(batch)])
+
+        numbers = range(first, first + steps)
+        dataset = dataset_of(draw, numbers, batch=batch, size=self.settings.size, window=self.settings.window)
+        shown = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda index, logs: progress(first + index + 1, self.steps)
+        )
+        self._trainer.fit(dataset, callbacks=[shown], verbose=0, shuffle=False)
+        self.done += steps

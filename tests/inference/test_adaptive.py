@@ -1,0 +1,126 @@
+"""The choice between adapted network, network and shape interpolation, on a reference held back."""
+
+import keras
+import numpy as np
+import pytest
+
+from ifss_keras.data.anchor import interpolate_shapes
+from ifss_keras.data.references import References
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference import adaptive
+from ifss_keras.inference.adaptive import ADAPTED, NETWORK, SHAPE, Check, choose, held_out_reference
+from ifss_keras.inference.label_propagation import LabelPropagation, Working
+from ifss_keras.inference.predictor import Predictor
+from ifss_keras.inference.shape import predict_by_shape, soft_shapes
+from ifss_keras.inference.soft_volume import compose
+from ifss_keras.inference.span_network import SpanNetwork
+from ifss_keras.training.adaptation import Adaptation
+from ifss_keras.zoo.ifss_net import IFSSNet
+
+SPACING_MM = (2.0, 1.0, 0.8)
+SHORT = Adaptation(steps=4, batch=2)
+
+
+def disc(row, column, radius=7.0):
+    rows, columns = np.indices((40, 44))
+    return np.hypot(rows - row, columns - column) < radius
+
+
+TRUTH = np.stack([disc(14 + index / 2, 26 - index / 3) for index in range(24)])
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(1)
+    return IFSSNet(
+        image_size=(16, 16), widths=(4, 6), rates=(1, 2), encoder_depth_kernel=1, matching_kernel=3, memory_level=1
+    )
+
+
+@pytest.fixture
+def propagation(network):
+    volume = Volume.from_array(np.where(TRUTH, 180, 40).astype(np.uint8), SPACING_MM)
+    return LabelPropagation(SpanNetwork(network), volume, Working(size=16))
+
+
+def references(*slices, empty=()):
+    return {index: TRUTH[index] for index in slices} | dict.fromkeys(empty, np.zeros_like(TRUTH[0]))
+
+
+@pytest.mark.parametrize(
+    ("masks", "expected"),
+    [
+        (references(0, 6, 12, 18, 23), 12),
+        (references(0, 6, 12, 18), 12),
+        (references(0, 6, 12), 6),
+        (references(0, 12), None),
+        (references(5, 6, 7), None),
+        (references(5, 6, 7, 18), 7),
+        (references(0, 6, 12, empty=(18, 23)), 6),
+        (references(6, 12, empty=(0, 18)), None),
+    ],
+)
+def test_the_middle_reference_between_two_that_hold_the_label_is_held_back(masks, expected):
+    assert held_out_reference(masks) == expected
+
+
+def test_of_equal_methods_the_adapted_network_wins():
+    assert Check(3, {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.9}).winner == ADAPTED
+    assert Check(3, {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.8}).winner == NETWORK
+    assert Check(3, {SHAPE: 0.91, NETWORK: 0.9, ADAPTED: 0.8}).winner == SHAPE
+
+
+def test_the_check_of_shape_interpolation_is_that_of_its_neighbours(propagation):
+    masks = references(0, 6, 12, 18, 23)
+    choice = choose(propagation, {1: masks}, SHORT)[1]
+    between = dict(interpolate_shapes({6: masks[6], 18: masks[18]}, SPACING_MM[1:]))[12]
+    expected = 2 * (between & TRUTH[12]).sum() / (between.sum() + TRUTH[12].sum())
+    assert choice.check.slice_index == 12
+    assert choice.check.dice[SHAPE] == pytest.approx(expected, abs=1e-6)
+    assert choice.method == SHAPE  # the network is untrained
+
+
+def test_too_few_references_leave_the_network_as_it_is(propagation):
+    told = []
+    choice = choose(propagation, {1: references(0, 12, 23)}, SHORT, lambda done, total: told.append(done))[1]
+    assert (choice.method, choice.check, told) == (NETWORK, None, [])
+    assert choice.propagation is propagation
+
+
+def test_nothing_trained_on_holds_the_reference_that_decides(propagation, monkeypatch):
+    seen = []
+
+    class Recorder:
+        def __init__(self, network, settings, adaptation, steps):
+            self.network = network
+
+        def train(self, volume, steps, progress):
+            seen.append((steps, {code: sorted(masks) for code, masks in volume.masks.items()}))
+
+    monkeypatch.setattr(adaptive, "VolumeTrainer", Recorder)
+    monkeypatch.setattr(Check, "winner", ADAPTED)
+    masks = {1: references(0, 6, 12, 18, 23), 2: references(0, 13)}
+    choices = choose(propagation, masks, Adaptation(steps=100))
+    assert seen == [(99, {1: [0, 6, 18, 23], 2: [0, 13]}), (42, {1: [0, 6, 12, 18, 23], 2: [0, 13]})]
+    assert {code: choice.method for code, choice in choices.items()} == {1: ADAPTED, 2: NETWORK}
+
+
+def test_soft_shapes_are_the_interpolated_masks_exactly():
+    masks = references(2, 9, 20)
+    soft = soft_shapes(masks, SPACING_MM[1:])
+    assert sorted(soft) == [index for index in range(3, 20) if index != 9]
+    labels = compose({1: soft}, {1: masks}, TRUTH.shape, SPACING_MM)
+    for index, mask in interpolate_shapes(masks, SPACING_MM[1:]):
+        np.testing.assert_array_equal(labels[index] == 1, mask)
+
+
+def test_predict_by_the_chosen_shape_is_shape_interpolation_between_the_references(network):
+    held = np.zeros(TRUTH.shape, np.uint8)
+    held[[0, 6, 12, 18, 23]] = TRUTH[[0, 6, 12, 18, 23]]
+    volume = Volume.from_array(np.where(TRUTH, 180, 40).astype(np.uint8), SPACING_MM)
+    references = References.from_array(held)
+    prediction = Predictor(network, Working(size=16)).predict(volume, references, adaptation=SHORT)
+    summary = prediction.summaries[0]
+    assert (summary.method, summary.check_slice) == (SHAPE, 12)
+    assert set(summary.check) == {SHAPE, NETWORK, ADAPTED}
+    np.testing.assert_array_equal(prediction.labels, predict_by_shape(volume, references).labels)

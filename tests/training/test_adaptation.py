@@ -1,0 +1,76 @@
+"""Adapting a network to a volume: a copy learns, the original stays, and twice the same is the same."""
+
+import keras
+import numpy as np
+import pytest
+
+from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.pipeline import stack_clips
+from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings, draw_reference_clip
+from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
+from ifss_keras.training.trainer import PropagationTrainer
+from ifss_keras.zoo.ifss_net import IFSSNet
+
+SETTINGS = ReferenceClipSettings(size=16)
+ADAPTATION = Adaptation(batch=4, learning_rate=0.02)
+
+
+@pytest.fixture(scope="module")
+def volume():
+    """24 slices of 24x24 with a bright disc that wanders, annotated on every sixth."""
+    rows, columns = np.indices((24, 24))
+    masks = np.stack([np.hypot(rows - 8 - index / 4, columns - 14 + index / 5) < 6 for index in range(24)])
+    image = (40 + 150 * masks + np.random.default_rng(0).integers(0, 20, masks.shape)).astype(np.uint8)
+    references = {index: masks[index] for index in (0, 6, 12, 18, 23)}
+    return AnnotatedVolume(image, (2.0, 1.0, 1.0), IntensityWindow(40, 210), {1: references})
+
+
+@pytest.fixture
+def network(tiny_arguments):
+    keras.utils.set_random_seed(3)
+    return IFSSNet(**tiny_arguments, memory_level=1)
+
+
+def loss_on(network, volume):
+    clips = [draw_reference_clip(np.random.default_rng([99, seed]), volume, SETTINGS) for seed in range(24)]
+    trainer = PropagationTrainer(network, windows=1, smooth=100.0, cross_entropy=1.0)
+    trainer.compile()
+    return float(trainer.test_step(keras.tree.map_structure(keras.ops.convert_to_tensor, stack_clips(clips)))["loss"])
+
+
+def adapted(network, volume, parts=(40,)):
+    trainer = VolumeTrainer(network, SETTINGS, ADAPTATION, sum(parts))
+    for steps in parts:
+        trainer.train(volume, steps)
+    return trainer.network
+
+
+def test_the_copy_learns_and_the_original_stays(network, volume):
+    before = network.get_weights()
+    copy = adapted(network, volume)
+    for a, b in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert loss_on(copy, volume) < 0.7 * loss_on(network, volume)
+
+
+def test_the_same_input_gives_the_same_weights(network, volume):
+    once, twice = (adapted(network, volume, (5,)).get_weights() for _ in range(2))
+    for a, b in zip(once, twice, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_in_parts_goes_on_where_it_was(network, volume):
+    whole, parts = adapted(network, volume, (6,)).get_weights(), adapted(network, volume, (4, 2)).get_weights()
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_progress_counts_the_steps_of_all_calls(network, volume):
+    told, trainer = [], VolumeTrainer(network, SETTINGS, ADAPTATION, 5)
+    trainer.train(volume, 3, lambda done, total: told.append((done, total)))
+    trainer.train(volume, 2, lambda done, total: told.append((done, total)))
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_labels_share_the_steps():
+    assert [Adaptation(steps=100).steps_for(labels) for labels in (1, 4, 9)] == [100, 200, 300]
