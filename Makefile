@@ -25,7 +25,7 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 benchmark: setup
-	$(BIN)/python benchmarks/hard_calves.py
+	$(BIN)/python benchmarks/hard_calves.py --methods network
 
 clean:
 	rm -rf .venv build dist demo *.egg-info
