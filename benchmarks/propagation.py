@@ -26,7 +26,7 @@ from ifss_keras.inference.shape import predict_by_shape
 from ifss_keras.metrics.evaluation import evaluate
 
 SLICE_AXIS = {"spinal_cord_mri": 1}
-DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # looked at while the method was made; nothing was chosen on others
+DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # choices were made on these, none on others
 METHODS = ("plain", "shape", "network", "adapted")
 FIRST_SEED = 900_000
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
