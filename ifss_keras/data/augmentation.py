@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
+from ifss_keras.data.region import Region
 from ifss_keras.data.synthetic.fields import pixel_centres, spline_basis
 
 
@@ -66,6 +67,13 @@ def redraw_mask(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     grid = np.indices((rows, columns)).astype(np.float64)
     grid += np.stack([ndimage.zoom(part, (rows / 6, columns / 6), order=1) for part in coarse])
     return (ndimage.map_coordinates(mask, grid, order=1, mode="constant") > 0.5).astype(np.float32)
+
+
+def jitter_region(rng: np.random.Generator, region: Region, shift: float, sizes: tuple[float, float]) -> Region:
+    """The region moved by up to `shift` of its side along each axis, and by a factor between `sizes` larger."""
+    moved_mm = rng.uniform(-shift, shift, 2) * region.side_mm
+    center_mm = (region.center_mm[0] + moved_mm[0], region.center_mm[1] + moved_mm[1])
+    return Region(center_mm, region.side_mm * float(rng.uniform(*sizes)), region.shares)
 
 
 def bend(rng: np.random.Generator, arrays: np.ndarray) -> np.ndarray:

@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.data.anchor import Softness
-from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, redraw_mask
+from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, jitter_region, redraw_mask
 from ifss_keras.data.corpus import TrainingVolume
-from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, gather_evidence, stack_exemplars
-from ifss_keras.data.region import Region, region_around, to_working
+from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.exemplars import Exemplars, gather_exemplars
+from ifss_keras.data.region import region_around, to_working
+
+_RECENT = 9  # slices
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class ClipSettings:
         least_share: of the region's shorter side in the longer, see `region_around`.
         softness: how the anchor softens away from the references; None: no anchors.
         redrawn: share of the clips whose references are a little wrong, as contours drawn by hand are.
+        recent: share of the clips with references on one side that look up an estimate of the slices just before,
+            as prediction does there, beside the first reference.
     """
 
     size: int = 96
@@ -41,6 +46,7 @@ class ClipSettings:
     least_share: float = 0.5
     softness: Softness | None = field(default_factory=Softness)
     redrawn: float = 0.0
+    recent: float = 0.0
 
 
 class Clip(NamedTuple):
@@ -141,39 +147,40 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
     seen = [*_seen_masks(labels, code, first, length, masks, draw is draw_one_sided)]
     if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
         seen = [labels[extent[0]] == code]
-    region = _jitter(rng, region_around(seen, spacing_mm, settings.margin, least_share=settings.least_share))
+    region = region_around(seen, spacing_mm, settings.margin, least_share=settings.least_share)
+    region = jitter_region(rng, region, 0.06, (0.9, 1.25))
     images = to_working(volume.window.apply(image[first : first + length]), region, spacing_mm, settings.size)
     truth = to_working(labels[first : first + length] == code, region, spacing_mm, settings.size)
     known = {index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
-    shown = _exemplars(volume.window.apply, image, masks, region, spacing_mm, settings.size, draw is draw_one_sided)
+    far = draw is draw_one_sided
+    looked_up, estimated = masks, None
+    if far and settings.recent and rng.random() < settings.recent:
+        estimated = _recent_slice(rng, references, min(first + rollout, extent[1]))
+    if estimated is not None:
+        looked_up = {references[0]: masks[references[0]], estimated: labels[estimated] == code}
+    shown = gather_exemplars(image, volume.window, looked_up, region, spacing_mm, settings.size, centred=far)
     images, shown = _augmented(rng, images, shown)
     if rng.random() < settings.redrawn:
         known = {index: redraw_mask(rng, mask) for index, mask in known.items()}
         shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
+    if estimated is not None:
+        shown.mask[1, ..., 0] = degrade_mask(rng, shown.mask[1:, ..., 0])[0]
     evidence = gather_evidence(images, known, first, settings.softness)
     before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, settings.size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
     return flip(rng, _with_start(rng, evidence, truth, before, shown, settings))
 
 
-def _exemplars(grey, image, masks, region, spacing_mm, size, one_sided) -> Exemplars:
-    """The references as the network looks them up: in the clip's region, or far from it around themselves."""
-    chosen = exemplar_slices(masks)
-    regions = {
-        index: region.centred_on(region_around([masks[index]], spacing_mm))
-        if one_sided and masks[index].any()
-        else region
-        for index in chosen
-    }
-    images = [to_working(grey(image[index][None]), regions[index], spacing_mm, size)[0] for index in chosen]
-    held = [to_working(masks[index][None], regions[index], spacing_mm, size)[0] for index in chosen]
-    return stack_exemplars(images, held)
-
-
 def _augmented(rng, images, exemplars: Exemplars):
     """The images of the clip and of its exemplars, changed alike."""
     together = augment_intensity(rng, np.concatenate([images, exemplars.image[..., 0]]))
     return together[: len(images)], exemplars._replace(image=together[len(images) :, ..., None])
+
+
+def _recent_slice(rng, references, newest: int) -> int | None:
+    """One of the last slices up to `newest`, none of them a reference; None where there is none yet."""
+    index = newest - int(rng.integers(0, _RECENT))
+    return max(index, references[-1] + 1) if newest > references[-1] else None
 
 
 def _seen_masks(labels, code, first, length, references, one_sided):
@@ -183,12 +190,6 @@ def _seen_masks(labels, code, first, length, references, one_sided):
     middle = first + length // 2
     near = [labels[index] == code for index in (first, middle)]
     return near if any(mask.any() for mask in near) else list(references.values())
-
-
-def _jitter(rng, region: Region) -> Region:
-    shift = rng.uniform(-0.06, 0.06, 2) * region.side_mm
-    center = (region.center_mm[0] + shift[0], region.center_mm[1] + shift[1])
-    return Region(center, region.side_mm * float(rng.uniform(0.9, 1.25)), region.shares)
 
 
 def _with_start(rng, evidence: Evidence, truth, before, exemplars: Exemplars, settings: ClipSettings) -> Clip:

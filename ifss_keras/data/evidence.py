@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,34 +23,6 @@ class Evidence(NamedTuple):
     is_reference: np.ndarray
     anchor: np.ndarray
     has_anchor: np.ndarray
-
-
-class Exemplars(NamedTuple):
-    """Annotated slices that a network may look up: arrays (slot, row, column, 1), or with a batch axis before.
-
-    `weight` is (slot,): 0 for a slot that holds none.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    weight: np.ndarray
-
-
-def exemplar_slices(references: Iterable[int], slots: int = 2) -> list[int]:
-    """Which references are looked up: the outermost ones, and those between as far as there are slots."""
-    indices = sorted(references)
-    if len(indices) <= slots:
-        return indices
-    return [indices[round(place)] for place in np.linspace(0, len(indices) - 1, slots)]
-
-
-def stack_exemplars(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], slots: int = 2) -> Exemplars:
-    """Exemplars from the images and masks (row, column) of annotated slices, at most as many as there are slots."""
-    shape = (slots, *images[0].shape, 1)
-    image, mask, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(slots, np.float32)
-    for index, (grey, held) in enumerate(zip(images, masks, strict=True)):
-        image[index, ..., 0], mask[index, ..., 0], weight[index] = grey, held, 1
-    return Exemplars(image, mask, weight)
 
 
 def gather_evidence(

@@ -8,7 +8,8 @@ import numpy as np
 
 from ifss_keras.data.clips import Clip, ClipSettings, clip_length, draw_clip
 from ifss_keras.data.corpus import TrainingVolume
-from ifss_keras.data.evidence import Evidence, Exemplars
+from ifss_keras.data.evidence import Evidence
+from ifss_keras.data.exemplars import SLOTS, Exemplars
 
 
 def batch_of_clips(
@@ -70,12 +71,12 @@ def dataset_of(draw: Callable[[int], Clip], numbers: range, *, batch: int, size:
         clip = draw(int(number))
         return [*clip.evidence, *clip[1:-1], *clip.exemplars]
 
-    shared, slots = window - 1, 2
+    shared = window - 1
     per_slice, flag = (batch, None, size, size, 1), (batch, None, 1, 1, 1)
     shapes = [
         per_slice, per_slice, flag, per_slice, flag,
         (batch, shared, size, size, 1), (batch, 1, 1, 1, 1), per_slice, (batch, None),
-        (batch, slots, size, size, 1), (batch, slots, size, size, 1), (batch, slots),
+        (batch, SLOTS, size, size, 1), (batch, SLOTS, size, size, 1), (batch, SLOTS),
     ]  # fmt: skip
 
     def tensors(number):

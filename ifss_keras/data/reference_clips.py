@@ -10,11 +10,12 @@ import numpy as np
 from scipy.special import expit
 
 from ifss_keras.data.anchor import ShapeSpan, Softness, signed_distance
-from ifss_keras.data.augmentation import augment_intensity, bend, degrade_mask, smooth_field
+from ifss_keras.data.augmentation import augment_intensity, bend, degrade_mask, jitter_region, smooth_field
 from ifss_keras.data.clips import Clip
-from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, stack_exemplars
+from ifss_keras.data.evidence import Evidence
+from ifss_keras.data.exemplars import Exemplars, gather_exemplars
 from ifss_keras.data.intensity import IntensityWindow
-from ifss_keras.data.region import Region, region_around, to_working
+from ifss_keras.data.region import region_around, to_working
 
 _LEAST_SCALE = 0.15  # the shortest distance that is played, as a part of that to the neighbours
 
@@ -79,27 +80,31 @@ def draw_reference_clip(rng: np.random.Generator, volume: AnnotatedVolume, setti
     closed = closed and settings.softness is not None and rng.random() >= settings.open
     first = _first_slice(rng, hidden.index, settings.window, len(volume.image))
     indices = range(first, first + settings.window)
-    shown = neighbours if closed else neighbours[:1] if rng.random() < 0.5 else neighbours[-1:]
-    around = [masks[index] for index in shown] if closed else [masks[hidden.index]]
-    if not any(mask.any() for mask in around):
-        around = [masks[index] for index in neighbours if masks[index].any()]
+    shown = neighbours if closed else [_carried_from(rng, masks, neighbours)]
+    holds = masks[hidden.index].any() and not closed
+    around = [masks[hidden.index]] if holds else [masks[index] for index in shown]
     spacing_mm = volume.spacing_mm[1:]
     region = region_around(around, spacing_mm, settings.margin, least_share=settings.least_share)
-    region = _jitter(rng, region)
+    region = jitter_region(rng, region, 0.04, (0.92, 1.12))
 
     def working(array):
         return to_working(array, region, spacing_mm, settings.size)
 
     images = working(volume.window.apply(volume.image[first : first + settings.window]))
     truth = working(masks[hidden.index][None])[0]
-    exemplars = _exemplars(volume, masks, shown, region, settings.size, closed)
+    references = {index: masks[index] for index in shown}
+    exemplars = gather_exemplars(
+        volume.image, volume.window, references, region, spacing_mm, settings.size, centred=not closed
+    )
     if closed:
         pair = [working(masks[index][None])[0] > 0.5 for index in neighbours]
         anchors, start = _anchors(rng, pair, truth > 0.5, hidden, indices, settings.softness)
     else:
-        carried = truth if truth.any() else working(np.stack([masks[index] for index in shown]))[0]
+        carried = truth if truth.any() else working(masks[shown[0]][None])[0]
         anchors, start = None, degrade_mask(rng, np.repeat(carried[None], settings.window - 1, axis=0))
-    return _clip(rng, images, anchors, start, truth, hidden.index - first, exemplars)
+    asked = np.arange(settings.window) == hidden.index - first
+    target = asked[:, None, None] * truth
+    return changed_clip(rng, images, anchors, start, target.astype(np.float32), asked, exemplars)
 
 
 def _choose(rng, masks: Mapping[int, Mapping[int, np.ndarray]]) -> _Hidden:
@@ -117,27 +122,14 @@ def _choose(rng, masks: Mapping[int, Mapping[int, np.ndarray]]) -> _Hidden:
     return _Hidden(code, indices[place], before, after)
 
 
+def _carried_from(rng, masks, neighbours: list[int]) -> int:
+    """The neighbour that a mask is carried on from: one that holds the label, if there is one."""
+    holding = [index for index in neighbours if masks[index].any()] or neighbours
+    return holding[int(rng.integers(len(holding)))]
+
+
 def _first_slice(rng, index, window, slices) -> int:
     return int(np.clip(index - rng.integers(window), 0, slices - window))
-
-
-def _jitter(rng, region: Region) -> Region:
-    shift = rng.uniform(-0.04, 0.04, 2) * region.side_mm
-    center = (region.center_mm[0] + shift[0], region.center_mm[1] + shift[1])
-    return Region(center, region.side_mm * float(rng.uniform(0.92, 1.12)), region.shares)
-
-
-def _exemplars(volume, masks, shown, region, size, closed) -> Exemplars:
-    """The neighbours as prediction looks them up: in the clip's region, or far from it around themselves."""
-    spacing_mm = volume.spacing_mm[1:]
-    images, held = [], []
-    for index in exemplar_slices(shown):
-        own = region
-        if not closed and masks[index].any():
-            own = region.centred_on(region_around([masks[index]], spacing_mm))
-        images.append(to_working(volume.window.apply(volume.image[index][None]), own, spacing_mm, size)[0])
-        held.append(to_working(masks[index][None], own, spacing_mm, size)[0])
-    return stack_exemplars(images, held)
 
 
 def _anchors(rng, pair, truth, hidden: _Hidden, indices, softness: Softness):
@@ -161,22 +153,37 @@ def _anchors(rng, pair, truth, hidden: _Hidden, indices, softness: Softness):
     return anchors.astype(np.float32), estimates if rng.random() < 0.7 else None
 
 
-def _clip(rng, images, anchors, start, truth, place, exemplars: Exemplars) -> Clip:
-    """The clip, its images changed alike in grey values, and everything bent alike."""
+def changed_clip(
+    rng: np.random.Generator,
+    images: np.ndarray,
+    anchors: np.ndarray | None,
+    start: np.ndarray | None,
+    truth: np.ndarray,
+    weight: np.ndarray,
+    exemplars: Exemplars,
+) -> Clip:
+    """A clip of one window without a reference in it; grey values changed alike, everything bent alike.
+
+    Args:
+        rng: decides.
+        images: (slice, row, column) in [0, 1], as are `anchors` and `truth`.
+        anchors: None where the mask is carried on.
+        start: (slice - 1, row, column), the estimates before; None: as the anchors say.
+        truth: what is asked for.
+        weight: (slice,), of each slice in the loss.
+        exemplars: the references that the network may look up.
+    """
     window, size = len(images), images.shape[1]
     together = augment_intensity(rng, np.concatenate([images, exemplars.image[..., 0]]))
     has_anchor, has_start = np.float32(anchors is not None), np.float32(start is not None)
     anchors = np.zeros((window, size, size), np.float32) if anchors is None else anchors
     start = np.zeros((window - 1, size, size), np.float32) if start is None else start
-    stack = np.concatenate([together, anchors, start, truth[None], exemplars.mask[..., 0]])
+    stack = np.concatenate([together, anchors, start, truth, exemplars.mask[..., 0]])
     stack = np.clip(bend(rng, stack), 0, 1)[..., None]
-    parts = np.split(stack, np.cumsum([window, len(exemplars.image), window, window - 1, 1]))
+    parts = np.split(stack, np.cumsum([window, len(exemplars.image), window, window - 1, window]))
     images, shown, anchors, start, truth, held = parts
     flags = np.zeros((window, 1, 1, 1), np.float32)
     evidence = Evidence(images, np.zeros_like(images), flags, anchors, flags + has_anchor)
-    target = np.zeros_like(images)
-    target[place] = truth[0] > 0.5
-    weight = (np.arange(window) == place).astype(np.float32)
-    return Clip(
-        evidence, start, has_start.reshape(1, 1, 1, 1), target, weight, Exemplars(shown, held, exemplars.weight)
-    )
+    target = (truth > 0.5).astype(np.float32)
+    exemplars = Exemplars(shown, held, exemplars.weight)
+    return Clip(evidence, start, has_start.reshape(1, 1, 1, 1), target, weight.astype(np.float32), exemplars)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from ifss_keras.data.anchor import ShapeSpan
+from ifss_keras.data.pseudo_clips import PseudoSpan
 from ifss_keras.data.region import to_grid
 from ifss_keras.inference.label_propagation import LabelPropagation
 from ifss_keras.inference.span_network import SpanNetwork
@@ -16,7 +18,7 @@ from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
 
 LEAST_REFERENCES = 4  # annotated slices of the volume, for whatever label
 LEAST_GAP = 4
-HELD_BACK = 0.7  # of the steps without the references that choose; the rest with all
+SHARE_BEFORE_CHOICE = 0.7  # of the steps; the others see all references
 
 ADAPTED, NETWORK, SHAPE = "adapted network", "network", "shape"
 
@@ -91,13 +93,14 @@ def choose(
         return {code: Choice(NETWORK, propagation) for code in masks}
     network, working = propagation.network, propagation.working
     steps = adaptation.steps_for(len(masks))
-    first = round(HELD_BACK * steps)
+    first = round(SHARE_BEFORE_CHOICE * steps)
     trainer = VolumeTrainer(network.network, working.clip_settings(network.window), adaptation, steps)
     shown = {
         code: {index: mask for index, mask in references.items() if index != held_out[code]}
         for code, references in masks.items()
     }
-    trainer.train(propagation.annotated(shown), first, progress)
+    spans = pseudo_spans(propagation, shown)
+    trainer.train(propagation.annotated(shown), spans, first, progress)
     adapted = LabelPropagation(SpanNetwork(trainer.network), propagation.volume, working)
     checks = {
         code: _check(index, masks[code], {ADAPTED: adapted, NETWORK: propagation})
@@ -105,8 +108,29 @@ def choose(
         if index is not None
     }
     if any(check.winner == ADAPTED for check in checks.values()):
-        trainer.train(propagation.annotated(masks), steps - first, progress)
+        trainer.train(propagation.annotated(masks), spans, steps - first, progress)
     return {code: _choice(checks.get(code), adapted, propagation) for code in masks}
+
+
+def pseudo_spans(
+    propagation: LabelPropagation, masks: Mapping[int, Mapping[int, np.ndarray]], most: int = 8
+) -> list[PseudoSpan]:
+    """What the network predicts between references that both hold a label, in at most `most` evenly chosen gaps."""
+    if propagation.working.softness is None:
+        return []
+    gaps = [
+        (code, first, last)
+        for code, references in masks.items()
+        for first, last in pairwise(sorted(references))
+        if last - first > propagation.network.window and references[first].any() and references[last].any()
+    ]
+    spans = []
+    for place in np.unique(np.linspace(0, len(gaps) - 1, min(most, len(gaps))).round().astype(int)):
+        code, first, last = gaps[place]
+        soft = propagation.between(first, last, masks[code])
+        values = np.stack([soft[index].values for index in range(first + 1, last)])
+        spans.append(PseudoSpan(code, first, last, soft[first + 1].region, values))
+    return spans
 
 
 def _choice(check: Check | None, adapted: LabelPropagation, propagation: LabelPropagation) -> Choice:

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.data.anchor import Softness
-from ifss_keras.data.evidence import Evidence, Exemplars, exemplar_slices, gather_evidence, stack_exemplars
+from ifss_keras.data.evidence import Evidence, gather_evidence
+from ifss_keras.data.exemplars import Exemplars, gather_exemplars
 from ifss_keras.data.intensity import IntensityWindow
 from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings
 from ifss_keras.data.region import Region, region_around, to_grid, to_working
@@ -48,6 +49,7 @@ class Working:
     stretch: int = 4
     both_directions: bool = True
     empty_slices: int = 3
+    recent: bool = True
 
     def clip_settings(self, window: int = 3) -> ReferenceClipSettings:
         """How clips for adaptation are drawn: as the network will be shown the volume."""
@@ -134,7 +136,7 @@ class LabelPropagation:
         region = self._region(list(masks.values()))
         indices = list(range(span.first, span.last + 1))
         evidence = self._evidence(indices, masks, region)
-        exemplars = self._exemplars(masks, dict.fromkeys(masks, region))
+        exemplars = self._exemplars(masks, region, centred=False)
         run = both_directions if self.working.both_directions else forwards
         soft = run(self.network, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
@@ -167,9 +169,8 @@ class LabelPropagation:
         """The slices in order with their soft masks (references: as given); the region follows along."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
-        own = {index: region.centred_on(self._region([mask])) for index, mask in seen.items() if mask.any()}
-        exemplars = self._exemplars(seen, dict.fromkeys(seen, region) | own)
-        exemplars = Exemplars(*(part[None] for part in exemplars))
+        pinned = dict(list(seen.items())[-1:])
+        exemplars = self._looked_up(seen, region)
         while place < len(indices):
             part = indices[place : place + self.working.stretch + overlap]
             evidence = self._evidence(part, seen, region)
@@ -185,7 +186,11 @@ class LabelPropagation:
             shared = newest[0, finished : finished + overlap]
             moved = self._moved(region, np.concatenate([soft[0, finished - 1 : finished], shared]))
             start = to_working(shared_on(self.volume, region, shared), moved, self._pixel_mm, self.working.size)
+            before = region
             start, region = start[None, ..., None], moved
+            estimate = shared_on(self.volume, before, soft[0, finished - 1 : finished])[0] > 0.5
+            if self.working.recent and estimate.any():
+                exemplars = self._looked_up(pinned | {part[finished - 1]: estimate}, region)
             seen = {index: mask for index, mask in seen.items() if index in indices[place:]}
 
     def _moved(self, region: Region, soft: np.ndarray) -> Region:
@@ -212,13 +217,14 @@ class LabelPropagation:
         inside = float((mask.values > 0.5).mean())
         return inside * height_mm * width_mm / (row_mm * column_mm)
 
-    def _exemplars(self, masks: Mapping[int, np.ndarray], regions: Mapping[int, Region]) -> Exemplars:
-        """The references among `masks` that are looked up, each in its region."""
-        chosen, size = exemplar_slices(masks), self.working.size
-        images = [self.window.apply(self.volume.array[index : index + 1]) for index in chosen]
-        images = [to_working(g, regions[i], self._pixel_mm, size)[0] for i, g in zip(chosen, images, strict=True)]
-        held = [to_working(masks[i][None], regions[i], self._pixel_mm, size)[0] for i in chosen]
-        return stack_exemplars(images, held)
+    def _exemplars(self, masks: Mapping[int, np.ndarray], region: Region, centred: bool) -> Exemplars:
+        """The references among `masks` that are looked up."""
+        image, size = self.volume.array, self.working.size
+        return gather_exemplars(image, self.window, masks, region, self._pixel_mm, size, centred=centred)
+
+    def _looked_up(self, masks: Mapping[int, np.ndarray], region: Region) -> Exemplars:
+        """Exemplars for a network's run of one batch, each about its own centre."""
+        return Exemplars(*(part[None] for part in self._exemplars(masks, region, centred=True)))
 
     def _evidence(self, indices: list[int], masks: Mapping[int, np.ndarray], region: Region) -> Evidence:
         """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""

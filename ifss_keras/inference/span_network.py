@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from keras import backend, ops
 
-from ifss_keras.data.evidence import Evidence, Exemplars
+from ifss_keras.data.evidence import Evidence
+from ifss_keras.data.exemplars import Exemplars
 from ifss_keras.propagation.state import PropagationState
 from ifss_keras.propagation.unroll import initial_state, step
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ifss_keras.data.pipeline import dataset_of, stack_clips
+from ifss_keras.data.pseudo_clips import PseudoSpan, draw_pseudo_clip
 from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings, draw_reference_clip
 
 _LOSS = {"smooth": 100.0, "cross_entropy": 1.0}  # as the presets' recipes
@@ -22,12 +23,15 @@ class Adaptation:
         steps: for a volume of one label; n labels, which share them, have the square root of n times as many.
         batch: clips in a step.
         learning_rate: the highest, of Muon; it falls to a hundredth along a cosine.
+        pseudo: share of the clips that ask for the network's own sure masks between the references, which keeps it
+            from forgetting what it knew.
         seed: same seed, same weights.
     """
 
     steps: int = 120
     batch: int = 8
     learning_rate: float = 2e-3
+    pseudo: float = 0.5
     seed: int = 1
 
     def steps_for(self, labels: int) -> int:
@@ -66,22 +70,33 @@ class VolumeTrainer:
         self._trainer.build()
 
     def train(
-        self, volume: AnnotatedVolume, steps: int, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        volume: AnnotatedVolume,
+        spans: Sequence[PseudoSpan],
+        steps: int,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """That many more steps on all references of the volume.
 
         Args:
             volume: a label in it needs two references, one of which holds it.
+            spans: between references of the volume, what the network predicted there.
             steps: of this call.
             progress: called with the steps done and the steps of all calls.
         """
         import keras
 
         batch, first = self.adaptation.batch, self.done
+        spans = [span for span in spans if span.windows(self.settings.window)]
+
+        def draw_one(rng):
+            if spans and rng.random() < self.adaptation.pseudo:
+                return draw_pseudo_clip(rng, volume, spans[int(rng.integers(len(spans)))], self.settings)
+            return draw_reference_clip(rng, volume, self.settings)
 
         def draw(number):
             rng = np.random.default_rng([self.adaptation.seed, number])
-            return stack_clips([draw_reference_clip(rng, volume, self.settings) for _ in range(batch)])
+            return stack_clips([draw_one(rng) for _ in range(batch)])
 
         numbers = range(first, first + steps)
         dataset = dataset_of(draw, numbers, batch=batch, size=self.settings.size, window=self.settings.window)

@@ -38,7 +38,6 @@ class Network(Part):
     window: int = Field(3, ge=2)  # stride 1: windows must share a slice
     head_width: int = 16
     memory_level: int = Field(0, ge=0)
-    memory_slots: int = Field(2, ge=1)
     encoder_dropout: float = 0.1
     memory_dropout: float = 0.4
     decoder_dropout: float = 0.1
@@ -68,6 +67,7 @@ class Clips(Part):
     margin: float = Field(1.4, ge=1)
     least_share: float = Field(0.5, gt=0, le=1)
     redrawn: float = Field(0.0, ge=0, le=1)
+    recent: float = Field(0.0, ge=0, le=1)
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 

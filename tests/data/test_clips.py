@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ifss_keras.data import clips
 from ifss_keras.data.clips import ClipSettings, clip_length, draw_between, draw_clip, draw_one_sided
-from ifss_keras.data.evidence import exemplar_slices, gather_evidence
+from ifss_keras.data.evidence import gather_evidence
+from ifss_keras.data.exemplars import exemplar_slices
 from ifss_keras.data.region import to_working
 
 SETTINGS = ClipSettings(size=16, window=3, windows=4, gap=(4, 20))
@@ -174,13 +175,13 @@ def test_one_sided_clips_have_no_anchor(moving_discs):
 
 
 def test_truth_and_image_are_the_volume_in_the_working_region(moving_discs, drawn, monkeypatch):
-    regions, jitter = [], clips._jitter
+    regions, jitter = [], clips.jitter_region
 
-    def recorded(rng, region):
-        regions.append(jitter(rng, region))
+    def recorded(*arguments):
+        regions.append(jitter(*arguments))
         return regions[-1]
 
-    monkeypatch.setattr(clips, "_jitter", recorded)
+    monkeypatch.setattr(clips, "jitter_region", recorded)
     monkeypatch.setattr(clips, "flip", lambda rng, clip: clip)
     monkeypatch.setattr(clips, "augment_intensity", lambda rng, image: image)
     for seed in range(20):
@@ -227,9 +228,32 @@ def test_a_clip_that_knows_nothing_of_its_first_slice_always_has_a_start(moving_
     assert unknown > 10
 
 
+def test_recent_slices_are_looked_up_with_an_estimate_of_their_mask(moving_discs, drawn, monkeypatch):
+    """Beside the first reference: a slice after the references, up to the one where training begins."""
+    found, recent_slice = [], clips._recent_slice
+    monkeypatch.setattr(clips, "_recent_slice", lambda *given: found.append(recent_slice(*given)) or found[-1])
+    settings = dataclasses.replace(SETTINGS, both_ends=0, recent=1)
+    used = 0
+    for seed in range(60):
+        clip = clip_of(moving_discs, seed, settings=settings, rollout=5)
+        _, (first, references) = drawn[-1]
+        code, upside_down = beginning(moving_discs, seed)
+        low, high = moving_discs.extents[code]
+        newest = min(first + 5, 47 - low if upside_down else high)
+        if found[-1] is None:
+            assert newest <= references[-1]
+            continue
+        used += 1
+        assert max(references[-1] + 1, newest - 8) <= found[-1] <= max(newest, references[-1] + 1)
+        assert clip.exemplars.weight.tolist() == [1, 1]
+        assert clip.exemplars.mask[1].max() > 0.5
+        assert len(np.unique(clip.exemplars.mask[1])) > 20  # soft, as estimates are
+    assert used > 30
+
+
 def test_before_is_the_last_mask_where_a_clip_begins_beyond_the_end(moving_discs, drawn, monkeypatch):
-    regions, befores, jitter = [], [], clips._jitter
-    monkeypatch.setattr(clips, "_jitter", lambda rng, region: regions.append(jitter(rng, region)) or regions[-1])
+    regions, befores, jitter = [], [], clips.jitter_region
+    monkeypatch.setattr(clips, "jitter_region", lambda *given: regions.append(jitter(*given)) or regions[-1])
     with_start = clips._with_start
 
     def recorded(rng, evidence, truth, before, exemplars, settings):
@@ -281,8 +305,8 @@ def test_regions_of_flat_muscles_are_flat_unless_the_square_is_asked_for(moving_
     labels = np.zeros_like(moving_discs.labels)
     labels[6:42, 14:16, 3:23] = 3
     flat = dataclasses.replace(moving_discs, labels=labels, extents={3: (6, 41)})
-    regions, jitter = [], clips._jitter
-    monkeypatch.setattr(clips, "_jitter", lambda rng, region: regions.append(jitter(rng, region)) or regions[-1])
+    regions, jitter = [], clips.jitter_region
+    monkeypatch.setattr(clips, "jitter_region", lambda *given: regions.append(jitter(*given)) or regions[-1])
     for least_share, expected in ((0.5, {(0.5, 1.0)}), (1.0, {(1.0, 1.0)})):
         regions.clear()
         for seed in range(10):

@@ -94,7 +94,7 @@ def test_nothing_trained_on_holds_the_reference_that_decides(propagation, monkey
         def __init__(self, network, settings, adaptation, steps):
             self.network = network
 
-        def train(self, volume, steps, progress):
+        def train(self, volume, spans, steps, progress):
             seen.append((steps, {code: sorted(masks) for code, masks in volume.masks.items()}))
 
     monkeypatch.setattr(adaptive, "VolumeTrainer", Recorder)

@@ -41,7 +41,7 @@ def loss_on(network, volume):
 def adapted(network, volume, parts=(40,)):
     trainer = VolumeTrainer(network, SETTINGS, ADAPTATION, sum(parts))
     for steps in parts:
-        trainer.train(volume, steps)
+        trainer.train(volume, (), steps)
     return trainer.network
 
 
@@ -67,8 +67,8 @@ def test_training_in_parts_goes_on_where_it_was(network, volume):
 
 def test_progress_counts_the_steps_of_all_calls(network, volume):
     told, trainer = [], VolumeTrainer(network, SETTINGS, ADAPTATION, 5)
-    trainer.train(volume, 3, lambda done, total: told.append((done, total)))
-    trainer.train(volume, 2, lambda done, total: told.append((done, total)))
+    trainer.train(volume, (), 3, lambda done, total: told.append((done, total)))
+    trainer.train(volume, (), 2, lambda done, total: told.append((done, total)))
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
