@@ -1,0 +1,74 @@
+"""Seg-Net-FS, the segmentation half of IFSS-Net (TMI 2021, section IV)."""
+
+import keras
+from keras import ops
+
+from ifss_keras.layers import BidirectionalConvLSTM2D, EncoderLevel, Refinement
+from ifss_keras.zoo.ifss_net import rates_per_level
+from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+
+
+@keras.saving.register_keras_serializable("ifss_keras")
+class SegNetFS(ZooModel):
+    """One encoder, the temporal module and the decoder of `IFSSNet`, fully supervised; needs no reference.
+
+    The paper gives 4,129,026 parameters and no architecture, and no reading of it hits that number. This is the
+    natural one: `IFSSNet` without the mask stream and without the matching.
+
+    Call arguments: image (batch, window, row, column, 1).
+
+    Returns: a dict with probabilities (batch, window, row, column, classes), float32, background last.
+
+    Args:
+        image_size, widths, rates, first_depth_multiplier, encoder_depth_kernel, norm_per_channel, head_width: see
+            `IFSSNet`.
+        slices: of the input.
+        classes: of the output, the background included.
+        encoder_dropout, memory_dropout, decoder_dropout: rates.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size=(512, 512),
+        slices=3,
+        classes=2,
+        widths=(30, 30, 60, 60, 120),
+        rates=(1, 6, 12, 18),
+        first_depth_multiplier=8,
+        encoder_depth_kernel=3,
+        norm_per_channel=False,
+        head_width=16,
+        encoder_dropout=0.1,
+        memory_dropout=0.4,
+        decoder_dropout=0.1,
+        **kwargs,
+    ):
+        image = keras.Input((slices, *image_size, 1), name="image")
+        x, skips = image, [image]
+        for index, (width, level_rates) in enumerate(zip(widths, rates_per_level(rates, len(widths)), strict=True)):
+            x = EncoderLevel(
+                width,
+                rates=level_rates,
+                depth_kernel=encoder_depth_kernel,
+                depth_multiplier=first_depth_multiplier if index == 0 else 1,
+                norm_per_channel=norm_per_channel,
+                dropout=encoder_dropout,
+                name=f"encoder_{index + 1}",
+            )(x)
+            skips.append(x)
+        remembered, _ = BidirectionalConvLSTM2D(widths[-1], dropout=memory_dropout, name="recurrence")(x)
+        x = x + remembered
+        for index, (width, skip) in enumerate(zip((*widths[-2::-1], head_width), skips[-2::-1], strict=True), start=1):
+            x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{index}")(x)
+            x = Refinement(width, name=f"refine_{index}")(x, skip)
+            x = keras.layers.Dropout(decoder_dropout, name=f"drop_{index}")(x)
+        logits = keras.layers.Conv3D(classes, 1, name="head")(x)
+        arguments = {
+            "image_size": image_size, "slices": slices, "classes": classes, "widths": widths, "rates": rates,
+            "first_depth_multiplier": first_depth_multiplier, "encoder_depth_kernel": encoder_depth_kernel,
+            "norm_per_channel": norm_per_channel, "head_width": head_width, "encoder_dropout": encoder_dropout,
+            "memory_dropout": memory_dropout, "decoder_dropout": decoder_dropout,
+        }  # fmt: skip
+        outputs = {"probabilities": probabilities(logits, classes)}
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
