@@ -38,8 +38,8 @@ class Check:
 
     @property
     def winner(self) -> str:
-        """The best method; of equal ones the adapted network first, then the network."""
-        return max((ADAPTED, NETWORK, SHAPE), key=self.dice.__getitem__)
+        """The best method; of equal ones the network first, then the adapted one."""
+        return max((NETWORK, ADAPTED, SHAPE), key=self.dice.__getitem__)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ class Adaptation:
         seed: same seed, same weights.
     """
 
-    steps: int = 120
+    steps: int = 80
     batch: int = 8
     learning_rate: float = 2e-3
     pseudo: float = 0.5
