@@ -78,7 +78,6 @@ def _print(job, result):
     for summary in result.prediction.summaries:
         if summary.check:
             click.echo(f"{summary.name}: {check_text(summary)}.")
-    for summary in result.prediction.summaries:
         if summary.presumed_ends:
             click.echo(f"{summary.name}: {presumed_text(summary)}.")
     if job.adapt and job.method == "network":
