@@ -17,7 +17,7 @@ from propagation import DEVELOPMENT, every_so_often, real_volume
 
 from ifss_keras.data.synthetic import calf, crowded_structures
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.adaptive import held_out_reference
+from ifss_keras.inference.adaptive import held_out_references, pseudo_spans
 from ifss_keras.inference.label_propagation import LabelPropagation
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.inference.shape import predict_by_shape
@@ -97,11 +97,11 @@ def row(predictor: Predictor, volumes, steps: int = 0) -> dict[str, float]:
 def adapted(predictor: Predictor, volume: Volume, references, steps: int) -> Predictor:
     """The predictor adapted to a volume on all its references; as it is where no label has four."""
     masks = {code: references.for_label(code).masks for code in references.codes}
-    if all(held_out_reference(held) is None for held in masks.values()):
+    if not any(held_out_references(held) for held in masks.values()):
         return predictor
     trainer = VolumeTrainer(predictor.network, predictor.working.clip_settings(), Adaptation(), steps)
     propagation = LabelPropagation(predictor.spans, volume, predictor.working)
-    trainer.train(propagation.annotated(masks), steps)
+    trainer.train(propagation.annotated(masks), pseudo_spans(propagation, masks), steps)
     return Predictor(trainer.network, predictor.working)
 
 

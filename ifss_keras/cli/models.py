@@ -1,8 +1,9 @@
-"""`ifss models list` and `ifss models verify`."""
+"""`ifss models list`, `ifss models verify` and `ifss models average`."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -11,7 +12,7 @@ from ifss_keras.cli import options
 
 @click.group()
 def models():
-    """List or verify the released weights."""
+    """List or verify the released weights, or average your own."""
 
 
 @models.command("list")
@@ -59,3 +60,14 @@ def verify(names):
     for name in names or PRESETS:
         path = verified_weights(find_preset(name))
         click.echo(f"{name}: {path.name} is the released file.")
+
+
+@models.command("average")
+@click.argument("weights", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file *.weights.h5.")
+def average(weights, output):
+    """Write the mean of the WEIGHTS of several trainings that started from the same ones."""
+    from ifss_keras.zoo.weights_file import average_weights
+
+    average_weights(weights, output)
+    click.echo(f"Wrote {output}, the mean of {len(weights)} files.")

@@ -60,7 +60,7 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
-    from ifss_keras.inference.summary import check_text
+    from ifss_keras.inference.summary import check_text, presumed_text
 
     rows = [
         [
@@ -78,6 +78,8 @@ def _print(job, result):
     for summary in result.prediction.summaries:
         if summary.check:
             click.echo(f"{summary.name}: {check_text(summary)}.")
+        if summary.presumed_ends:
+            click.echo(f"{summary.name}: {presumed_text(summary)}.")
     if job.adapt and job.method == "network":
         few = [summary.name for summary in result.prediction.summaries if not summary.check]
         if few:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.data.anchor import Softness
-from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, jitter_region, redraw_mask
+from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, jitter_region, lose_part, redraw_mask
 from ifss_keras.data.corpus import TrainingVolume
 from ifss_keras.data.evidence import Evidence, gather_evidence
 from ifss_keras.data.exemplars import Exemplars, gather_exemplars
@@ -34,6 +34,7 @@ class ClipSettings:
         redrawn: share of the clips whose references are a little wrong, as contours drawn by hand are.
         recent: share of the clips with references on one side that look up an estimate of the slices just before,
             as prediction does there, beside the first reference.
+        lost: share of the estimates, of starts and of recent slices, that lack a large part of the muscle.
     """
 
     size: int = 96
@@ -47,6 +48,7 @@ class ClipSettings:
     softness: Softness | None = field(default_factory=Softness)
     redrawn: float = 0.0
     recent: float = 0.0
+    lost: float = 0.0
 
 
 class Clip(NamedTuple):
@@ -164,7 +166,7 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
         known = {index: redraw_mask(rng, mask) for index, mask in known.items()}
         shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
     if estimated is not None:
-        shown.mask[1, ..., 0] = degrade_mask(rng, shown.mask[1:, ..., 0])[0]
+        shown.mask[1, ..., 0] = _estimate(rng, shown.mask[1:, ..., 0], settings)[0]
     evidence = gather_evidence(images, known, first, settings.softness)
     before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, settings.size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
@@ -192,6 +194,12 @@ def _seen_masks(labels, code, first, length, references, one_sided):
     return near if any(mask.any() for mask in near) else list(references.values())
 
 
+def _estimate(rng, masks, settings: ClipSettings):
+    """Masks (slice, row, column) as the network might have estimated them."""
+    degraded = degrade_mask(rng, masks)
+    return lose_part(rng, degraded) if settings.lost and rng.random() < settings.lost else degraded
+
+
 def _with_start(rng, evidence: Evidence, truth, before, exemplars: Exemplars, settings: ClipSettings) -> Clip:
     """The clip; beyond the muscle's end half of the degraded starts hold `before`, the last mask, as if carried on."""
     shared = settings.window - 1
@@ -203,7 +211,7 @@ def _with_start(rng, evidence: Evidence, truth, before, exemplars: Exemplars, se
         for index in range(shared):
             if carry and not masks[index].any():
                 masks[index] = masks[index - 1] if index else before[0]
-        start = degrade_mask(rng, masks)
+        start = _estimate(rng, masks, settings)
         known = evidence.is_reference[:shared, ..., 0]
         start = np.where(known > 0, evidence.annotation[:shared, ..., 0], start)
     weight = 1 - evidence.is_reference[:, 0, 0, 0]

@@ -18,6 +18,7 @@ from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
 
 LEAST_REFERENCES = 4  # annotated slices of the volume, for whatever label
 LEAST_GAP = 4
+MOST_CHECKED = 3
 SHARE_BEFORE_CHOICE = 0.7  # of the steps; the others see all references
 
 ADAPTED, NETWORK, SHAPE = "adapted network", "network", "shape"
@@ -25,20 +26,20 @@ ADAPTED, NETWORK, SHAPE = "adapted network", "network", "shape"
 
 @dataclass(frozen=True)
 class Check:
-    """How well each method found a reference that it was not shown, from the references on both sides.
+    """How well each method found references that it was not shown, from the references on both sides.
 
     Attributes:
-        slice_index: of that reference.
-        dice: method to Dice.
+        slices: of those references.
+        dice: method to mean Dice.
     """
 
-    slice_index: int
+    slices: tuple[int, ...]
     dice: dict[str, float]
 
     @property
     def winner(self) -> str:
-        """The best method; of equal ones the adapted network first, then the network."""
-        return max((ADAPTED, NETWORK, SHAPE), key=self.dice.__getitem__)
+        """The best method; of equal ones the network first, then the adapted one."""
+        return max((NETWORK, ADAPTED, SHAPE), key=self.dice.__getitem__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +57,11 @@ class Choice:
     check: Check | None = None
 
 
-def held_out_reference(masks: Mapping[int, np.ndarray]) -> int | None:
-    """The middle one of the references that hold the label between two others that do; None if there is none.
+def held_out_references(masks: Mapping[int, np.ndarray]) -> tuple[int, ...]:
+    """Of the references that hold the label between two others that do, one to three that are no neighbours.
 
-    The two others must be a few slices apart: between near ones every method is right.
+    At most a quarter of all, and none if none lies so. The two others must be a few slices apart: between near ones
+    every method is right.
     """
     indices = sorted(masks)
     inner = [
@@ -67,7 +69,8 @@ def held_out_reference(masks: Mapping[int, np.ndarray]) -> int | None:
         for before, index, after in zip(indices, indices[1:], indices[2:], strict=False)
         if after - before >= LEAST_GAP and all(masks[i].any() for i in (before, index, after))
     ]
-    return inner[len(inner) // 2] if inner else None
+    count = min(max(len(indices) // 4, 1), MOST_CHECKED, (len(inner) + 1) // 2)
+    return tuple(inner[int((place + 0.5) * len(inner) / count)] for place in range(count))
 
 
 def choose(
@@ -78,8 +81,8 @@ def choose(
 ) -> dict[int, Choice]:
     """For every label the method to predict it with; the same input gives the same choice.
 
-    A copy of the network is trained without one reference of each label, which then decides between that copy, the
-    network as it was, and shape interpolation; at last the copy is trained on all references for a few steps more.
+    A copy of the network is trained without one to three references of each label, which then decide between that
+    copy, the network as it was, and shape interpolation; at last the copy is trained on all for a few steps more.
 
     Args:
         propagation: with the network as it is.
@@ -88,24 +91,24 @@ def choose(
         progress: called with the steps done and the steps to do.
     """
     annotated = {index for references in masks.values() for index in references}
-    held_out = {code: held_out_reference(references) for code, references in masks.items()}
-    if len(annotated) < LEAST_REFERENCES or all(index is None for index in held_out.values()):
+    held_out = {code: held_out_references(references) for code, references in masks.items()}
+    if len(annotated) < LEAST_REFERENCES or not any(held_out.values()):
         return {code: Choice(NETWORK, propagation) for code in masks}
     network, working = propagation.network, propagation.working
     steps = adaptation.steps_for(len(masks))
     first = round(SHARE_BEFORE_CHOICE * steps)
     trainer = VolumeTrainer(network.network, working.clip_settings(network.window), adaptation, steps)
     shown = {
-        code: {index: mask for index, mask in references.items() if index != held_out[code]}
+        code: {index: mask for index, mask in references.items() if index not in held_out[code]}
         for code, references in masks.items()
     }
     spans = pseudo_spans(propagation, shown)
     trainer.train(propagation.annotated(shown), spans, first, progress)
     adapted = LabelPropagation(SpanNetwork(trainer.network), propagation.volume, working)
     checks = {
-        code: _check(index, masks[code], {ADAPTED: adapted, NETWORK: propagation})
-        for code, index in held_out.items()
-        if index is not None
+        code: _check(held_out[code], masks[code], {ADAPTED: adapted, NETWORK: propagation})
+        for code in masks
+        if held_out[code]
     }
     if any(check.winner == ADAPTED for check in checks.values()):
         trainer.train(propagation.annotated(masks), spans, steps - first, progress)
@@ -139,17 +142,23 @@ def _choice(check: Check | None, adapted: LabelPropagation, propagation: LabelPr
     return Choice(check.winner, adapted if check.winner == ADAPTED else propagation, check)
 
 
-def _check(index: int, masks: Mapping[int, np.ndarray], networks: Mapping[str, LabelPropagation]) -> Check:
-    """Dice at slice `index`, predicted from the references before and after it."""
-    before = max(other for other in masks if other < index)
-    after = min(other for other in masks if other > index)
+def _check(slices: tuple[int, ...], masks: Mapping[int, np.ndarray], networks: Mapping[str, LabelPropagation]) -> Check:
+    """Mean Dice at some references, each predicted from the others before and after it."""
+    found = [_dice_at(index, slices, masks, networks) for index in slices]
+    return Check(slices, {method: float(np.mean([dices[method] for dices in found])) for method in found[0]})
+
+
+def _dice_at(index, hidden, masks, networks) -> dict[str, float]:
+    """Method to Dice at the reference `index`, none of the references in `hidden` shown."""
+    before = max(other for other in masks if other < index and other not in hidden)
+    after = min(other for other in masks if other > index and other not in hidden)
     found = {SHAPE: _by_shape(masks[before], masks[after], (index - before) / (after - before), networks)}
     for method, propagation in networks.items():
         soft = propagation.between(before, after, masks)[index]
         spacing_mm = propagation.volume.spacing_mm[1:]
         values = to_grid(soft.values[None], soft.region, spacing_mm, masks[index].shape)[0]
         found[method] = values > propagation.working.threshold
-    return Check(index, {method: float(dice(mask[None], masks[index][None])) for method, mask in found.items()})
+    return {method: float(dice(mask[None], masks[index][None])) for method, mask in found.items()}
 
 
 def _by_shape(before, after, fraction, networks):

@@ -122,7 +122,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
                 "code": summary.code,
                 "name": summary.name,
                 "method": summary.method,
-                "check": {"slice": summary.check_slice, "dice": dict(summary.check)} if summary.check else None,
+                "check": {"slices": list(summary.check_slices), "dice": dict(summary.check)} if summary.check else None,
                 "volume_ml": summary.volume_ml,
                 "shape_volume_ml": summary.shape_volume_ml,
                 "spline_volume_ml": summary.spline_volume_ml,
@@ -130,6 +130,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
                 "last_slice": summary.last_slice,
                 "references": len(summary.reference_slices),
                 "reference_slices": list(summary.reference_slices),
+                "presumed_ends": list(summary.presumed_ends),
                 "touches_edge": summary.touches_edge,
             }
             for summary in result.prediction.summaries

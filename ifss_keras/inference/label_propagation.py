@@ -37,6 +37,7 @@ class Working:
         stretch: slices outside the references after which the region is put anew around the estimate.
         both_directions: between two references run from both; otherwise, for comparison, from the first alone.
         empty_slices: consecutive slices without the muscle after which it has ended.
+        recent: beyond the references look up the newest estimate beside the nearest reference, not a second reference.
     """
 
     size: int
@@ -49,7 +50,7 @@ class Working:
     stretch: int = 4
     both_directions: bool = True
     empty_slices: int = 3
-    recent: bool = True
+    recent: bool = False
 
     def clip_settings(self, window: int = 3) -> ReferenceClipSettings:
         """How clips for adaptation are drawn: as the network will be shown the volume."""
@@ -100,7 +101,7 @@ class LabelPropagation:
         """
         soft, slices = {}, len(self.volume.array)
         held = [index for index, mask in masks.items() if mask.any()]
-        ends = [index for index in presumed_ends(held, slices) if not min(masks) <= index <= max(masks)]
+        ends = presumed_ends(held, list(masks), slices)
         known = dict(masks) | {index: np.zeros_like(masks[held[0]]) for index in ends}
         for span in plan_spans(list(known), slices, self.network.window):
             if not span.closed:
@@ -169,8 +170,7 @@ class LabelPropagation:
         """The slices in order with their soft masks (references: as given); the region follows along."""
         overlap, place, start = self.network.window - 1, 0, None
         region = self._region(list(seen.values()))
-        pinned = dict(list(seen.items())[-1:])
-        exemplars = self._looked_up(seen, region)
+        nearest, exemplars = dict(list(seen.items())[-1:]), self._looked_up(seen, region)
         while place < len(indices):
             part = indices[place : place + self.working.stretch + overlap]
             evidence = self._evidence(part, seen, region)
@@ -184,13 +184,13 @@ class LabelPropagation:
                 return
             place += finished
             shared = newest[0, finished : finished + overlap]
-            moved = self._moved(region, np.concatenate([soft[0, finished - 1 : finished], shared]))
+            latest = soft[0, finished - 1 : finished]
+            moved = self._moved(region, np.concatenate([latest, shared]))
             start = to_working(shared_on(self.volume, region, shared), moved, self._pixel_mm, self.working.size)
-            before = region
+            estimate = shared_on(self.volume, region, latest)[0] > 0.5
             start, region = start[None, ..., None], moved
-            estimate = shared_on(self.volume, before, soft[0, finished - 1 : finished])[0] > 0.5
             if self.working.recent and estimate.any():
-                exemplars = self._looked_up(pinned | {part[finished - 1]: estimate}, region)
+                exemplars = self._looked_up(nearest | {part[finished - 1]: estimate}, region)
             seen = {index: mask for index, mask in seen.items() if index in indices[place:]}
 
     def _moved(self, region: Region, soft: np.ndarray) -> Region:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
@@ -66,7 +67,8 @@ class Predictor:
             reason = " ".join(str(error).split())
             raise InputError(f"The network in {weights.parent / 'recipe.yaml'} cannot be built: {reason}") from error
         load_weights(network, weights)
-        return cls(network, Working(settings.size, settings.margin, settings.least_share, settings.softness))
+        working = Working(settings.size, settings.margin, settings.least_share, settings.softness)
+        return cls(network, replace(working, recent=settings.recent > 0))
 
     def predict(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 from ifss_keras.data.anchor import interpolate_shapes
 from ifss_keras.data.references import LabelReferences, References
 from ifss_keras.metrics.volume import MM3_PER_ML, spline_volume_ml
+from ifss_keras.propagation.spans import presumed_ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +27,10 @@ class LabelSummary:
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
         areas_mm2: (slice,) cross-section areas of the mask.
         method: what made the mask: "adapted network", "network" or "shape".
-        check: method to Dice on the reference that was held back to choose between them; empty if none was.
-        check_slice: that reference's slice.
+        check: method to mean Dice on the references that were held back to choose between them; empty if none were.
+        check_slices: those references' slices.
+        presumed_ends: slices beyond the references where the label was presumed to have ended, since a series of
+            annotated slices would have gone on there.
     """
 
     code: int
@@ -42,7 +45,8 @@ class LabelSummary:
     areas_mm2: np.ndarray
     method: str = "shape"
     check: Mapping[str, float] = field(default_factory=dict)
-    check_slice: int | None = None
+    check_slices: tuple[int, ...] = ()
+    presumed_ends: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +75,15 @@ def summarize(
     """
     summaries = []
     for code in references.codes:
-        summary = _label_summary(labels, spacing_mm, references.for_label(code))
+        label = references.for_label(code)
+        summary = _label_summary(labels, spacing_mm, label)
         if choices:
-            summary = replace(summary, method=choices[code].method)
+            held = [index for index, mask in label.masks.items() if mask.any()]
+            ends = presumed_ends(held, list(label.masks), len(labels))
+            summary = replace(summary, method=choices[code].method, presumed_ends=tuple(ends))
         if choices and choices[code].check:
             check = choices[code].check
-            summary = replace(summary, check=check.dice, check_slice=check.slice_index)
+            summary = replace(summary, check=check.dice, check_slices=check.slices)
         summaries.append(summary)
     return tuple(summaries)
 
@@ -117,7 +124,16 @@ def check_text(summary: LabelSummary) -> str:
     if not summary.check:
         return ""
     found = ", ".join(f"{method} {dice:.3f}" for method, dice in summary.check.items())
-    return f"Dice on slice {summary.check_slice}, held back: {found}"
+    slices = ", ".join(str(index) for index in summary.check_slices)
+    return f"Dice on slice{'s' * (len(summary.check_slices) > 1)} {slices}, held back: {found}"
+
+
+def presumed_text(summary: LabelSummary) -> str:
+    """Where the label was presumed to have ended, for people; empty if nowhere."""
+    if not summary.presumed_ends:
+        return ""
+    slices = " and ".join(str(index) for index in summary.presumed_ends)
+    return f"presumed to have ended before slice {slices}, where the annotated series would go on"
 
 
 def content_order(references: References) -> list[int]:

@@ -42,23 +42,25 @@ def plan_spans(references: Sequence[int], slices: int, window: int) -> list[Span
     return spans
 
 
-def presumed_ends(references: Sequence[int], slices: int) -> list[int]:
+def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
     """Slices where a label has presumably ended, since a series of annotated slices would go on there.
 
     Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
     the median one of the series, in which neighbours within three slices count as one place; fewer than three places
-    are no series.
+    are no series. Where a slice is annotated beyond the series, there is nothing to presume.
 
     Args:
-        references: slices on which the label is annotated and present, in any order.
+        held: slices on which the label is annotated and present, in any order.
+        annotated: these, and those annotated as without it.
         slices: of the volume.
     """
-    indices = sorted(references)
+    indices = sorted(held)
     gaps = [b - a for a, b in pairwise(indices) if b - a > _NEAR]
     if len(gaps) < 2:
         return []
     step = round(median(gaps))
-    return [index for index in (indices[0] - step, indices[-1] + step) if 0 <= index < slices]
+    ends = (indices[0] - step, indices[-1] + step)
+    return [index for index in ends if 0 <= index < slices and not min(annotated) <= index <= max(annotated)]
 
 
 def _run(indices: list[int], window: int) -> int:

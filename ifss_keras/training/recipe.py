@@ -68,6 +68,7 @@ class Clips(Part):
     least_share: float = Field(0.5, gt=0, le=1)
     redrawn: float = Field(0.0, ge=0, le=1)
     recent: float = Field(0.0, ge=0, le=1)
+    lost: float = Field(0.0, ge=0, le=1)
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 

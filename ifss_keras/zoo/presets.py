@@ -45,7 +45,7 @@ class Preset:
         return Path(str(resources.files("ifss_keras.zoo") / "weights" / self.weights))
 
 
-DEFAULT_PRESET = "ifss_synthetic_v3"
+DEFAULT_PRESET = "ifss_synthetic_v4"
 
 _NETWORK_96 = {
     "image_size": (96, 96),
@@ -58,23 +58,30 @@ _NETWORK_96 = {
     "memory_dropout": 0.1,
     "decoder_dropout": 0.0,
 }
+_WORKING_96 = {"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.5, "smoothing_mm": 2.5}
+_SOFTER_WITH_CHANGE = {"softness": {"maximum": 6.0, "per_change": 0.08}}
 
 PRESETS = MappingProxyType(
     {
         preset.name: preset
         for preset in (
             Preset(
-                name="ifss_synthetic_v3",
+                name="ifss_synthetic_v4",
                 summary="Any structure between a few annotated slices, in any modality; working size 96, for the CPU.",
                 network=_NETWORK_96 | {"memory_level": 2},
-                working={
-                    "size": 96,
-                    "margin": 1.4,
-                    "least_share": 0.5,
-                    "softness": {"maximum": 6.0, "per_change": 0.08},
-                    "threshold": 0.5,
-                    "smoothing_mm": 2.5,
-                },
+                working=_WORKING_96 | _SOFTER_WITH_CHANGE | {"recent": True},
+                weights="ifss_synthetic_v4.weights.h5",
+                sha256="b607d04c6a703ce5ae1652bedf7442bbda5cce3bdeae44381b544156070a0174",
+                size_bytes=3_765_528,
+                parameters=889_740,
+                licence="Apache-2.0",
+                data="synthetic ultrasound calves, random shapes and crowded structures; no patient data",
+            ),
+            Preset(
+                name="ifss_synthetic_v3",
+                summary="As ifss_synthetic_v4, whose training starts from it.",
+                network=_NETWORK_96 | {"memory_level": 2},
+                working=_WORKING_96 | _SOFTER_WITH_CHANGE,
                 weights="ifss_synthetic_v3.weights.h5",
                 sha256="1f2b728884a1105b1bd3d98f7e7cad0ce592b5c274dae7c549e6c293d84b6290",
                 size_bytes=3_765_528,
@@ -86,7 +93,7 @@ PRESETS = MappingProxyType(
                 name="ifss_synthetic_v2",
                 summary="Muscles in ultrasound; succeeded by ifss_synthetic_v3, whose training starts from it.",
                 network=_NETWORK_96,
-                working={"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.5, "smoothing_mm": 2.5},
+                working=_WORKING_96,
                 weights="ifss_synthetic_v2.weights.h5",
                 sha256="5c0fd9177dced7344cd1895986c05e00b8190d950a39f55ad7281874f3e8b1f0",
                 size_bytes=3_747_288,

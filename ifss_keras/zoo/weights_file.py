@@ -1,4 +1,4 @@
-"""Strict loading of `.weights.h5` files: each value in the file goes to one variable, and none is left over.
+"""`.weights.h5` files: loaded strictly, each value to one variable and none left over, and averaged.
 
 Keras's `load_weights` ignores values that a file holds for layers which the network does not have, and takes what
 is not finite; here both are refused, and what differs is named.
@@ -6,9 +6,12 @@ is not finite; here both are refused, and what differs is named.
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -54,6 +57,43 @@ def load_weights(network, path: str | Path) -> None:
     if loaded != Counter(_fingerprint(value) for value in held.values()):
         difference = _difference(network, held) or "not every value was taken"
         raise PresetError(f"The weights in {path} do not fit the network: {difference}; {_MEND}.")
+
+
+def average_weights(paths: Sequence[str | Path], output: str | Path) -> None:
+    """Writes the mean of several trainings' weights, value by value (Wortsman et al., ICML 2022).
+
+    Of trainings that started from the same weights the mean is often better than any of them; of others it is noise.
+
+    Raises:
+        PresetError: fewer than two files, one that cannot be read, files of different networks, or an output that
+            cannot be written.
+    """
+    if len(paths) < 2:
+        raise PresetError(f"A mean is of two weights files or more, received {len(paths)}: name another.")
+    held = [_readable(Path(path)) for path in paths]
+    shapes = [{name: value.shape for name, value in values.items()} for values in held]
+    for path, other in zip(paths, shapes, strict=True):
+        if other != shapes[0]:
+            raise PresetError(f"{path} and {paths[0]} belong to different networks: average trainings of one network.")
+    output = Path(output)
+    if not output.name.endswith(".weights.h5"):
+        raise PresetError(f"The mean is written to a file *.weights.h5, received {output}: choose another name.")
+    unfinished = output.with_name(output.name + ".unfinished")
+    try:
+        shutil.copyfile(paths[0], unfinished)
+    except OSError as error:
+        raise PresetError(f"{output} cannot be written ({error.strerror}): choose another place.") from None
+    with h5py.File(unfinished, "r+") as file:
+        for name in held[0]:
+            file[name][...] = np.mean([values[name] for values in held], axis=0, dtype=np.float64)
+    os.replace(unfinished, output)
+
+
+def _readable(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return _values(path)
+    except (OSError, RuntimeError, KeyError):
+        raise PresetError(f"{path} is no weights file: expected HDF5 as training writes it; check the path.") from None
 
 
 def _difference(network, held: dict[str, np.ndarray]) -> str:

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from ifss_keras.zoo import presets
@@ -59,7 +61,7 @@ def test_a_corrupted_or_missing_file_is_not(spoil, ifss, released):
 
 
 def test_an_unknown_name_gets_the_nearest(ifss):
-    outcome = ifss("models", "verify", "ifss_syntetic_v3")
+    outcome = ifss("models", "verify", DEFAULT_PRESET.replace("synthetic", "syntetic"))
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert f"did you mean {DEFAULT_PRESET}?" in outcome.err
 
@@ -68,3 +70,43 @@ def test_every_shipped_file_is_verified(ifss):
     outcome = ifss("models", "verify")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.count("is the released file") == len(PRESETS)
+
+
+def test_the_mean_of_trainings(ifss, tiny_weights, tmp_path):
+    import h5py
+
+    other, mean = tmp_path / "other.weights.h5", tmp_path / "mean.weights.h5"
+    shutil.copy(tiny_weights, other)
+    with h5py.File(other, "r+") as file:
+        name = next(name for name in _datasets(file) if file[name].size > 1)
+        before = file[name][...]
+        file[name][...] = before + 1
+    outcome = ifss("models", "average", tiny_weights, other, other, "-o", mean)
+    assert (outcome.code, outcome.err) == (0, "")
+    with h5py.File(mean) as file, h5py.File(tiny_weights) as first:
+        np.testing.assert_allclose(file[name][...], before + 2 / 3, rtol=1e-5)
+        for same in set(_datasets(file)) - {name}:
+            np.testing.assert_array_equal(file[same][...], first[same][...])
+
+
+def _datasets(file):
+    names = []
+    file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+    return names
+
+
+@pytest.mark.parametrize("spoil", ["one", "other network", "no file", "name", "no folder"])
+def test_what_has_no_mean_is_refused(spoil, ifss, tiny_weights, tmp_path):
+    other, mean = tmp_path / "other.weights.h5", tmp_path / "mean.weights.h5"
+    shutil.copy(tiny_weights, other)
+    if spoil == "other network":
+        shutil.copy(PRESETS[DEFAULT_PRESET].path, other)
+    if spoil == "no file":
+        other.unlink()
+    if spoil == "name":
+        mean = tmp_path / "mean.h5"
+    if spoil == "no folder":
+        mean = tmp_path / "missing" / "mean.weights.h5"
+    outcome = ifss("models", "average", tiny_weights, *([] if spoil == "one" else [other]), "-o", mean)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert not mean.exists()

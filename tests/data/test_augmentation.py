@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ifss_keras.data.augmentation import augment_intensity, bend, degrade_mask, flip, sample_linear, smooth_field
+from ifss_keras.data.augmentation import (
+    augment_intensity,
+    bend,
+    degrade_mask,
+    flip,
+    lose_part,
+    sample_linear,
+    smooth_field,
+)
 
 
 class Scripted:
@@ -169,3 +177,24 @@ def test_bend_moves_all_arrays_alike_and_keeps_the_middle_of_the_picture():
         np.testing.assert_allclose(bent[1], 0.5 * bent[0], atol=1e-6)
         assert 0.6 < bent[0].sum() / disc.sum() < 1.6
         assert (bent[0] * disc).sum() / disc.sum() > 0.7
+
+
+def test_what_is_lost_lies_beyond_a_straight_line():
+    mask = disc()[None].astype(np.float32)
+    shares, rows_and_columns = [], np.argwhere(mask[0] > 0)
+    for seed in range(40):
+        left = lose_part(np.random.default_rng(seed), np.repeat(mask, 2, axis=0))
+        np.testing.assert_array_equal(left[0], left[1])
+        assert (left <= mask).all()
+        kept = left[0][tuple(rows_and_columns.T)] > 0.5
+        shares.append(1 - kept.mean())
+        apart = rows_and_columns[kept].mean(axis=0) - rows_and_columns[~kept].mean(axis=0)
+        along = rows_and_columns @ (apart / np.linalg.norm(apart))
+        assert along[kept].min() > along[~kept].max() - 3  # pixels
+    assert 0.1 < min(shares) < 0.25
+    assert 0.6 < max(shares) < 0.75
+
+
+def test_of_an_empty_mask_nothing_is_lost():
+    empty = np.zeros((2, 16, 16), np.float32)
+    np.testing.assert_array_equal(lose_part(np.random.default_rng(0), empty), empty)

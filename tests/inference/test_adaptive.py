@@ -1,14 +1,18 @@
 """The choice between adapted network, network and shape interpolation, on a reference held back."""
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ifss_keras.data.anchor import interpolate_shapes
 from ifss_keras.data.references import References
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference import adaptive
-from ifss_keras.inference.adaptive import ADAPTED, NETWORK, SHAPE, Check, choose, held_out_reference
+from ifss_keras.inference.adaptive import ADAPTED, NETWORK, SHAPE, Check, choose, held_out_references
 from ifss_keras.inference.label_propagation import LabelPropagation, Working
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.inference.shape import predict_by_shape, soft_shapes
@@ -50,24 +54,36 @@ def references(*slices, empty=()):
 @pytest.mark.parametrize(
     ("masks", "expected"),
     [
-        (references(0, 6, 12, 18, 23), 12),
-        (references(0, 6, 12, 18), 12),
-        (references(0, 6, 12), 6),
-        (references(0, 12), None),
-        (references(5, 6, 7), None),
-        (references(5, 6, 7, 18), 7),
-        (references(0, 6, 12, empty=(18, 23)), 6),
-        (references(6, 12, empty=(0, 18)), None),
+        (references(0, 6, 12, 18, 23), (12,)),
+        (references(0, 6, 12, 18), (12,)),
+        (references(0, 6, 12), (6,)),
+        (references(0, 12), ()),
+        (references(5, 6, 7), ()),
+        (references(5, 6, 7, 18), (7,)),
+        (references(0, 6, 12, empty=(18, 23)), (6,)),
+        (references(6, 12, empty=(0, 18)), ()),
+        (references(*range(0, 24, 3)), (6, 15)),
+        (references(*range(0, 24, 2)), (4, 12, 18)),
+        (references(*range(24)), ()),
     ],
 )
-def test_the_middle_reference_between_two_that_hold_the_label_is_held_back(masks, expected):
-    assert held_out_reference(masks) == expected
+def test_references_between_two_that_hold_the_label_are_held_back(masks, expected):
+    assert held_out_references(masks) == expected
 
 
-def test_of_equal_methods_the_adapted_network_wins():
-    assert Check(3, {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.9}).winner == ADAPTED
-    assert Check(3, {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.8}).winner == NETWORK
-    assert Check(3, {SHAPE: 0.91, NETWORK: 0.9, ADAPTED: 0.8}).winner == SHAPE
+@given(st.sets(st.integers(0, 23), min_size=2))
+def test_references_held_back_are_no_neighbours(slices):
+    masks, ordered = references(*slices), sorted(slices)
+    places = [ordered.index(index) for index in held_out_references(masks)]
+    assert all(0 < place < len(ordered) - 1 for place in places)
+    assert all(b - a > 1 for a, b in pairwise(places))
+    assert len(places) <= max(len(ordered) // 4, 1)
+
+
+def test_of_equal_methods_the_network_as_it_is_wins():
+    assert Check((3,), {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.9}).winner == NETWORK
+    assert Check((3,), {SHAPE: 0.9, NETWORK: 0.9, ADAPTED: 0.8}).winner == NETWORK
+    assert Check((3,), {SHAPE: 0.91, NETWORK: 0.9, ADAPTED: 0.8}).winner == SHAPE
 
 
 def test_the_check_of_shape_interpolation_is_that_of_its_neighbours(propagation):
@@ -75,7 +91,7 @@ def test_the_check_of_shape_interpolation_is_that_of_its_neighbours(propagation)
     choice = choose(propagation, {1: masks}, SHORT)[1]
     between = dict(interpolate_shapes({6: masks[6], 18: masks[18]}, SPACING_MM[1:]))[12]
     expected = 2 * (between & TRUTH[12]).sum() / (between.sum() + TRUTH[12].sum())
-    assert choice.check.slice_index == 12
+    assert choice.check.slices == (12,)
     assert choice.check.dice[SHAPE] == pytest.approx(expected, abs=1e-6)
     assert choice.method == SHAPE  # the network is untrained
 
@@ -121,6 +137,6 @@ def test_predict_by_the_chosen_shape_is_shape_interpolation_between_the_referenc
     references = References.from_array(held)
     prediction = Predictor(network, Working(size=16)).predict(volume, references, adaptation=SHORT)
     summary = prediction.summaries[0]
-    assert (summary.method, summary.check_slice) == (SHAPE, 12)
+    assert (summary.method, summary.check_slices) == (SHAPE, (12,))
     assert set(summary.check) == {SHAPE, NETWORK, ADAPTED}
     np.testing.assert_array_equal(prediction.labels, predict_by_shape(volume, references).labels)

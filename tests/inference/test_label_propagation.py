@@ -251,3 +251,37 @@ def test_the_image_decides_between_references_too(tiny, muscle):
     masks = {index: truth[index] for index in (3, 8)}
     a, b = (soft_masks(tiny, picture, masks, window) for picture in (image, 255 - image))
     assert max(np.abs(a[index].values - b[index].values).max() for index in range(4, 8)) > 0.1
+
+
+class Noting(Answer):
+    """Answers with the image and notes which annotated slices it is shown, by their grey value."""
+
+    def __init__(self):
+        super().__init__("image")
+        self.shown = []
+
+    def remember(self, image, mask, weight):
+        self.shown.append((np.asarray(image)[0, :, 24, 24, 0], np.asarray(mask)[0].max(axis=(1, 2, 3)), weight))
+        return {}
+
+
+@pytest.mark.parametrize("recent", [False, True])
+def test_beyond_the_references_the_newest_estimate_is_looked_up_beside_the_nearest(recent, monkeypatch):
+    monkeypatch.setattr("ifss_keras.inference.span_network._compiled", lambda function: function)
+    truth = discs([(24, 28)] * 20)
+    image = np.where(truth, 120 + 5 * np.arange(20)[:, None, None], 20).astype(np.uint8)
+    network = Noting()
+    volume = Volume.from_array(image, SPACING_MM)
+    working = Working(size=48, stretch=4, recent=recent)
+    propagation = LabelPropagation(SpanNetwork(network), volume, working)
+    propagation.run({2: truth[2], 3: truth[3]})
+    grey = propagation.window.apply(image[:, 24, 28])
+    seen = [
+        sorted(int(np.abs(grey - value).argmin()) for value, kept in zip(values, weight[0], strict=True) if kept)
+        for values, _, weight in network.shown
+    ]
+    outwards = [slices for slices in seen if max(slices) > 3]
+    if recent:  # stretches from slice 2 on: 2 to 5, 6 to 9, 10 to 13, and the rest
+        assert outwards == [[3, 5], [3, 9], [3, 13]]
+    else:
+        assert outwards == []
