@@ -23,7 +23,7 @@ from ifss_keras.inference.predictor import Predictor
 from ifss_keras.inference.shape import predict_by_shape
 from ifss_keras.metrics.overlap import dice
 from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
-from ifss_keras.training.recipe import Recipe, read_recipe
+from ifss_keras.training.recipe import PropagationRecipe, read_recipe
 from ifss_keras.training.run import BEST_WEIGHTS, train
 
 RECIPE = Path(__file__).parents[1] / "zoo" / "ifss_synthetic_v3" / "recipe.stage_2.yaml"
@@ -39,13 +39,13 @@ CHANGES = {  # name of a row: keys of the recipe that it changes
 ADAPTED_STEPS = (50, 150, 400)
 
 
-def recipe_of(changes: dict, steps: int) -> Recipe:
+def recipe_of(changes: dict, steps: int) -> PropagationRecipe:
     """The default recipe with some keys changed, for so many steps."""
     held = read_recipe(RECIPE).model_dump()
     for key, value in changes.items():
         held[key] = held[key] | value if isinstance(value, dict) else value
     held |= {"name": "ablation", "epochs": 1, "steps_per_epoch": steps, "validation_steps": 1}
-    return Recipe(**held)
+    return PropagationRecipe(**held)
 
 
 def trained(name: str, steps: int, output: Path) -> Predictor:

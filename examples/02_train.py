@@ -13,11 +13,11 @@ from ifss_keras.data.references import References
 from ifss_keras.data.synthetic import random_shapes
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference.predictor import Predictor
-from ifss_keras.training.recipe import Recipe
+from ifss_keras.training.recipe import PropagationRecipe
 from ifss_keras.training.run import BEST_WEIGHTS, train
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
-recipe = Recipe(
+recipe = PropagationRecipe(
     name="miniature",
     network={"image_size": (32, 32), "widths": (4,), "rates": (1,), "matching_kernel": 3, "head_width": 4},
     training={"shapes": 1, "first_seed": 91},

@@ -1,4 +1,4 @@
-"""Batches of clips as a `tf.data.Dataset`. The only module of `data` that needs TensorFlow."""
+"""Batches of clips and of windows as a `tf.data.Dataset`. The only module of `data` that needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ifss_keras.data.clips import Clip, ClipSettings, clip_length, draw_clip
 from ifss_keras.data.corpus import TrainingVolume
 from ifss_keras.data.evidence import Evidence
 from ifss_keras.data.exemplars import SLOTS, Exemplars
+from ifss_keras.data.windows import Window, WindowSettings, batch_of_windows
 
 
 def batch_of_clips(
@@ -87,3 +88,27 @@ def dataset_of(draw: Callable[[int], Clip], numbers: range, *, batch: int, size:
 
     dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
     return dataset.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+
+
+def window_dataset(
+    volumes: Sequence[TrainingVolume], settings: WindowSettings, *, batch: int, batches: int, seed: int, first: int = 0
+):
+    """A dataset of the batches number `first`, ..., `first` + `batches` - 1 under `seed`, each with a seed of its own.
+
+    Returns:
+        A `tf.data.Dataset` of `Window`s with a leading batch axis.
+    """
+    import tensorflow as tf
+
+    shape = (batch, settings.slices, settings.size, settings.size)
+
+    def tensors(number):
+        parts = tf.numpy_function(
+            lambda index: [*batch_of_windows(volumes, settings, batch, (seed, int(index)))], [number], [tf.float32] * 2
+        )
+        for part, channels in zip(parts, (1, len(settings.codes) + 1), strict=True):
+            part.set_shape((*shape, channels))
+        return Window(*parts)
+
+    dataset = tf.data.Dataset.range(first, first + batches)
+    return dataset.map(tensors, num_parallel_calls=2, deterministic=True).prefetch(2)

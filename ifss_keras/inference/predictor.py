@@ -16,7 +16,9 @@ from ifss_keras.inference.shape import soft_shapes
 from ifss_keras.inference.soft_volume import SoftMask, compose
 from ifss_keras.inference.span_network import SpanNetwork
 from ifss_keras.inference.summary import Prediction, content_order, summarize
+from ifss_keras.inference.trained import trained_network
 from ifss_keras.training.adaptation import Adaptation
+from ifss_keras.training.recipe import PropagationRecipe
 from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset, load_network
 
 DEFAULT_ADAPTATION = Adaptation()
@@ -52,21 +54,12 @@ class Predictor:
             InputError: no recipe.yaml beside the weights, or its network cannot be built.
             PresetError: weights that do not fit the recipe's network.
         """
-        from ifss_keras.training.recipe import read_recipe
-        from ifss_keras.zoo.ifss_net import IFSSNet
-        from ifss_keras.zoo.weights_file import load_weights
-
-        weights = Path(weights)
-        if not weights.is_file():
-            raise InputError(f"The weights file {weights} does not exist; check the path.")
-        recipe = read_recipe(weights.parent / "recipe.yaml")
-        settings = recipe.clip_settings()
-        try:
-            network = IFSSNet(name="ifss_net", **recipe.network.model_dump())
-        except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"The network in {weights.parent / 'recipe.yaml'} cannot be built: {reason}") from error
-        load_weights(network, weights)
+        recipe, network = trained_network(weights)
+        if not isinstance(recipe, PropagationRecipe):
+            raise InputError(
+                f"{weights} is of a {recipe.model}, which carries no annotated slices on: see `Segmenter`."
+            )
+        settings = recipe.clip_settings(network.window)
         working = Working(settings.size, settings.margin, settings.least_share, settings.softness)
         return cls(network, replace(working, recent=settings.recent > 0))
 

@@ -15,7 +15,7 @@ class SpanNetwork:
     """A network with its propagation step compiled once; keeps nothing between spans.
 
     Args:
-        network: an `IFSSNet` or anything with its `window`, `initial_memory` and call.
+        network: a `PropagatingModel` or anything with its `window`, `initial_memory`, `remember` and call.
     """
 
     def __init__(self, network):
@@ -69,7 +69,7 @@ class SpanNetwork:
         batch = evidence.image.shape[0]
         memory = self.network.initial_memory(batch)
         if start is not None:
-            return PropagationState(ops.convert_to_tensor(start), *memory)
+            return PropagationState(ops.convert_to_tensor(start), memory)
         first = Evidence(*(ops.convert_to_tensor(item[:, : self.window - 1]) for item in evidence))
         return initial_state(first, self.window, memory)
 

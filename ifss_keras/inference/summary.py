@@ -88,6 +88,21 @@ def summarize(
     return tuple(summaries)
 
 
+def summarize_labels(
+    labels: np.ndarray, spacing_mm: tuple[float, float, float], names: Mapping[int, str], method: str
+) -> tuple[LabelSummary, ...]:
+    """A `LabelSummary` of every label in `names`, made by `method` without any reference.
+
+    Args:
+        labels: (slice, row, column) codes.
+        spacing_mm: (slice, row, column).
+        names: label code to name.
+        method: what made the labels.
+    """
+    held = (LabelReferences(code, name, {}, {}) for code, name in sorted(names.items()))
+    return tuple(replace(_label_summary(labels, spacing_mm, label), method=method) for label in held)
+
+
 def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
     pixels, touches = np.zeros(len(labels), np.int64), False
     for index, plane in enumerate(labels):

@@ -2,6 +2,7 @@
 
 from ifss_keras.layers.atrous_pyramid import AtrousPyramid
 from ifss_keras.layers.bidirectional_conv_lstm2d import BidirectionalConvLSTM2D
+from ifss_keras.layers.cross_correlation import CrossCorrelation
 from ifss_keras.layers.encoder_level import EncoderLevel
 from ifss_keras.layers.feature_fusion import FeatureFusion
 from ifss_keras.layers.global_matching import GlobalMatching
@@ -16,6 +17,7 @@ from ifss_keras.layers.trilinear_resize import TrilinearResize
 __all__ = [
     "AtrousPyramid",
     "BidirectionalConvLSTM2D",
+    "CrossCorrelation",
     "EncoderLevel",
     "FeatureFusion",
     "GlobalMatching",

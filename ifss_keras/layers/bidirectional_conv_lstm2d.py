@@ -20,6 +20,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
         kernel_size: rows and columns of both convolutions' kernel, one integer.
         state_after: number of slices after which the forward memory is returned, at least 1 and at most all;
             None is all of them. The next window at stride 1 needs the memory after 1 slice.
+        backward: whether the slices are read backwards too; otherwise the outputs are the forward ones.
         dropout: rate on the inputs.
 
     Call arguments:
@@ -34,7 +35,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
         ValueError: a kernel size that is no positive integer, or `state_after` slices that there are not.
     """
 
-    def __init__(self, filters, *, kernel_size=3, state_after=None, dropout=0.0, **kwargs):
+    def __init__(self, filters, *, kernel_size=3, state_after=None, backward=True, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         require(
             is_positive_integer(kernel_size),
@@ -47,6 +48,7 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
         self.filters = filters
         self.kernel_size = kernel_size
         self.state_after = state_after
+        self.backward = backward
         self.dropout = dropout
         self.drop = keras.layers.Dropout(dropout, name="drop", dtype=self.dtype_policy)
 
@@ -73,25 +75,30 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
     def call(self, inputs, initial_state=None, training=None):
         slices = inputs.shape[1]
         self._require_slices(slices)
-        zero = self.initial_state(inputs)
-        start = zero if initial_state is None else initial_state
+        start = self.initial_state(inputs) if initial_state is None else initial_state
         x = self.drop(inputs, training=training)
         folded = ops.conv(ops.reshape(x, (-1, *x.shape[2:])), self.kernel, padding="same", data_format="channels_last")
         x = ops.reshape(folded + self.bias, (-1, slices, *folded.shape[1:]))
 
-        # both directions advance together, stacked along the batch: first half forward, second half backward
-        hidden, cell = (ops.concatenate(pair, axis=0) for pair in zip(start, zero, strict=True))
-        forward, backward, handed_on = [], [], start
-        for step in range(slices):
-            both = ops.concatenate([x[:, step], x[:, slices - 1 - step]], axis=0)
-            hidden, cell = self._cell(both, hidden, cell)
-            ahead, behind = ops.split(hidden, 2, axis=0)
-            forward.append(ahead)
-            backward.append(behind)
-            if step + 1 == (self.state_after or slices):
-                handed_on = ahead, ops.split(cell, 2, axis=0)[0]
-        outputs = ops.stack(forward, axis=1) + ops.stack(backward[::-1], axis=1)
-        return outputs, handed_on
+        run = self._both_ways if self.backward else self._forwards
+        return run([x[:, index] for index in range(slices)], start)
+
+    def _forwards(self, steps, start):
+        hidden, cell = start
+        outputs, memories = [], []
+        for x in steps:
+            hidden, cell = self._cell(x, hidden, cell)
+            outputs.append(hidden)
+            memories.append((hidden, cell))
+        return ops.stack(outputs, axis=1), memories[(self.state_after or len(steps)) - 1]
+
+    def _both_ways(self, steps, start):
+        """Both directions advance together, stacked along the batch: first half forward, second half backward."""
+        both = [ops.concatenate(pair, axis=0) for pair in zip(steps, steps[::-1], strict=True)]
+        stacked = [ops.concatenate([memory, ops.zeros_like(memory)], axis=0) for memory in start]
+        outputs, memory = self._forwards(both, stacked)
+        ahead, behind = ops.split(outputs, 2, axis=0)
+        return ahead + ops.flip(behind, axis=1), tuple(ops.split(part, 2, axis=0)[0] for part in memory)
 
     def _require_slices(self, slices):
         require(
@@ -117,5 +124,6 @@ class BidirectionalConvLSTM2D(keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "state_after": self.state_after,
+            "backward": self.backward,
             "dropout": self.dropout,
         }

@@ -23,7 +23,9 @@ class TrilinearResize(keras.layers.Layer):
         x = ops.image.resize(x, tuple(wanted[1:]), interpolation="bilinear", data_format="channels_last")
         # slices as rows, pixels as columns that stay as many
         x = ops.reshape(x, (batch, slices, wanted[1] * wanted[2], channels))
-        x = ops.image.resize(x, (wanted[0], wanted[1] * wanted[2]), interpolation="bilinear", data_format="channels_last")
+        x = ops.image.resize(
+            x, (wanted[0], wanted[1] * wanted[2]), interpolation="bilinear", data_format="channels_last"
+        )
         return ops.reshape(x, (batch, *wanted, channels))
 
     def compute_output_shape(self, inputs_shape, like_shape):

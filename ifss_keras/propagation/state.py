@@ -9,9 +9,8 @@ class PropagationState(NamedTuple):
     Attributes:
         estimates: (batch, window - 1, row, column, 1), in [0, 1]: the muscle in the slices that the next
             window shares with the last one.
-        hidden, cell: the network's memory of the slices before those.
+        memory: {name: tensor}, what the network hands on of the slices before those, see `PropagatingModel`.
     """
 
     estimates: Any
-    hidden: Any
-    cell: Any
+    memory: Any

@@ -2,8 +2,8 @@
 
 The mask channel of a slice is its annotation on a reference; the mean of anchor and estimate between
 references; the estimate elsewhere. A slice that enters the window takes the anchor as its estimate, or where
-there is none the estimate of the slice before. `network` is any callable from a dict of image, mask, hidden
-and cell to a dict of probabilities, hidden and cell, as `IFSSNet` is.
+there is none the estimate of the slice before. `network` is any callable from a dict of image, mask and its memory
+to a dict of probabilities and its memory, as a `PropagatingModel` is.
 """
 
 from keras import ops
@@ -40,12 +40,12 @@ def initial_state(evidence, window, memory):
     Args:
         evidence: batched; its first slice should be a reference or have an anchor, or nothing is known of it.
         window: slices in a window, at least 2.
-        memory: (hidden, cell), zero at a reference.
+        memory: the network's, {name: tensor}; zero at a reference.
     """
     estimates = [entering_estimate(windowed(evidence, 0, 1), ops.zeros_like(evidence.image[:, :1]))]
     for index in range(1, window - 1):
         estimates.append(entering_estimate(windowed(evidence, index, 1), estimates[-1]))
-    return PropagationState(ops.concatenate(estimates, axis=1), *memory)
+    return PropagationState(ops.concatenate(estimates, axis=1), memory)
 
 
 def mask_channel(evidence, estimates):
@@ -65,17 +65,10 @@ def step(network, evidence, state):
     newest = Evidence(*(part[:, -1:] for part in evidence))
     entering = entering_estimate(newest, state.estimates[:, -1:])
     estimates = ops.concatenate([state.estimates, entering], axis=1)
-    outputs = network(
-        {
-            "image": evidence.image,
-            "mask": mask_channel(evidence, estimates),
-            "hidden": state.hidden,
-            "cell": state.cell,
-        }
-    )
+    outputs = network({"image": evidence.image, "mask": mask_channel(evidence, estimates), **state.memory})
     probabilities = outputs["probabilities"]
     estimates = ops.where(evidence.is_reference > 0, evidence.annotation, probabilities[..., :1])
-    return probabilities, PropagationState(estimates[:, 1:], outputs["hidden"], outputs["cell"])
+    return probabilities, PropagationState(estimates[:, 1:], {name: outputs[name] for name in state.memory})
 
 
 def roll_out(network, evidence, state, count, window):

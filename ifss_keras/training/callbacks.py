@@ -55,9 +55,10 @@ class EpochLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         done, total = epoch + 1, self.params["epochs"]
         left = (time.monotonic() - self.began) / (done - self.first) * (total - done)
+        alpha = f"alpha {logs['alpha']:.3f}, " if "alpha" in logs else ""
         print(
             f"epoch {done}/{total}: loss {logs['loss']:.4f}, dice {logs['dice']:.4f}, validation dice "
-            f"{logs['val_dice']:.4f}, alpha {logs['alpha']:.3f}, {left / 60:.0f} min left",
+            f"{logs['val_dice']:.4f}, {alpha}{left / 60:.0f} min left",
             flush=True,
         )
 

@@ -1,9 +1,8 @@
 """The loss of a batch of clips, a pure function on `keras.ops`: any backend can train with it."""
 
-from keras import ops
+from keras import ops, tree
 
 from ifss_keras.losses.tversky import weighted_mean
-from ifss_keras.propagation.state import PropagationState
 from ifss_keras.propagation.unroll import initial_state, roll_out, unroll, windowed
 
 
@@ -11,7 +10,7 @@ def clip_start(clip, memory, window):
     """The state before a clip's first window: what the evidence says, or the clip's own start."""
     state = initial_state(windowed(clip.evidence, 0, window - 1), window, memory)
     estimates = ops.where(clip.has_start > 0, clip.start, state.estimates)
-    return PropagationState(estimates, state.hidden, state.cell)
+    return state._replace(estimates=estimates)
 
 
 def rolled_out_start(network, clip, memory, window, windows):
@@ -21,7 +20,7 @@ def rolled_out_start(network, clip, memory, window, windows):
     """
     count = ops.shape(clip.truth)[1] - (windows + window - 1)
     state = roll_out(network, clip.evidence, clip_start(clip, memory, window), count, window)
-    return PropagationState(*(ops.stop_gradient(part) for part in state)), count
+    return tree.map_structure(ops.stop_gradient, state), count
 
 
 def clip_loss(network, tversky, clip, state, start, *, window, windows, cross_entropy):

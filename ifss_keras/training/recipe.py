@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.clips import ClipSettings
+from ifss_keras.data.windows import WindowSettings
+from ifss_keras.zoo.catalogue import find_architecture
 
 
 def _ascending(pair):
@@ -23,24 +34,6 @@ class Part(BaseModel):
     """A part of a recipe: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Network(Part):
-    """Arguments of `IFSSNet`; `image_size` is the working size."""
-
-    image_size: tuple[int, int] = (96, 96)
-    widths: tuple[int, ...] = (16, 24, 32, 64)
-    rates: tuple[int, ...] | tuple[tuple[int, ...], ...] = (1, 2, 4)
-    first_depth_multiplier: int = 8
-    encoder_depth_kernel: int = 1
-    norm_per_channel: bool = True
-    matching_kernel: int = 7
-    window: int = Field(3, ge=2)  # stride 1: windows must share a slice
-    head_width: int = 16
-    memory_level: int = Field(0, ge=0)
-    encoder_dropout: float = 0.1
-    memory_dropout: float = 0.4
-    decoder_dropout: float = 0.1
 
 
 class Corpus(Part):
@@ -100,37 +93,100 @@ class Optimizer(Part):
     clip_norm: float = Field(1.0, gt=0)
 
 
+def _arguments(network):
+    """Arguments as a network takes them: with a working size, and tuples where YAML has lists."""
+    if not isinstance(network, dict) or not all(isinstance(name, str) for name in network):
+        raise ValueError("expected the network's arguments, a value for each name")
+    network = {"image_size": (96, 96)} | {name: _tuples(value) for name, value in network.items()}
+    rows, columns = _pair(network["image_size"])
+    if rows != columns:
+        raise ValueError(f"image_size must be square, received {rows}x{columns}")
+    return network
+
+
+def _pair(size):
+    if isinstance(size, tuple) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size):
+        return size
+    raise ValueError(f"image_size must be (rows, columns), received {size!r}")
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
 class Recipe(Part):
-    """Everything that decides what a training gives."""
+    """What every training is decided by; `model` is any name of `zoo.ARCHITECTURES`, `network` its arguments."""
 
     name: str
+    model: str = "IFSSNet"
     seed: int = 1
-    network: Network = Network()
+    network: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field({}, validate_default=True)
     training: Corpus
     validation: Corpus
-    clips: Clips = Clips()
-    softness: AnchorSoftness | None = AnchorSoftness()  # null: no anchors
-    loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
     batch: int = Field(4, ge=1)
     steps_per_epoch: int = Field(100, ge=1)
     epochs: int = Field(10, ge=1)
     validation_steps: int = Field(20, ge=1)
 
-    def clip_settings(self) -> ClipSettings:
-        """The settings that clips of this recipe are drawn with."""
-        rows, columns = self.network.image_size
-        if rows != columns:
-            raise InputError(f"network.image_size must be square, received {rows}x{columns}: mend the recipe.")
+    @property
+    def size(self) -> int:
+        """Working rows and columns."""
+        return self.network["image_size"][0]
+
+
+class PropagationRecipe(Recipe):
+    """Everything that decides what the training of a network that carries annotated slices on gives."""
+
+    clips: Clips = Clips()
+    softness: AnchorSoftness | None = AnchorSoftness()  # null: no anchors
+    loss: Loss = Loss()
+
+    def clip_settings(self, window: int = 3) -> ClipSettings:
+        """The settings that clips of this recipe are drawn with, for a network of that window.
+
+        Raises:
+            InputError: a window of one slice, as windows at stride 1 must share one.
+        """
+        if window < 2:
+            raise InputError(f"network.window must be 2 or more, received {window}: mend the recipe.")
         return ClipSettings(
-            size=rows,
-            window=self.network.window,
+            size=self.size,
+            window=window,
             softness=None if self.softness is None else Softness(**self.softness.model_dump()),
             **self.clips.model_dump(exclude={"rollout"}),
         )
 
 
-def read_recipe(path: str | Path) -> Recipe:
+class SegmentationRecipe(Recipe):
+    """Everything that decides what the training of a network that needs no reference gives.
+
+    Its `network` takes its `classes` from the labels: these in their order, the background last.
+    """
+
+    labels: dict[PositiveInt, str] = Field(min_length=1)  # code in the volumes: name
+    slices: int = Field(8, ge=1)  # in a window
+    reconstruction: float = Field(1.0, ge=0)  # weight of the mean squared error, for a network that reconstructs
+
+    def window_settings(self) -> WindowSettings:
+        """The settings that windows of this recipe are drawn with."""
+        return WindowSettings(self.size, self.slices, tuple(self.labels))
+
+
+def recipe_from(held: dict) -> PropagationRecipe | SegmentationRecipe:
+    """The recipe with these keys, of the kind that its model is trained by.
+
+    Raises:
+        InputError: a model that there is not.
+        pydantic.ValidationError: an unknown key or a value out of range.
+    """
+    model = held.get("model", "IFSSNet")
+    if not isinstance(model, str):
+        raise InputError(f"model must be the name of a network, received {model!r}.")
+    return (PropagationRecipe if find_architecture(model).needs_reference else SegmentationRecipe)(**held)
+
+
+def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     """The recipe in a YAML file.
 
     Raises:
@@ -146,9 +202,9 @@ def read_recipe(path: str | Path) -> Recipe:
     if not isinstance(held, dict):
         raise InputError(f"The recipe {path} should hold keys and values, received {type(held).__name__}.")
     try:
-        return Recipe(**held)
-    except (ValidationError, TypeError) as error:
-        raise InputError(f"The recipe {path} cannot be used: {_first_problem(error)}.") from error
+        return recipe_from(held)
+    except (ValidationError, TypeError, InputError) as error:
+        raise InputError(f"The recipe {path} cannot be used: {_first_problem(error).rstrip('.')}.") from error
 
 
 def _first_problem(error) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.data.corpus import load_volume, make_corpus
-from ifss_keras.data.pipeline import clip_dataset
-from ifss_keras.training.recipe import Corpus, Recipe
+from ifss_keras.data.pipeline import clip_dataset, window_dataset
+from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe
+from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.weights_file import load_weights
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -35,24 +37,36 @@ def prepare_volumes(corpus: Corpus, folder: Path, made: Callable[[Path], None] =
     return volumes
 
 
-def build_trainer(recipe: Recipe):
-    """A compiled `PropagationTrainer` for a recipe, its weights drawn under the recipe's seed.
+def network_of(recipe: Recipe):
+    """The network of a recipe, its weights newly drawn.
 
     Raises:
-        InputError: a network that cannot be built, such as rows that do not divide.
+        InputError: no such network, or one that cannot be built, such as rows that do not divide.
+    """
+    arguments = dict(recipe.network)
+    if isinstance(recipe, SegmentationRecipe):
+        arguments |= {"slices": recipe.slices, "classes": len(recipe.labels) + 1}
+    return build_network(recipe.model, arguments)
+
+
+def build_trainer(recipe: Recipe):
+    """A compiled trainer for a recipe's network, its weights drawn under the recipe's seed.
+
+    Raises:
+        InputError: see `network_of`.
     """
     import keras
 
     from ifss_keras.training.muon import Muon
+    from ifss_keras.training.segmentation_trainer import SegmentationTrainer
     from ifss_keras.training.trainer import PropagationTrainer
-    from ifss_keras.zoo.ifss_net import IFSSNet
 
     keras.utils.set_random_seed(recipe.seed)
-    try:
-        network = IFSSNet(name="ifss_net", **recipe.network.model_dump())
-    except ValueError as error:
-        raise InputError(f"The recipe's network cannot be built: {' '.join(str(error).split())}") from error
-    trainer = PropagationTrainer(network, windows=recipe.clips.windows, **recipe.loss.model_dump())
+    network = network_of(recipe)
+    if isinstance(recipe, SegmentationRecipe):
+        trainer = SegmentationTrainer(network, reconstruction=recipe.reconstruction)
+    else:
+        trainer = PropagationTrainer(network, windows=recipe.clips.windows, **recipe.loss.model_dump())
     settings = recipe.optimizer
     total = recipe.epochs * recipe.steps_per_epoch
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -102,9 +116,9 @@ def train(
     """
     from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
 
-    settings = recipe.clip_settings()
     _refuse_to_overwrite(recipe, folder, resume)
     trainer = build_trainer(recipe)
+    dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
         _start_with(trainer.network, recipe, start_from)
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +126,7 @@ def train(
     corpus_folder = corpus_folder or folder / "corpus"
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
-    training, validation = trainer_datasets(recipe, settings, volumes, held_out, first_epoch=epochs_backed_up(folder))
+    training, validation = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=epochs_backed_up(folder))
     trainer.fit(
         training,
         validation_data=validation,
@@ -127,14 +141,12 @@ def train(
 
 def _start_with(network, recipe: Recipe, path: Path) -> None:
     """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
-    from ifss_keras.zoo.ifss_net import IFSSNet
-
     try:
         load_weights(network, path)
     except PresetError:
-        if not recipe.network.memory_level:
+        if not recipe.network.get("memory_level"):
             raise
-        plain = IFSSNet(**recipe.network.model_dump() | {"memory_level": 0})
+        plain = build_network(recipe.model, recipe.network | {"memory_level": 0})
         load_weights(plain, path)
         for layer in plain.layers:
             network.get_layer(layer.name).set_weights(layer.get_weights())
@@ -150,28 +162,33 @@ def _with_best_weights(network, folder: Path):
     return network
 
 
-def trainer_datasets(recipe: Recipe, settings, volumes, held_out, *, first_epoch: int = 0):
+def dataset_maker(recipe: Recipe, network):
+    """The function from volumes, batches, first and seed to the dataset that a recipe's network is trained on."""
+    if isinstance(recipe, SegmentationRecipe):
+        return partial(_windows_of, recipe)
+    settings = recipe.clip_settings(network.window)
+    return partial(clip_dataset, settings=settings, batch=recipe.batch, rollout=recipe.clips.rollout)
+
+
+def _windows_of(recipe: SegmentationRecipe, volumes, **which):
+    held = {code for volume in volumes for code in volume.extents}
+    for code, name in recipe.labels.items():
+        if code not in held:
+            raise InputError(
+                f"labels: no volume holds {code} ({name}) in 8 slices or more, only {sorted(held)}: mend the recipe."
+            )
+    return window_dataset(volumes, recipe.window_settings(), batch=recipe.batch, **which)
+
+
+def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch: int = 0):
     """The training batches of all epochs from `first_epoch` on, and the validation batches of every epoch.
 
-    Both under seeds of their own.
+    Both under seeds of their own; `dataset` is what `dataset_maker` returned.
     """
-    training = clip_dataset(
-        volumes,
-        settings,
-        batch=recipe.batch,
-        batches=(recipe.epochs - first_epoch) * recipe.steps_per_epoch,
-        first=first_epoch * recipe.steps_per_epoch,
-        seed=recipe.seed,
-        rollout=recipe.clips.rollout,
-    )
-    validation = clip_dataset(
-        held_out,
-        settings,
-        batch=recipe.batch,
-        batches=recipe.validation_steps,
-        seed=recipe.seed + 1_000_003,
-        rollout=recipe.clips.rollout,
-    )
+    steps = recipe.steps_per_epoch
+    batches = (recipe.epochs - first_epoch) * steps
+    training = dataset(volumes, batches=batches, first=first_epoch * steps, seed=recipe.seed)
+    validation = dataset(held_out, batches=recipe.validation_steps, seed=recipe.seed + 1_000_003)
     return training, validation.cache()
 
 

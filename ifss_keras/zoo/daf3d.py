@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ifss_keras.layers import GroupedConv3D, TrilinearResize
-from ifss_keras.zoo.zoo_model import ZooModel
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of
 
 _BLOCKS = (3, 4, 6, 3)
 _PLANES = (128, 256, 512, 1024)
@@ -34,6 +34,7 @@ class DAF3D(ZooModel):
     """
 
     def __init__(self, *, image_size=(None, None), slices=None, classes=1, **kwargs):
+        arguments = arguments_of(DAF3D, locals())
         image = keras.Input((slices, *image_size, 1), name="image")
         levels = _backbone(image)
         activation = "sigmoid" if classes == 1 else "softmax"
@@ -50,9 +51,7 @@ class DAF3D(ZooModel):
         refined = []
         for number, level in enumerate(joined, start=1):
             attention = _stack(ops.concatenate([level, fused], axis=-1), (1, 3, 3), f"attention_{number}", gate=True)
-            refined.append(
-                _stack(ops.concatenate([level, attention * fused], axis=-1), (1, 3, 3), f"refine_{number}")
-            )
+            refined.append(_stack(ops.concatenate([level, attention * fused], axis=-1), (1, 3, 3), f"refine_{number}"))
         x = _stack(ops.concatenate(refined, axis=-1), (1,), "refine")
         pyramid = [
             _norm(_conv(64, 3, f"pyramid_{rate}", dilation_rate=(1, rate, rate))(x), f"pyramid_{rate}_norm")
@@ -63,7 +62,6 @@ class DAF3D(ZooModel):
         heads += [head(level, f"refined_head_{number}") for number, level in enumerate(refined, start=1)]
         final = head(x, "head")
         outputs = {"probabilities": final, "heads": ops.concatenate([*heads, final], axis=-1)}
-        arguments = {"image_size": image_size, "slices": slices, "classes": classes}
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
 
 

@@ -6,11 +6,16 @@ from keras import ops
 from ifss_keras.core.checks import is_positive_integer, require
 from ifss_keras.layers import (
     BidirectionalConvLSTM2D,
+    CrossCorrelation,
     EncoderLevel,
     GlobalMatching,
     ReferenceMemory,
     Refinement,
 )
+from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
+
+_TEMPORAL = ("bidirectional", "forward", "none")
+_FUSIONS = ("matching", "correlation")
 
 
 def rates_per_level(rates, levels):
@@ -33,7 +38,7 @@ def rates_per_level(rates, levels):
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
-class IFSSNet(keras.Model):
+class IFSSNet(PropagatingModel):
     """The muscle in a window of slices, from the images, a rough mask of each slice, and the memory so far.
 
     Data flow (TMI 2021, section III and Fig. 3): an encoder, built once, reads the image and the mask; at
@@ -44,13 +49,14 @@ class IFSSNet(keras.Model):
         image: (batch, window, row, column, 1), intensities in [0, 1].
         mask: (batch, window, row, column, 1), the muscle channel only, in [0, 1].
         hidden, cell: (batch, row / 2^levels, column / 2^levels, widths[-1]), memory of the slices before;
-            zero at a reference.
+            zero at a reference; not with `temporal="none"`.
         memory_image, memory_mask, memory_weight: what `remember` returned, only with a `memory_level`.
 
     Returns: a dict of
         probabilities: (batch, window, row, column, 2), float32; channel 0 the muscle, 1 the background
             (eq. 2).
-        hidden, cell: the forward memory after the window's first slice, for the next window at stride 1.
+        hidden, cell: the forward memory after the window's first slice, for the next window at stride 1; not with
+            `temporal="none"`.
 
     With the defaults it has 3,760,226 parameters, the shared encoder counted once, and takes 32,637,345,792
     multiply-adds per window, the encoder counted twice (`ifss_keras.zoo.complexity.multiply_adds`).
@@ -74,6 +80,9 @@ class IFSSNet(keras.Model):
         matching_kernel: k of `GlobalMatching`, odd.
         window: number of slices.
         head_width: channels at full resolution.
+        temporal: the recurrence: "bidirectional", "forward" alone, or "none" (Ablation 2).
+        fusion: "matching" adds the image's features to the mask stream at every level and ends in `GlobalMatching`;
+            "correlation" leaves the streams apart, concatenates them, and ends in `CrossCorrelation` (Ablation 3).
         memory_level: level of the encoder, from 1 on, at which annotated slices are looked up; 0: none.
         memory_slots: annotated slices that can be.
         encoder_dropout, memory_dropout, decoder_dropout: rates.
@@ -95,6 +104,8 @@ class IFSSNet(keras.Model):
         matching_kernel=15,
         window=3,
         head_width=16,
+        temporal="bidirectional",
+        fusion="matching",
         memory_level=0,
         memory_slots=2,
         encoder_dropout=0.1,
@@ -104,7 +115,9 @@ class IFSSNet(keras.Model):
     ):
         image_size, widths = _pair_of_sizes(image_size), _widths_of_levels(widths)
         rates = rates_per_level(rates, len(widths))
+        arguments = arguments_of(IFSSNet, locals())
         _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window)
+        _refuse_unknown(temporal, fusion)
         require(
             memory_level in range(len(widths) + 1) and is_positive_integer(memory_slots),
             f"memory_level must be a level from 1 to {len(widths)}, or 0 for none, with a slot or more, received "
@@ -124,118 +137,70 @@ class IFSSNet(keras.Model):
             )
             for index, width in enumerate(widths)
         ]
-        matching = GlobalMatching(widths[-1], kernel=matching_kernel, name="matching")
-        recurrence = BidirectionalConvLSTM2D(widths[-1], state_after=1, dropout=memory_dropout, name="recurrence")
 
         # functional graph
         state_shape = (image_size[0] >> len(widths), image_size[1] >> len(widths), widths[-1])
-        inputs = {
-            "image": keras.Input((window, *image_size, 1), name="image"),
-            "mask": keras.Input((window, *image_size, 1), name="mask"),
-            "hidden": keras.Input(state_shape, name="hidden"),
-            "cell": keras.Input(state_shape, name="cell"),
-        }
-        encode_references = None
+        memory = {} if temporal == "none" else {"hidden": state_shape, "cell": state_shape}
+        inputs = {name: keras.Input((window, *image_size, 1), name=name) for name in ("image", "mask")}
+        inputs |= memory_inputs(memory)
+        fused = fusion == "matching"
+        encode_references, references = None, {}
         if memory_level:
-            encode_references, memory = _reference_encoder(levels[:memory_level], image_size, memory_slots)
-            inputs |= memory
-        image, masks = inputs["image"], [inputs["mask"]]
+            encode_references, references = _reference_encoder(levels[:memory_level], image_size, memory_slots, fused)
+            inputs |= references
+        image, mask, skips = inputs["image"], inputs["mask"], []
         for number, level in enumerate(levels, start=1):
-            image = level(image)  # the same layer twice: this is the siamese idea
-            masks.append(level(masks[-1]) + image)
+            image, mask = level(image), level(mask)  # the same layer twice: this is the siamese idea
+            mask = mask + image if fused else mask
             if number == memory_level:
-                masks[-1] = ReferenceMemory(name="reference_memory")(image, masks[-1], *memory.values())
-        x = matching(ops.concatenate([image, masks[-1]], axis=-1))
-        remembered, (hidden, cell) = recurrence(x, initial_state=[inputs["hidden"], inputs["cell"]])
-        x = x + remembered
+                mask = ReferenceMemory(name="reference_memory")(image, mask, *references.values())
+            skips.append(mask if fused else ops.concatenate([image, mask], axis=-1))
+        if fused:
+            x = GlobalMatching(widths[-1], kernel=matching_kernel, name="matching")(
+                ops.concatenate([image, mask], axis=-1)
+            )
+        else:
+            x = CrossCorrelation(widths[-1], reach=matching_kernel // 2, name="correlation")(image, mask)
+        handed_on = {}
+        if memory:
+            recurrence = BidirectionalConvLSTM2D(
+                widths[-1],
+                state_after=1,
+                backward=temporal == "bidirectional",
+                dropout=memory_dropout,
+                name="recurrence",
+            )
+            remembered, state = recurrence(x, initial_state=[inputs[name] for name in memory])
+            x, handed_on = x + remembered, dict(zip(memory, state, strict=True))
         full_size = ops.concatenate([inputs["image"], inputs["mask"]], axis=-1)
-        skips = [*masks[-2:0:-1], full_size]
-        for index, (width, skip) in enumerate(zip((*widths[-2::-1], head_width), skips, strict=True), start=1):
+        steps = zip((*widths[-2::-1], head_width), (*skips[-2::-1], full_size), strict=True)
+        for index, (width, skip) in enumerate(steps, start=1):
             x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{index}")(x)
             x = Refinement(width, name=f"refine_{index}")(x, skip)
             x = keras.layers.Dropout(decoder_dropout, name=f"drop_{index}")(x)
         logits = keras.layers.Conv3D(2, 1, name="head")(x)
-        probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
-        outputs = {"probabilities": probabilities, "hidden": hidden, "cell": cell}
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-
-        # config
-        self.image_size = image_size
-        self.widths = widths
-        self.rates = rates
-        self.first_depth_multiplier = first_depth_multiplier
-        self.encoder_depth_kernel = encoder_depth_kernel
-        self.norm_per_channel = norm_per_channel
-        self.matching_kernel = matching_kernel
-        self.window = window
-        self.head_width = head_width
-        self.memory_level = memory_level
-        self.memory_slots = memory_slots
+        outputs = {"probabilities": probabilities(logits, 2), **handed_on}
+        super().__init__(inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, **kwargs)
         # wrapped, since Keras would count a model that is an attribute, and its layers, twice
         self._encode_references = encode_references and (lambda parts: encode_references(parts))
-        self.encoder_dropout = encoder_dropout
-        self.memory_dropout = memory_dropout
-        self.decoder_dropout = decoder_dropout
-
-    def initial_memory(self, batch_size):
-        """Zero memory (hidden, cell), each (batch, row / 2^levels, column / 2^levels, widths[-1])."""
-        rows, columns = (size >> len(self.widths) for size in self.image_size)
-        zero = ops.zeros((batch_size, rows, columns, self.widths[-1]))
-        return zero, zero
 
     def remember(self, image, mask, weight):
-        """What the network keeps of annotated slices, for every call after it; nothing without a `memory_level`.
+        """What the network keeps of annotated slices, as inputs of every call after it.
 
         Args:
             image, mask: (batch, memory_slots, row, column, 1), as those of a window.
             weight: (batch, memory_slots), 0 for an empty slot.
 
         Returns:
-            A dict of memory_image, memory_mask and memory_weight.
+            A dict of memory_image, memory_mask and memory_weight; empty without a `memory_level`.
         """
         if not self.memory_level:
             return {}
         image, mask = self._encode_references([image, mask])
         return {"memory_image": image, "memory_mask": mask, "memory_weight": weight}
 
-    def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "image_size": self.image_size,
-            "widths": self.widths,
-            "rates": self.rates,
-            "first_depth_multiplier": self.first_depth_multiplier,
-            "encoder_depth_kernel": self.encoder_depth_kernel,
-            "norm_per_channel": self.norm_per_channel,
-            "matching_kernel": self.matching_kernel,
-            "window": self.window,
-            "head_width": self.head_width,
-            "memory_level": self.memory_level,
-            "memory_slots": self.memory_slots,
-            "encoder_dropout": self.encoder_dropout,
-            "memory_dropout": self.memory_dropout,
-            "decoder_dropout": self.decoder_dropout,
-        }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
-
-    @classmethod
-    def from_preset(cls, name):
-        """The network with the released weights of preset `name`, verified by SHA-256 and loaded strictly.
-
-        Raises:
-            PresetError: an unknown name, or weights that do not fit; the text names what differs.
-            ChecksumError: weights that are not the released ones.
-        """
-        from ifss_keras.zoo.presets import load_network
-
-        return load_network(name)
-
-
-def _reference_encoder(levels, image_size, slots):
+def _reference_encoder(levels, image_size, slots, fused):
     """A model from annotated slices to the features of the last of the levels, and inputs for these in the network.
 
     Every slice is encoded by itself, since annotated slices need not be neighbours.
@@ -245,7 +210,7 @@ def _reference_encoder(levels, image_size, slots):
     image, mask = (ops.reshape(part, (-1, 1, *image_size, 1)) for part in parts)
     for level in levels:
         image = level(image)
-        mask = level(mask) + image
+        mask = level(mask) + image if fused else level(mask)
     held = (slots, *image.shape[2:])
     model = keras.Model(parts, [ops.reshape(features, (-1, *held)) for features in (image, mask)])
     inputs = {name: keras.Input(held, name=name) for name in ("memory_image", "memory_mask")}
@@ -266,6 +231,11 @@ def _widths_of_levels(widths):
         f"widths must name at least one level, as a tuple of channels, received {widths!r}.",
     )
     return tuple(widths)
+
+
+def _refuse_unknown(temporal, fusion):
+    for name, value, known in (("temporal", temporal, _TEMPORAL), ("fusion", fusion, _FUSIONS)):
+        require(value in known, f"{name} must be one of {', '.join(known)}, received {value!r}.")
 
 
 def _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window):

@@ -1,16 +1,16 @@
 """IFSS-Net as the authors' code builds it, which is not what their paper describes."""
 
 import keras
-from keras import ops
 
+from ifss_keras.core.checks import require
 from ifss_keras.layers import BidirectionalConvLSTM2D, FeatureFusion, ImagePooledPyramid
-from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
 
 _RATES = ((6, 12, 18), (6, 12, 18), (4, 6, 8), (2, 4, 6), (2, 4, 6))
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
-class IFSSNetOriginal(ZooModel):
+class IFSSNetOriginal(PropagatingModel):
     """The network of the official code (github.com/DawoodChanti/IFSS-Net), for comparison.
 
     An encoder, built once, reads the image and the mask: convolution, normalisation, max-pooling, atrous pooling.
@@ -20,8 +20,8 @@ class IFSSNetOriginal(ZooModel):
 
     Call arguments: a dict of
         image, mask: (batch, window, row, column, 1).
-        hidden, cell: (batch, row / 32, column / 32, 120), memory of the slices before; the official code has none, so
-            zero repeats it.
+        hidden, cell: (batch, row / 32, column / 32, widths[-1]), memory of the slices before; the official code has
+            none, so zero repeats it.
 
     Returns: a dict of
         probabilities: (batch, window, row, column, 2), float32; channel 0 the muscle.
@@ -32,15 +32,13 @@ class IFSSNetOriginal(ZooModel):
     implies; Keras' gates, a sigmoid and not a hard one; ordinary dropout, where the code draws a new rate each step.
 
     Args:
-        image_size: (rows, columns), divisible by 32.
+        image_size: (rows, columns), divisible by 2^levels.
         window: slices.
-        widths: channels of the encoder's convolutions, divisible by 5.
-        decoder_widths: of the six steps of the decoder.
+        widths: channels of the encoder's convolutions, divisible by 2 plus the level's rates.
+        decoder_widths: of the decoder's steps, one more than levels.
         rates: dilations of each level's pyramid.
         dropout: rate.
     """
-
-    needs_reference = True
 
     def __init__(
         self,
@@ -53,14 +51,21 @@ class IFSSNetOriginal(ZooModel):
         dropout=0.1,
         **kwargs,
     ):
+        arguments = arguments_of(IFSSNetOriginal, locals())
+        _refuse_what_does_not_fit(image_size, widths, decoder_widths, rates)
+
         # layers
-        levels = [_EncoderStep(width, level, rates=rates[level], last=level == len(widths) - 1, dropout=dropout) for level, width in enumerate(widths)]
+        levels = [
+            _EncoderStep(width, level_rates, dropout if number < len(widths) else None, f"encoder_{number}")
+            for number, (width, level_rates) in enumerate(zip(widths, rates, strict=True), start=1)
+        ]
         recurrence = BidirectionalConvLSTM2D(widths[-1], kernel_size=1, state_after=1, name="recurrence")
 
         # functional graph
-        state = (image_size[0] >> len(widths), image_size[1] >> len(widths), widths[-1])
+        state_shape = (image_size[0] >> len(widths), image_size[1] >> len(widths), widths[-1])
+        memory = {"hidden": state_shape, "cell": state_shape}
         inputs = {name: keras.Input((window, *image_size, 1), name=name) for name in ("image", "mask")}
-        inputs |= {name: keras.Input(state, name=name) for name in ("hidden", "cell")}
+        inputs |= memory_inputs(memory)
         image, mask, skips = inputs["image"], inputs["mask"], []
         for level in levels:
             image, mask = level(image), level(mask)
@@ -76,29 +81,13 @@ class IFSSNetOriginal(ZooModel):
             x = keras.layers.Dropout(dropout, name=f"decoder_{step}_drop")(x)
         logits = keras.layers.Conv3D(2, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, 2), "hidden": hidden, "cell": cell}
-        arguments = {
-            "image_size": image_size, "window": window, "widths": widths, "decoder_widths": decoder_widths,
-            "rates": rates, "dropout": dropout,
-        }  # fmt: skip
-        super().__init__(inputs=inputs, outputs=outputs, arguments=arguments, **kwargs)
-        self.window = window
-        self.state_shape = state
-
-    def initial_memory(self, batch_size):
-        """Zero memory (hidden, cell)."""
-        zero = ops.zeros((batch_size, *self.state_shape))
-        return zero, zero
-
-    def remember(self, image, mask, weight):
-        """Nothing: this network looks up no annotated slices."""
-        return {}
+        super().__init__(inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, **kwargs)
 
 
 class _EncoderStep:
     """The layers of one level, called on the image and on the mask."""
 
-    def __init__(self, width, level, *, rates, last, dropout):
-        name = f"encoder_{level + 1}"
+    def __init__(self, width, rates, dropout, name):
         self.layers = [
             keras.layers.Conv3D(width, 3, padding="same", use_bias=False, name=f"{name}_conv"),
             keras.layers.GroupNormalization(1, name=f"{name}_norm"),
@@ -106,7 +95,7 @@ class _EncoderStep:
             keras.layers.MaxPooling3D((1, 3, 3), (1, 2, 2), padding="same", name=f"{name}_pool"),
             ImagePooledPyramid(width // (2 + len(rates)), rates=rates, name=f"{name}_pyramid"),
         ]
-        if not last:
+        if dropout is not None:
             self.layers.append(keras.layers.Dropout(dropout, name=f"{name}_drop"))
 
     def __call__(self, x):
@@ -119,3 +108,22 @@ def _convolved(x, width, kernel, name, use_bias=True):
     x = keras.layers.Conv3D(width, kernel, padding="same", use_bias=use_bias, name=f"{name}_conv")(x)
     x = keras.layers.GroupNormalization(1, name=f"{name}_norm")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _refuse_what_does_not_fit(image_size, widths, decoder_widths, rates):
+    levels = len(widths)
+    for axis, size in zip(("rows", "columns"), image_size, strict=True):
+        require(
+            size > 0 and size % 2**levels == 0,
+            f"image_size must have {axis} divisible by {2**levels} for {levels} levels, received {size}.",
+        )
+    require(
+        len(rates) == levels and len(decoder_widths) == levels + 1,
+        f"rates must be {levels} and decoder_widths {levels + 1} for {levels} levels, received {rates!r} and "
+        f"{decoder_widths!r}.",
+    )
+    for width, level_rates in zip(widths, rates, strict=True):
+        require(
+            width % (2 + len(level_rates)) == 0,
+            f"widths must be divisible by 2 plus the level's rates, received {width} for {level_rates!r}.",
+        )

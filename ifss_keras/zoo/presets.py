@@ -140,17 +140,23 @@ def verified_weights(preset: Preset) -> Path:
     return preset.path
 
 
-def load_network(name: str):
-    """The `IFSSNet` of a preset with its verified weights.
+def load_network(name: str, kind: type | None = None):
+    """The network of a preset with its verified weights.
+
+    Args:
+        name: of the preset.
+        kind: class that the network must be of; None: any.
 
     Raises:
-        PresetError: an unknown name, or weights that do not fit the network.
+        PresetError: an unknown name, a preset of another network, or weights that do not fit the network.
         ChecksumError: weights that are not the released ones.
     """
     from ifss_keras.zoo.ifss_net import IFSSNet
     from ifss_keras.zoo.weights_file import load_weights
 
     preset = find_preset(name)
+    if kind not in (None, IFSSNet):
+        raise PresetError(f"The preset {name} is of an IFSSNet, not of a {kind.__name__}: there is none of that yet.")
     weights = verified_weights(preset)
     network = IFSSNet(name="ifss_net", **preset.network)
     load_weights(network, weights)

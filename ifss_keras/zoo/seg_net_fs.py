@@ -1,11 +1,10 @@
 """Seg-Net-FS, the segmentation half of IFSS-Net (TMI 2021, section IV)."""
 
 import keras
-from keras import ops
 
 from ifss_keras.layers import BidirectionalConvLSTM2D, EncoderLevel, Refinement
 from ifss_keras.zoo.ifss_net import rates_per_level
-from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -44,6 +43,7 @@ class SegNetFS(ZooModel):
         decoder_dropout=0.1,
         **kwargs,
     ):
+        arguments = arguments_of(SegNetFS, locals())
         image = keras.Input((slices, *image_size, 1), name="image")
         x, skips = image, [image]
         for index, (width, level_rates) in enumerate(zip(widths, rates_per_level(rates, len(widths)), strict=True)):
@@ -64,11 +64,5 @@ class SegNetFS(ZooModel):
             x = Refinement(width, name=f"refine_{index}")(x, skip)
             x = keras.layers.Dropout(decoder_dropout, name=f"drop_{index}")(x)
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
-        arguments = {
-            "image_size": image_size, "slices": slices, "classes": classes, "widths": widths, "rates": rates,
-            "first_depth_multiplier": first_depth_multiplier, "encoder_depth_kernel": encoder_depth_kernel,
-            "norm_per_channel": norm_per_channel, "head_width": head_width, "encoder_dropout": encoder_dropout,
-            "memory_dropout": memory_dropout, "decoder_dropout": decoder_dropout,
-        }  # fmt: skip
         outputs = {"probabilities": probabilities(logits, classes)}
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)

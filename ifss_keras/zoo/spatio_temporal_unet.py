@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.layers import SeparableConv3D
-from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -48,6 +48,8 @@ class SpatioTemporalUNet(ZooModel):
         recurrent_kernel=3,
         **kwargs,
     ):
+        arguments = arguments_of(SpatioTemporalUNet, locals())
+
         def block(x, width, name):
             return _block(x, width, name, separable)
 
@@ -77,10 +79,6 @@ class SpatioTemporalUNet(ZooModel):
         if reconstruct:
             rebuilt = keras.layers.Conv3D(1, 1, dtype="float32", name="reconstruction")
             outputs["reconstruction"] = rebuilt(decoded(x, "reconstruction", False))
-        arguments = {
-            "image_size": image_size, "slices": slices, "classes": classes, "widths": widths, "separable": separable,
-            "reconstruct": reconstruct, "recurrent": recurrent, "recurrent_kernel": recurrent_kernel,
-        }  # fmt: skip
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
 
 

@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.core.checks import require
-from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -44,6 +44,7 @@ class UNet3D(ZooModel):
         normalize=True,
         **kwargs,
     ):
+        arguments = arguments_of(UNet3D, locals())
         require(len(widths) > 1, f"widths must name two levels or more, received {widths!r}.")
 
         def convolved(x, width, name):
@@ -67,9 +68,5 @@ class UNet3D(ZooModel):
             x = convolved(x, width, f"up_{level}_1")
             x = convolved(x, width, f"up_{level}_2")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
-        arguments = {
-            "image_size": image_size, "slices": slices, "channels": channels, "classes": classes,
-            "widths": widths, "pool": pool, "normalize": normalize,
-        }  # fmt: skip
         outputs = {"probabilities": probabilities(logits, classes)}
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)

@@ -1,10 +1,9 @@
 """V-Net, Milletari et al., 3DV 2016."""
 
 import keras
-from keras import ops
 
 from ifss_keras.core.checks import require
-from ifss_keras.zoo.zoo_model import ZooModel, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -48,6 +47,7 @@ class VNet(ZooModel):
         prelu=True,
         **kwargs,
     ):
+        arguments = arguments_of(VNet, locals())
         require(
             len(widths) == len(convolutions) > 1,
             f"widths and convolutions must be as many, two or more, received {widths!r} and {convolutions!r}.",
@@ -81,9 +81,5 @@ class VNet(ZooModel):
             x = keras.layers.Concatenate(name=f"skip_{level}")([x, skips[level]])
             x = stage(x, x, 2 * widths[level], convolutions[level], f"up_{level}")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
-        arguments = {
-            "image_size": image_size, "slices": slices, "channels": channels, "classes": classes, "widths": widths,
-            "convolutions": convolutions, "kernel": kernel, "stride": stride, "prelu": prelu,
-        }  # fmt: skip
         outputs = {"probabilities": probabilities(logits, classes)}
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)

@@ -1,30 +1,101 @@
 """What every network of the zoo has in common."""
 
+import inspect
+
 import keras
+from keras import ops
 
 
 class ZooModel(keras.Model):
-    """A functional network that remembers its own arguments, so that it can be saved, copied and described.
+    """A functional network that knows its own arguments, so that it can be saved, copied and described.
 
-    A subclass builds its graph in `__init__`, calls `super().__init__(inputs=..., outputs=..., arguments=...)` and
-    needs no `get_config`. `arguments` are all keyword arguments of its constructor but Keras' own.
+    A subclass has keyword-only arguments, each of which becomes an attribute. It begins its `__init__` with
+    `arguments = arguments_of(Subclass, locals())`, builds its graph, calls
+    `super().__init__(inputs=..., outputs=..., arguments=arguments, **kwargs)` and needs no `get_config`.
     """
 
     needs_reference = False
 
     def __init__(self, *, arguments, **kwargs):
         super().__init__(**kwargs)
-        self._arguments = dict(arguments)
+        self._argument_names = tuple(arguments)
+        for name, value in arguments.items():
+            setattr(self, name, value)
 
     def get_config(self):
-        return {"name": self.name, "trainable": self.trainable, **self._arguments}
+        arguments = {name: getattr(self, name) for name in self._argument_names}
+        return {"name": self.name, "trainable": self.trainable, **arguments}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        return cls(**{name: _tuples(value) for name, value in config.items()})
+
+    @classmethod
+    def from_preset(cls, name):
+        """The network with the released weights of preset `name`, verified by SHA-256 and loaded strictly.
+
+        Raises:
+            PresetError: an unknown name, a preset of another network, or weights that do not fit.
+            ChecksumError: weights that are not the released ones.
+        """
+        from ifss_keras.zoo.presets import load_network
+
+        return load_network(name, cls)
+
+
+class PropagatingModel(ZooModel):
+    """A network that carries a mask from window to window of a volume, from annotated slices on.
+
+    It is called with a dict of image and mask, both (batch, window, row, column, 1), the memory of the windows before
+    and whatever `remember` returned, and returns a dict of probabilities (batch, window, row, column, 2), float32,
+    channel 0 the muscle, and the memory for the next window at stride 1, under the same names.
+
+    Args:
+        memory: {name: shape without the batch} of what is handed from window to window; empty for a network whose only
+            recurrence is the mask that is fed back.
+    """
+
+    needs_reference = True
+
+    def __init__(self, *, memory, **kwargs):
+        super().__init__(**kwargs)
+        self._memory_shapes = dict(memory)
+
+    def initial_memory(self, batch_size):
+        """{name: zeros with the batch in front}: the memory at a reference."""
+        return {name: ops.zeros((batch_size, *shape)) for name, shape in self._memory_shapes.items()}
+
+    def remember(self, image, mask, weight):
+        """What the network keeps of annotated slices, as inputs of every call after it: nothing, unless it says so.
+
+        Args:
+            image, mask: (batch, slot, row, column, 1), as those of a window.
+            weight: (batch, slot), 0 for an empty slot.
+        """
+        return {}
+
+
+def keyword_arguments(cls):
+    """The names of the keyword-only arguments of a class, in order."""
+    return [item.name for item in inspect.signature(cls.__init__).parameters.values() if item.kind is item.KEYWORD_ONLY]
+
+
+def arguments_of(cls, held):
+    """{name: value} of the keyword-only arguments of `cls` among `held`, the `locals()` of its `__init__`."""
+    return {name: held[name] for name in keyword_arguments(cls)}
+
+
+def memory_inputs(memory):
+    """{name: Input} for the memory of a `PropagatingModel`."""
+    return {name: keras.Input(shape, name=name) for name, shape in memory.items()}
 
 
 def probabilities(logits, classes):
     """Class probabilities in float32, labels first and background last: a sigmoid for one class, else a softmax."""
     activation = "sigmoid" if classes == 1 else "softmax"
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
+
+
+def _tuples(value):
+    """Lists, which JSON makes of tuples, as tuples again."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

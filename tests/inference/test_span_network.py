@@ -19,7 +19,7 @@ class Toy:
         self.window = window
 
     def initial_memory(self, batch):
-        return tf.zeros((2, batch, 1, 1, 1))
+        return {name: tf.zeros((batch, 1, 1, 1)) for name in ("hidden", "cell")}
 
     def __call__(self, inputs, training):
         assert training is False

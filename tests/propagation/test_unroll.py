@@ -1,5 +1,6 @@
 """Propagation with toy networks whose answer is known, against a loop in NumPy."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,13 +44,13 @@ def random_evidence(seed=0):
 def random_state(window, seed=1):
     rng = np.random.default_rng(seed)
     hidden, cell = rng.random((2, BATCH, *PLANE), dtype=np.float32)
-    return PropagationState(rng.random((BATCH, window - 1, *PLANE), dtype=np.float32), hidden, cell)
+    return PropagationState(rng.random((BATCH, window - 1, *PLANE), dtype=np.float32), {"hidden": hidden, "cell": cell})
 
 
 def numpy_propagation(evidence, state, count, window, sample):
     """Window by window and slice by slice, one sample, estimates kept by slice number."""
     image, annotation, is_reference, anchor, has_anchor = (part[sample] for part in evidence)
-    hidden, cell = state.hidden[sample], state.cell[sample]
+    hidden, cell = state.memory["hidden"][sample], state.memory["cell"][sample]
     estimates = dict(enumerate(state.estimates[sample]))
     probabilities = []
     for first in range(count):
@@ -69,11 +70,12 @@ def numpy_propagation(evidence, state, count, window, sample):
         probabilities.append(muscle)
         hidden, cell = 0.5 * hidden + image[first], cell + 1
     shared = [estimates[index] for index in range(count, count + window - 1)]
-    return np.array(probabilities), PropagationState(np.array(shared), hidden, cell)
+    return np.array(probabilities), PropagationState(np.array(shared), {"hidden": hidden, "cell": cell})
 
 
 def assert_states_equal(actual, expected, **tolerance):
-    for one, other in zip(actual, expected, strict=True):
+    keras.tree.assert_same_structure(actual, expected)
+    for one, other in zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True):
         np.testing.assert_allclose(one, other, **tolerance)
 
 
@@ -87,7 +89,7 @@ def test_unroll_is_the_numpy_loop(window):
         expected, last = numpy_propagation(evidence, state, count, window, sample)
         np.testing.assert_allclose(probabilities[:, sample, ..., :1], expected, atol=1e-6)
         np.testing.assert_allclose(probabilities[:, sample, ..., 1:], 1 - expected, atol=1e-6)
-        assert_states_equal([part[sample] for part in after], last, atol=1e-6)
+        assert_states_equal(keras.tree.map_structure(lambda part, sample=sample: part[sample], after), last, atol=1e-6)
 
 
 def test_chunks_give_what_the_whole_gives():
@@ -152,7 +154,9 @@ def recorded_masks(evidence, state, count):
     def network(inputs):
         masks.append(np.ravel(inputs["mask"]).tolist())
         muscle = tf.fill(tf.shape(inputs["mask"]), 0.9)
-        return {"probabilities": tf.concat([muscle, 1 - muscle], -1), "hidden": 0, "cell": 0}
+        return {
+            "probabilities": tf.concat([muscle, 1 - muscle], -1),
+        }
 
     for index in range(count):
         _, state = step(network, windowed(evidence, index, 3), state)
@@ -170,33 +174,33 @@ def evidence_of(references, anchors, slices):
 
 def test_mask_channel_between_two_references():
     evidence = evidence_of({0: 1, 4: 0}, {1: 0.8, 2: 0.6, 3: 0.2}, 5)
-    state = initial_state(evidence, 3, (0, 0))
+    state = initial_state(evidence, 3, {})
     expected = [[1, 0.8, 0.6], [0.85, 0.75, 0.2], [0.75, 0.55, 0]]
     np.testing.assert_allclose(recorded_masks(evidence, state, 3), expected, rtol=1e-6)
 
 
 def test_mask_channel_beyond_the_last_reference():
     evidence = evidence_of({0: 0.5}, {}, 5)
-    state = initial_state(evidence, 3, (0, 0))
+    state = initial_state(evidence, 3, {})
     expected = [[0.5, 0.5, 0.5], [0.9, 0.9, 0.9], [0.9, 0.9, 0.9]]
     np.testing.assert_allclose(recorded_masks(evidence, state, 3), expected, rtol=1e-6)
 
 
 def test_initial_state_carries_the_last_known_slice_on():
     evidence = evidence_of({0: 0.5}, {2: 0.25}, 5)
-    state = initial_state(evidence, 5, ("hidden", "cell"))
+    state = initial_state(evidence, 5, {"hidden": "h", "cell": "c"})
     np.testing.assert_array_equal(np.ravel(state.estimates), [0.5, 0.5, 0.25, 0.25])
-    assert (state.hidden, state.cell) == ("hidden", "cell")
-    assert np.ravel(initial_state(evidence_of({}, {}, 3), 3, (0, 0)).estimates).tolist() == [0, 0]
+    assert state.memory == {"hidden": "h", "cell": "c"}
+    assert np.ravel(initial_state(evidence_of({}, {}, 3), 3, {}).estimates).tolist() == [0, 0]
 
 
 def test_estimates_are_handed_on_but_a_reference_as_annotated():
     evidence = evidence_of({1: 0.25}, {}, 3)
     memory = np.ones((2, 1, 1, 1, 1), np.float32)
-    probabilities, after = step(toy, evidence, initial_state(evidence, 3, memory))
+    probabilities, after = step(toy, evidence, initial_state(evidence, 3, {"hidden": memory[0], "cell": memory[1]}))
     np.testing.assert_allclose(np.ravel(probabilities[..., 0]), [0.11, 0.21, 0.21], rtol=1e-6)
     np.testing.assert_allclose(np.ravel(after.estimates), [0.25, 0.21], rtol=1e-6)
-    assert (float(after.hidden[0, 0, 0, 0]), float(after.cell[0, 0, 0, 0])) == (0.5, 2)
+    assert tuple(float(after.memory[name][0, 0, 0, 0]) for name in ("hidden", "cell")) == (0.5, 2)
 
 
 @pytest.mark.parametrize("start", [0, 4, tf.constant(2)])

@@ -23,12 +23,12 @@ def answer(muscle, inputs):
 
 
 def memory(clip):
-    return tf.zeros((2, len(clip.truth), 1, 1, 1))
+    return {name: tf.zeros((len(clip.truth), 1, 1, 1)) for name in ("hidden", "cell")}
 
 
 def loss_of(network, clip, cross_entropy=0.5):
     """(loss, probability, truth, weight) as the trainer computes them."""
-    state, start = rolled_out_start(network, clip, tuple(memory(clip)), WINDOW, WINDOWS)
+    state, start = rolled_out_start(network, clip, memory(clip), WINDOW, WINDOWS)
     tversky = ParametricTverskyLoss(rule="fixed")
     return clip_loss(network, tversky, clip, state, start, window=WINDOW, windows=WINDOWS, cross_entropy=cross_entropy)
 
@@ -123,9 +123,9 @@ def two_samples():
 
 def test_a_clip_begins_with_its_own_start_or_what_the_evidence_says():
     clip = two_samples()
-    state = clip_start(clip, ("hidden", "cell"), 3)
+    state = clip_start(clip, {"hidden": "h"}, 3)
     np.testing.assert_array_equal(np.squeeze(state.estimates), [[0.25, 0.75], [1, 1]])
-    assert (state.hidden, state.cell) == ("hidden", "cell")
+    assert state.memory == {"hidden": "h"}
 
 
 def test_the_roll_out_covers_all_but_the_trained_windows(moving_disc, clip_settings):
@@ -136,7 +136,7 @@ def test_the_roll_out_covers_all_but_the_trained_windows(moving_disc, clip_setti
         windows.append(inputs["image"])
         return copies_its_mask(inputs)
 
-    _, start = rolled_out_start(network, clip, tuple(memory(clip)), WINDOW, WINDOWS)
+    _, start = rolled_out_start(network, clip, memory(clip), WINDOW, WINDOWS)
     assert int(start) == len(windows) == 6
     for index, window in enumerate(windows):
         np.testing.assert_array_equal(window, clip.evidence.image[:, index : index + WINDOW])
@@ -159,7 +159,7 @@ def test_the_roll_out_has_no_gradient_and_the_trained_windows_have_all_of_it(mov
         loss = loss_of(scaled(factor), clip)[0]
     gradient = float(tape.gradient(loss, factor))
 
-    state, start = rolled_out_start(scaled(1.5), clip, tuple(memory(clip)), WINDOW, WINDOWS)
+    state, start = rolled_out_start(scaled(1.5), clip, memory(clip), WINDOW, WINDOWS)
     tversky, step = ParametricTverskyLoss(rule="fixed"), 0.01
 
     def value(at):

@@ -6,7 +6,8 @@ import yaml
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.clips import ClipSettings
-from ifss_keras.training.recipe import Recipe, read_recipe
+from ifss_keras.data.windows import WindowSettings
+from ifss_keras.training.recipe import PropagationRecipe, SegmentationRecipe, read_recipe
 
 LEAST = {"name": "one", "training": {"calf": 1, "first_seed": 3}, "validation": {"shapes": 1, "first_seed": 8}}
 
@@ -19,7 +20,7 @@ def written(folder, **changes):
 
 def test_the_least_recipe_has_the_defaults(tmp_path):
     recipe = read_recipe(written(tmp_path))
-    assert recipe == Recipe(**LEAST)
+    assert recipe == PropagationRecipe(**LEAST)
     assert (recipe.training.calf, recipe.training.shapes, recipe.validation.first_seed) == (1, 0, 8)
     assert recipe.clip_settings() == ClipSettings()
     assert recipe.clips.rollout == (0, 24)
@@ -48,8 +49,8 @@ def test_every_value_is_taken_over(tmp_path):
         "loss": {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0},
     }
     recipe = read_recipe(written(tmp_path, **changes))
-    assert recipe.network.rates == ((1, 2), (1,))
-    assert recipe.clip_settings() == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, 0.625, Softness(0.25, 0.2, 3.0))
+    assert recipe.network["rates"] == ((1, 2), (1,))
+    assert recipe.clip_settings(4) == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, 0.625, Softness(0.25, 0.2, 3.0))
     assert recipe.loss.model_dump() == {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0}
 
 
@@ -73,8 +74,15 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"loss": {"smooth": 0}}, "loss.smooth: .*received 0"),
         ({"loss": {"low": 0.7}}, "loss.low: .*received 0.7"),
         ({"network": 3}, "network: .*received 3"),
-        ({"network": {"image_size": [96]}}, "network.image_size.*received"),
-        ({"network": {"window": 1}}, "network.window: .*received 1"),
+        ({"network": {"image_size": [96]}}, r"network: .*image_size must be \(rows, columns\)"),
+        ({"network": {"image_size": [32, 48]}}, "network: .*image_size must be square, received 32x48"),
+        ({"model": "IFSNet"}, "no network 'IFSNet'.*did you mean IFSSNet"),
+        ({"model": 3}, "model must be the name of a network, received 3"),
+        ({"labels": {100: "SOL"}}, "labels: unknown key"),
+        ({"model": "UNet3D"}, "labels: Field required"),
+        ({"model": "UNet3D", "labels": {}}, "labels: .*at least 1 item"),
+        ({"model": "UNet3D", "labels": {0: "SOL"}}, "labels.0.*: .*greater than 0"),
+        ({"model": "UNet3D", "labels": {100: "SOL"}, "clips": {"windows": 2}}, "clips: unknown key"),
         ({"clips": {"gap": [80, 4]}}, r"clips.gap: .*received \[80, 4\]"),
         ({"clips": {"gap": [0, 4]}}, "clips.gap.0: .*received 0"),
         ({"clips": {"rollout": [-1, 4]}}, "clips.rollout.0: .*received -1"),
@@ -116,13 +124,19 @@ def test_a_missing_file_is_refused(tmp_path):
         read_recipe(tmp_path / "none.yaml")
 
 
-def test_a_working_region_that_is_not_square_is_refused(tmp_path):
-    recipe = read_recipe(written(tmp_path, network={"image_size": [32, 48]}))
-    with pytest.raises(InputError, match=r"network\.image_size must be square, received 32x48"):
-        recipe.clip_settings()
+def test_windows_at_stride_1_must_share_a_slice(tmp_path):
+    with pytest.raises(InputError, match=r"network\.window must be 2 or more, received 1"):
+        read_recipe(written(tmp_path)).clip_settings(1)
+
+
+def test_the_model_decides_the_kind_of_recipe(tmp_path):
+    assert isinstance(read_recipe(written(tmp_path, model="PGNet")), PropagationRecipe)
+    recipe = read_recipe(written(tmp_path, model="UNet3D", labels={150: "GM", 100: "SOL"}, slices=5))
+    assert isinstance(recipe, SegmentationRecipe)
+    assert recipe.window_settings() == WindowSettings(96, 5, (150, 100))
 
 
 def test_a_recipe_cannot_be_changed():
-    recipe = Recipe(**LEAST)
+    recipe = PropagationRecipe(**LEAST)
     with pytest.raises(ValueError, match="frozen"):
         recipe.epochs = 3

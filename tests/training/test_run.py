@@ -11,8 +11,8 @@ import yaml
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.data.corpus import save_volume
 from ifss_keras.training import run
-from ifss_keras.training.recipe import Recipe
-from ifss_keras.training.run import build_trainer, train, trainer_datasets
+from ifss_keras.training.recipe import PropagationRecipe
+from ifss_keras.training.run import build_trainer, dataset_maker, train, trainer_datasets
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def recipe(tiny_arguments):
     """A function from changes to a recipe of two epochs of two steps."""
 
     def build(**changes):
-        return Recipe(
+        return PropagationRecipe(
             **{
                 "name": "tiny",
                 "seed": 4,
@@ -104,7 +104,7 @@ def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, re
     network = train(plan, whole)
     assert quick == [whole / "corpus" / "training", whole / "corpus" / "validation"]
     assert names(whole) == ["best.weights.h5", "last.weights.h5", "log.csv", "recipe.yaml"]
-    assert Recipe(**yaml.safe_load((whole / "recipe.yaml").read_text())) == plan
+    assert PropagationRecipe(**yaml.safe_load((whole / "recipe.yaml").read_text())) == plan
     rows = logged(whole)
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert {"loss", "dice", "alpha", "val_loss", "val_dice", "val_alpha"} < set(rows[0])
@@ -143,10 +143,11 @@ def test_a_folder_with_a_training_is_not_overwritten(tmp_path, recipe, quick):
 @pytest.mark.parametrize(
     ("network", "said"),
     [
-        ({"image_size": (16, 32)}, "network.image_size must be square"),
-        ({"image_size": (18, 18)}, "network cannot be built: image_size must have rows divisible by 4"),
-        ({"rates": (1, 9)}, "network cannot be built: rates must be below the size"),
-        ({"matching_kernel": 4}, "network cannot be built: matching_kernel must be odd"),
+        ({"image_size": (18, 18)}, "network IFSSNet cannot be built: image_size must have rows divisible by 4"),
+        ({"rates": (1, 9)}, "network IFSSNet cannot be built: rates must be below the size"),
+        ({"window": 1}, "network.window must be 2 or more"),
+        ({"widht": 4}, "IFSSNet has no argument 'widht'.*did you mean widths"),
+        ({"matching_kernel": 4}, "network IFSSNet cannot be built: matching_kernel must be odd"),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(
@@ -187,9 +188,9 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
 
 def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving_disc):
     plan = recipe()
-    settings = plan.clip_settings()
-    whole, validation = trainer_datasets(plan, settings, [moving_disc], [moving_disc])
-    rest, _ = trainer_datasets(plan, settings, [moving_disc], [moving_disc], first_epoch=1)
+    dataset = dataset_maker(plan, build_trainer(plan).network)
+    whole, validation = trainer_datasets(plan, dataset, [moving_disc], [moving_disc])
+    rest, _ = trainer_datasets(plan, dataset, [moving_disc], [moving_disc], first_epoch=1)
     images = [[np.asarray(clip.evidence.image) for clip in dataset] for dataset in (whole, rest, validation)]
     assert [len(part) for part in images] == [4, 2, 1]
     assert_same(images[1], images[0][2:])

@@ -20,7 +20,7 @@ def main():
     rng = np.random.default_rng(0)
     phantom = calf(800_000, slices=40, size=network.image_size[0])
     middle = slice(20, 20 + network.window)
-    memory = [rng.normal(0, 0.3, zero.shape).astype(np.float32) for zero in network.initial_memory(1)]
+    memory = [rng.normal(0, 0.3, zero.shape).astype(np.float32) for zero in network.initial_memory(1).values()]
     inputs = {
         "image": (phantom.image[middle] / np.float32(255))[None, ..., None],
         "mask": (phantom.labels[middle] == 100).astype(np.float32)[None, ..., None],

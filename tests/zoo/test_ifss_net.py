@@ -21,6 +21,8 @@ SMALL = {
     "matching_kernel": 5,
     "window": 4,
     "head_width": 3,
+    "temporal": "bidirectional",
+    "fusion": "matching",
     "memory_level": 0,
     "memory_slots": 3,
     "encoder_dropout": 0.2,
@@ -211,15 +213,16 @@ def test_dropout_acts_in_training_only():
 
 def test_initial_memory_is_zero_and_fits(network):
     inputs = inputs_for(network)
-    inputs["hidden"], inputs["cell"] = memory = [np.asarray(part) for part in network.initial_memory(2)]
-    assert [np.shape(part) for part in memory] == [(2, 2, 3, 7)] * 2
-    assert not np.any(memory)
+    memory = {name: np.asarray(part) for name, part in network.initial_memory(2).items()}
+    assert {name: part.shape for name, part in memory.items()} == {"hidden": (2, 2, 3, 7), "cell": (2, 2, 3, 7)}
+    assert not any(part.any() for part in memory.values())
+    inputs |= memory
     assert np.all(np.isfinite(run(network, inputs)["probabilities"]))
 
 
 def test_config_round_trip_with_every_argument_away_from_its_default(network):
-    arguments = {**SMALL, "memory_level": 1}
-    network = small(memory_level=1)
+    changes = {"memory_level": 1, "temporal": "forward", "fusion": "correlation"}
+    arguments, network = SMALL | changes, small(**changes)
     assert_arguments_away_from_defaults(IFSSNet, arguments)
     config = network.get_config()
     assert {name: config[name] for name in arguments} == arguments

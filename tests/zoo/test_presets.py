@@ -192,7 +192,7 @@ def test_the_recipe_on_the_shelf_trains_this_network(name):
 
     preset, recipe = PRESETS[name], read_recipe(SHELF / name / "recipe.yaml")
     assert recipe.name == name
-    trained = IFSSNet(name="ifss_net", **recipe.network.model_dump()).get_config()
+    trained = IFSSNet(name="ifss_net", **recipe.network).get_config()
     released = IFSSNet(name="ifss_net", **preset.network).get_config()
     for key in set(trained) - {"encoder_dropout", "memory_dropout", "decoder_dropout"}:
         assert trained[key] == released[key], key

@@ -1,0 +1,36 @@
+"""Networks that `ifss train` has trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.training.recipe import Recipe, read_recipe
+
+
+def recipe_beside(weights: str | Path) -> Recipe:
+    """The recipe of weights that `ifss train` wrote.
+
+    Raises:
+        InputError: no weights, no recipe.yaml beside them, or one that cannot be used.
+    """
+    weights = Path(weights)
+    if not weights.is_file():
+        raise InputError(f"The weights file {weights} does not exist; check the path.")
+    return read_recipe(weights.parent / "recipe.yaml")
+
+
+def trained_network(weights: str | Path):
+    """The recipe and the network of weights that `ifss train` wrote.
+
+    Raises:
+        InputError: see `recipe_beside`; or the recipe's network cannot be built.
+        PresetError: weights that do not fit the recipe's network.
+    """
+    from ifss_keras.training.run import network_of
+    from ifss_keras.zoo.weights_file import load_weights
+
+    recipe = recipe_beside(weights)
+    network = network_of(recipe)
+    load_weights(network, weights)
+    return recipe, network

@@ -1,0 +1,195 @@
+"""Every network of the zoo under its name: where it comes from, its variants and what they count."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ifss_keras.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Arguments that turn a network into a named one.
+
+    Attributes:
+        name: "default", or what the papers call it.
+        parameters: trainable ones; a test counts them.
+        arguments: away from the constructor's defaults.
+        published: the papers' count, where they give one.
+    """
+
+    name: str
+    parameters: int
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    published: int | None = None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network class.
+
+    Attributes:
+        name: of the class, and what a recipe's `model` takes.
+        module: below `ifss_keras.zoo`.
+        summary: one line for people.
+        source: the paper.
+        needs_reference: it carries annotated slices on; otherwise it finds the muscles by itself.
+        variants: the first is the default.
+    """
+
+    name: str
+    module: str
+    summary: str
+    source: str
+    needs_reference: bool
+    variants: tuple[Variant, ...]
+
+
+LICENCE = "Apache-2.0"  # of the code of every network
+_PLAIN = {"separable": False, "reconstruct": False, "recurrent": 0}
+
+ARCHITECTURES = MappingProxyType(
+    {
+        architecture.name: architecture
+        for architecture in (
+            Architecture(
+                "IFSSNet",
+                "ifss_net",
+                "Siamese encoder, global matching, ConvLSTM in both directions; the network of the presets.",
+                "Al Chanti et al., TMI 2021",
+                True,
+                (
+                    Variant("default", 3_759_834, published=6_217_186),
+                    Variant("forward ConvLSTM", 3_759_834, {"temporal": "forward"}),
+                    Variant("no ConvLSTM", 2_722_554, {"temporal": "none"}),
+                    Variant("cross-correlation", 2_243_394, {"fusion": "correlation"}),
+                ),
+            ),
+            Architecture(
+                "IFSSNetOriginal",
+                "ifss_net_original",
+                "IFSS-Net as its authors' code builds it; their loss has two parameters more.",
+                "Al Chanti et al., TMI 2021, code",
+                True,
+                (Variant("default", 6_217_184, published=6_217_186),),
+            ),
+            Architecture(
+                "PGNet",
+                "pg_net",
+                "Mask propagation in 2D, guided by annotated slices.",
+                "Oh et al., CVPR 2018; TMI 2021",
+                True,
+                (Variant("default", 8_796_226, published=8_649_224),),
+            ),
+            Architecture(
+                "SegNetFS",
+                "seg_net_fs",
+                "The segmentation half of IFSS-Net.",
+                "Al Chanti et al., TMI 2021",
+                False,
+                (Variant("default", 1_944_042, published=4_129_026),),
+            ),
+            Architecture(
+                "UNet3D",
+                "unet3d",
+                "Encoder and decoder of 3x3x3 convolutions, skips concatenated.",
+                "Cicek et al., MICCAI 2016",
+                False,
+                (
+                    Variant("default", 19_073_730),
+                    Variant("without normalisation", 19_069_058, {"normalize": False}),
+                    Variant("nearest to TMI 2021", 13_416_926, {"widths": (27, 54, 107, 215)}, 13_424_194),
+                ),
+            ),
+            Architecture(
+                "VNet",
+                "vnet",
+                "Residual stages of 5x5x5 convolutions, strided convolutions between them.",
+                "Milletari et al., 3DV 2016",
+                False,
+                (
+                    Variant("default", 65_175_314),
+                    Variant("with ReLU", 65_171_858, {"prelu": False}),
+                    Variant(
+                        "nearest to TMI 2021",
+                        8_413_730,
+                        {"widths": (12, 24, 48, 97, 194), "kernel": 3, "prelu": False},
+                        8_410_184,
+                    ),
+                ),
+            ),
+            Architecture(
+                "DAF3D",
+                "daf3d",
+                "ResNeXt of 50 layers, levels refined under attention, nine supervised heads.",
+                "Wang et al., TMI 2019",
+                False,
+                (Variant("default", 28_918_390, published=28_918_390),),
+            ),
+            Architecture(
+                "SpatioTemporalUNet",
+                "spatio_temporal_unet",
+                "U-Net over planes, with separable convolutions, a reconstruction decoder and stacked ConvLSTMs.",
+                "Gonzalez Duque et al., MICCAI 2020",
+                False,
+                (
+                    Variant("default", 19_342_588),
+                    Variant("Unet", 1_965_298, _PLAIN),
+                    Variant("Unet-S", 347_147, {"reconstruct": False, "recurrent": 0}),
+                    Variant("Unet-S-R", 464_124, {"recurrent": 0}),
+                ),
+            ),
+        )
+    }
+)
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        InputError: no such network; the text lists those there are.
+    """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
+    mend = f"did you mean {near[0]}?" if near else "choose one of these."
+    raise InputError(f"There is no network {name!r}: expected one of {', '.join(ARCHITECTURES)}; {mend}")
+
+
+def network_class(name: str) -> type:
+    """The class of a network.
+
+    Raises:
+        InputError: see `find_architecture`.
+    """
+    module = importlib.import_module(f"ifss_keras.zoo.{find_architecture(name).module}")
+    return getattr(module, name)
+
+
+def build_network(name: str, arguments: Mapping[str, Any]):
+    """The network `name` with these arguments, its weights newly drawn.
+
+    Raises:
+        InputError: no such network, an argument that it does not have, or values that cannot be built, such as rows
+            that do not divide.
+    """
+    from ifss_keras.zoo.zoo_model import keyword_arguments
+
+    cls = network_class(name)
+    known = keyword_arguments(cls)
+    for argument in arguments:
+        if argument not in known:
+            near = difflib.get_close_matches(argument, known, n=1) or known
+            raise InputError(
+                f"{name} has no argument {argument!r}: expected one of {', '.join(known)}; did you mean {near[0]}?"
+            )
+    try:
+        return cls(name="network", **arguments)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The network {name} cannot be built: {' '.join(str(error).split())}") from error
