@@ -1,0 +1,159 @@
+"""What every network of the zoo must pass, whatever it computes; none is named here but in `models.SMALL`."""
+
+import inspect
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import ifss_keras.zoo
+from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.losses.segmentation import segmentation_loss
+from ifss_keras.zoo.catalogue import ARCHITECTURES, build_network, network_class
+from ifss_keras.zoo.weights_file import load_weights
+from tests.layer_checks import assert_arguments_away_from_defaults
+from tests.zoo.models import CASES, SMALL, random_inputs, run, small, truth_for
+
+GOLDEN = Path(__file__).with_name("golden_models.npz")
+VARIANTS = [(name, variant) for name, held in ARCHITECTURES.items() for variant in held.variants]
+cases = pytest.mark.parametrize(("name", "number"), CASES)
+
+
+def test_every_network_of_the_zoo_is_checked_with_every_argument():
+    assert set(SMALL) == set(ARCHITECTURES)
+    for name, argument_sets in SMALL.items():
+        assert_arguments_away_from_defaults(network_class(name), *argument_sets)
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_the_catalogue_says_what_the_class_is(name):
+    cls = network_class(name)
+    assert cls is getattr(ifss_keras.zoo, name)
+    assert cls.__name__ == name
+    assert cls.needs_reference is ARCHITECTURES[name].needs_reference
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    assert {item.kind for item in parameters} == {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS, ids=lambda item: getattr(item, "name", item))
+def test_every_variant_has_the_parameters_that_are_listed(name, variant):
+    network = build_network(name, variant.arguments)
+    assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == variant.parameters
+
+
+@cases
+def test_a_copy_from_the_config_with_the_same_weights_gives_the_same(name, number):
+    network = small(name, number)
+    arguments, config = SMALL[name][number], network.get_config()
+    assert {key: config[key] for key in arguments} == arguments
+    copy = keras.saving.deserialize_keras_object(json.loads(json.dumps(keras.saving.serialize_keras_object(network))))
+    assert type(copy) is type(network)
+    assert copy.get_config() == config
+    assert [weight.path for weight in copy.weights] == [weight.path for weight in network.weights]
+    inputs = random_inputs(network)
+    expected = run(network, inputs)
+    assert all(value.std() > 1e-3 for value in expected.values()), "an output without variation would compare nothing"
+    assert any((run(copy, inputs)[key] != value).any() for key, value in expected.items()), "weights do not matter"
+    copy.set_weights(network.get_weights())
+    for key, value in run(copy, inputs).items():
+        np.testing.assert_array_equal(value, expected[key])
+
+
+@cases
+def test_files_of_the_network_and_of_its_weights_bring_it_back(name, number, tmp_path):
+    network = small(name, number)
+    inputs = random_inputs(network)
+    network.save(tmp_path / "network.keras")
+    network.save_weights(tmp_path / "network.weights.h5")
+    again = network_class(name)(**SMALL[name][number])
+    load_weights(again, tmp_path / "network.weights.h5")
+    whole = keras.saving.load_model(tmp_path / "network.keras")
+    for key, value in run(network, inputs).items():
+        np.testing.assert_array_equal(run(again, inputs)[key], value)
+        np.testing.assert_array_equal(run(whole, inputs)[key], value)
+
+
+@cases
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_gives_nearly_the_same_probabilities_in_float32(name, number, policy):
+    network = small(name, number)
+    inputs = random_inputs(network)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = network_class(name)(**SMALL[name][number])
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {weight.dtype for weight in mixed.trainable_weights} == {"float32"}
+    assert any(layer.compute_dtype == policy.removeprefix("mixed_") for layer in mixed.layers)
+    mixed.set_weights(network.get_weights())
+    found, expected = run(mixed, inputs)["probabilities"], run(network, inputs)["probabilities"]
+    assert found.dtype == np.float32
+    # weights are random, so that logits are large; a wrong place for a cast shows as NaN or as another image
+    assert np.abs(found - expected).mean() < {"mixed_float16": 0.02, "mixed_bfloat16": 0.08}[policy]
+
+
+@cases
+def test_a_batch_seen_again_costs_less_and_every_weight_has_its_gradient(name, number):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    network = network_class(name)(**SMALL[name][number])
+    inputs = {key: np.abs(value) % 1 for key, value in random_inputs(network).items()}
+    truth = truth_for(network, run(network, inputs))
+    optimizer = keras.optimizers.Adam(3e-3)
+    losses, largest = [], {weight.path: 0.0 for weight in network.trainable_weights}
+    for _ in range(12):
+        with tf.GradientTape() as tape:
+            outputs = network(inputs, training=False)
+            loss = segmentation_loss(outputs, inputs["image"][..., :1], truth)
+            # outputs that the loss does not ask for, such as a memory, must reach their weights too
+            asked = loss + sum(1e-3 * tf.reduce_mean(tf.square(value)) for value in outputs.values())
+        gradients = tape.gradient(asked, [weight.value for weight in network.trainable_weights])
+        for weight, gradient in zip(network.trainable_weights, gradients, strict=True):
+            assert gradient is not None, f"no gradient reaches {weight.path}"
+            assert np.isfinite(gradient).all(), f"the gradient of {weight.path} is not finite"
+            largest[weight.path] = max(largest[weight.path], float(np.abs(gradient).max()))
+        optimizer.apply(gradients, network.trainable_weights)
+        losses.append(float(loss))
+    assert losses[-1] < losses[0], losses
+    assert [path for path, value in largest.items() if not value] == []
+
+
+@cases
+def test_golden_outputs(name, number):
+    """Values, names and layouts as they were when the file was written: python -m tests.zoo.make_golden_models."""
+    network = small(name, number)
+    with np.load(GOLDEN) as golden:
+        layout = json.loads(str(golden[f"{name}/{number}/layout"]))
+        expected = {key.split("/")[-1]: golden[key] for key in golden if key.startswith(f"{name}/{number}/outputs/")}
+    assert [[weight.path.split("/", 1)[1], list(weight.shape)] for weight in network.weights] == layout
+    found = run(network, random_inputs(network))
+    assert set(found) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, atol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "IFSSNet"])
+def test_a_preset_of_another_network_is_refused(name):
+    with pytest.raises(PresetError, match=f"is of an IFSSNet, not of a {name}"):
+        network_class(name).from_preset("ifss_synthetic_v4")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("UNet4D", {}, "no network 'UNet4D': expected one of IFSSNet, .*did you mean UNet3D"),
+        ("VNet", {"width": (1, 2)}, "VNet has no argument 'width'.*did you mean widths"),
+        ("VNet", {"widths": (4, 5), "convolutions": (1,)}, "VNet cannot be built: widths and convolutions"),
+        ("DAF3D", {"planes": (33, 64, 64, 64)}, "DAF3D cannot be built: .* must divide by 32 groups"),
+        ("PGNet", {"image_size": (48, 48)}, "PGNet cannot be built: image_size must be divisible by 32"),
+        ("IFSSNet", {"temporal": "backward"}, "temporal must be one of bidirectional, forward, none"),
+        ("IFSSNet", {"fusion": "sum"}, "fusion must be one of matching, correlation"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_a_sentence(name, arguments, said):
+    with pytest.raises(InputError, match=said):
+        build_network(name, arguments)
