@@ -14,11 +14,15 @@ from ifss_keras.layers import (
     AtrousPyramid,
     BidirectionalConvLSTM2D,
     EncoderLevel,
+    FeatureFusion,
     GlobalMatching,
+    GroupedConv3D,
+    ImagePooledPyramid,
     ReferenceMemory,
     Refinement,
     SeparableConv3D,
     SliceNormalization,
+    TrilinearResize,
 )
 from ifss_keras.zoo.ifss_net import IFSSNet
 from tests.layer_checks import arrays, normal, random_weights
@@ -58,6 +62,12 @@ def cases():
         "memory": (ReferenceMemory(key_width=6), [x, x, (2, 2, 6, 10, 3), (2, 2, 6, 10, 3), (2, 2)], plain),
         "refinement": (Refinement(4), [(2, 5, 6, 10, 4), x], plain),
         "recurrence": (BidirectionalConvLSTM2D(4, state_after=2), [x, STATE, STATE], recurrent),
+        "grouped": (GroupedConv3D(6, (3, 1, 5), groups=3, strides=(1, 2, 2)), [x], plain),
+        "grouped_dilated": (GroupedConv3D(6, 3, groups=3, dilation_rate=(1, 2, 3)), [x], plain),
+        "resize_finer": (TrilinearResize(), [x, (2, 7, 11, 13, 1)], plain),
+        "resize_coarser": (TrilinearResize(), [x, (2, 2, 5, 3, 1)], plain),
+        "fusion": (FeatureFusion(4), [x, (2, 5, 6, 10, 2)], plain),
+        "image_pooled": (ImagePooledPyramid(3, rates=(1, 3)), [x], plain),
         "network": (small, [(2, 3, 8, 12, 1)] * 2 + [memory] * 2, network),
     }
 

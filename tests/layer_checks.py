@@ -112,6 +112,25 @@ def check_layer(cls, *argument_sets, inputs):
         assert_gradients_everywhere(layer, lambda layer=layer: layer(*inputs))
 
 
+def check_mixed_precision(cls, arguments, *, inputs):
+    """In mixed precision every part of a layer computes in 16 bits with float32 weights, and the values stay near."""
+    plain = cls(**arguments)
+    plain(*inputs)
+    expected = np.asarray(random_weights(plain)(*inputs))
+    for policy, digits in (("mixed_float16", 11), ("mixed_bfloat16", 8)):
+        layer = cls(**arguments, dtype=policy)
+        layer(*inputs)
+        layer.set_weights(plain.get_weights())
+        found = layer(*inputs)
+        for part in (layer, *layer._flatten_layers(include_self=False)):
+            assert part.dtype_policy.name == policy, f"{part.name} computes in {part.dtype_policy.name}"
+        assert all(weight.dtype == "float32" for weight in layer.weights), "weights are not float32"
+        dtype = keras.backend.standardize_dtype(found.dtype)
+        assert dtype == layer.compute_dtype, f"the output is {dtype} under {policy}"
+        tolerance = 2.0 ** (3 - digits) * np.abs(expected).max()
+        np.testing.assert_allclose(np.float32(found), expected, atol=tolerance, rtol=0)
+
+
 def _flat_shapes(shapes):
     if all(isinstance(size, int) for size in shapes):
         return [tuple(shapes)]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.layer_checks import check_layer
+from tests.layer_checks import check_layer, check_mixed_precision
 
 X = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
 
@@ -82,3 +82,45 @@ def test_a_correct_layer_passes():
 def test_a_wrong_layer_fails(cls, arguments, message):
     with pytest.raises(AssertionError, match=message):
         check_layer(cls, arguments, inputs=[X])
+
+
+class Projection(keras.layers.Layer):
+    """A layer with a part: a product, which `follows` the layer's precision or does not."""
+
+    def __init__(self, *, follows=True, **kwargs):
+        super().__init__(**kwargs)
+        self.product = keras.layers.Dense(3, name="product", dtype=self.dtype_policy if follows else None)
+
+    def build(self, shape):
+        self.product.build(shape)
+
+    def call(self, x):
+        return keras.ops.cast(self.product(x), self.compute_dtype)
+
+
+class DoublesInHalfPrecision(Projection):
+    def call(self, x):
+        return super().call(x) * (1 if self.compute_dtype == "float32" else 2)
+
+
+class AnswersInFloat32(Projection):
+    def call(self, x):
+        return keras.ops.cast(super().call(x), "float32")
+
+
+def test_a_layer_that_hands_its_precision_on_passes():
+    check_mixed_precision(Projection, {}, inputs=[X])
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "message"),
+    [
+        (Projection, {"follows": False}, "product computes in float32"),
+        (DoublesInHalfPrecision, {}, "Not equal to tolerance"),
+        (AnswersInFloat32, {}, "the output is float32 under mixed_float16"),
+    ],
+    ids=["keeps its precision to itself", "other values", "float32"],
+)
+def test_a_layer_that_breaks_mixed_precision_fails(cls, arguments, message):
+    with pytest.raises(AssertionError, match=message):
+        check_mixed_precision(cls, arguments, inputs=[X])

@@ -3,29 +3,32 @@
 import keras
 from keras import ops
 
+from ifss_keras.core.checks import require
+
 
 @keras.saving.register_keras_serializable("ifss_keras")
 class ImagePooledPyramid(keras.layers.Layer):
-    """Five branches of the same input, concatenated: the slice's mean, a pointwise one, and one for each rate.
+    """Convolutions of the same input, concatenated: of the slice's mean, of each pixel, and one at each dilation.
 
-    The atrous pooling of the official code of IFSS-Net: ordinary convolutions, dilated along the slices too, without
-    bias, normalisation or activation.
+    The atrous pooling of the official code of IFSS-Net, with three dilations there: ordinary convolutions, 3x3x3 at a
+    dilation, which spreads them along the slices too; without bias, normalisation or activation.
 
     Args:
         filters: channels of each branch.
-        rates: dilations of the three others.
+        rates: dilations, all different.
 
     Call arguments:
         inputs: (batch, slice, row, column, channel).
 
     Returns:
-        (batch, slice, row, column, (2 + rates) * filters).
+        (batch, slice, row, column, (2 + number of rates) * filters).
     """
 
     def __init__(self, filters, *, rates, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.rates = tuple(rates)
+        require(len(set(self.rates)) == len(self.rates), f"rates must all be different, received {self.rates}.")
         shared = {"use_bias": False, "padding": "same", "dtype": self.dtype_policy}
         self.pooled = keras.layers.Conv3D(filters, 1, name="pooled", **shared)
         self.branches = [keras.layers.Conv3D(filters, 1, name="pointwise", **shared)]

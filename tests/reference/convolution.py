@@ -81,3 +81,12 @@ def max_pool(x, size):
         seen = x[(slice(None), *block)]
         out[(slice(None), *position)] = seen.max(axis=tuple(range(1, x.ndim - 1)))
     return out
+
+
+def grouped_convolve(x, kernel, groups, *, strides=(1, 1, 1), dilation=(1, 1, 1)):
+    """Each group of channels of x with its part of kernel (*size, in / groups, out); as many zeros before as after."""
+    around = [(rate * (taps // 2),) * 2 for taps, rate in zip(kernel.shape[:-2], dilation, strict=True)]
+    x = np.pad(x, [(0, 0), *around, (0, 0)])
+    parts = zip(np.split(x, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
+    how = {"padding": "valid", "strides": strides, "dilation": dilation}
+    return np.concatenate([convolve(part, weights, **how) for part, weights in parts], axis=-1)

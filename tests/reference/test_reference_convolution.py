@@ -8,6 +8,7 @@ import scipy.signal
 from tests.reference.convolution import (
     block_diagonal,
     convolve,
+    grouped_convolve,
     max_pool,
     separable_convolve,
     transposed_convolve,
@@ -89,3 +90,26 @@ def test_max_pool_is_scipys_maximum_filter_subsampled():
     x = draw(2, 3, 4, 6, 5)
     filtered = scipy.ndimage.maximum_filter(x, size=(1, 1, 2, 3, 1), origin=(0, 0, -1, -1, 0))
     np.testing.assert_array_equal(max_pool(x, (1, 2, 3)), filtered[:, :, ::2, ::3])
+
+
+def test_grouped_with_one_group_is_a_full_convolution_and_with_a_channel_each_a_depthwise_one():
+    x, kernel = draw(2, *SPACE, 2), draw(3, 1, 5, 2, 4, seed=1)
+    np.testing.assert_allclose(grouped_convolve(x, kernel, 1), convolve(x, kernel), atol=1e-12)
+    depthwise = draw(3, 1, 5, 2, 3, seed=1)
+    alone = np.reshape(depthwise, (3, 1, 5, 1, 6))
+    np.testing.assert_allclose(grouped_convolve(x, alone, 2), convolve(x, block_diagonal(depthwise)), atol=1e-12)
+
+
+def test_each_group_sees_its_own_channels_alone():
+    x, kernel = draw(2, *SPACE, 6), draw(3, 3, 1, 2, 9, seed=1)
+    for group in range(3):
+        alone = convolve(x[..., 2 * group : 2 * group + 2], kernel[..., 3 * group : 3 * group + 3], dilation=(1, 2, 1))
+        found = grouped_convolve(x, kernel, 3, dilation=(1, 2, 1))[..., 3 * group : 3 * group + 3]
+        np.testing.assert_allclose(found, alone, atol=1e-12)
+
+
+def test_grouped_stride_starts_at_the_first_pixel():
+    # 4 pixels, kernel 3, stride 2: a zero on both sides, so the windows are around pixels 0 and 2, unlike "same"
+    x = np.arange(1.0, 5).reshape(1, 4, 1)
+    found = grouped_convolve(x, np.ones((3, 1, 1)), 1, strides=(2,), dilation=(1,))
+    np.testing.assert_array_equal(found.ravel(), [0 + 1 + 2, 2 + 3 + 4])

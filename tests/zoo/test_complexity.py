@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from ifss_keras.layers import AtrousPyramid, BidirectionalConvLSTM2D, SeparableConv3D
+from ifss_keras.layers import (
+    AtrousPyramid,
+    BidirectionalConvLSTM2D,
+    FeatureFusion,
+    GroupedConv3D,
+    ImagePooledPyramid,
+    SeparableConv3D,
+)
 from ifss_keras.zoo.complexity import multiply_adds
 from ifss_keras.zoo.ifss_net import IFSSNet
 
@@ -44,6 +51,34 @@ SINGLE = {
         (3, 5, 7, 2),
         3 * 5 * 7 * 25 * (2 + 3 + 3) * 12,
     ),
+    "grouped, padded alike on both sides": (
+        GroupedConv3D(6, (1, 3, 3), groups=2, strides=(1, 2, 3)),
+        (3, 5, 7, 4),
+        3 * 3 * 3 * 9 * 2 * 6,
+    ),
+    "grouped, dilated": (GroupedConv3D(6, 3, groups=2, dilation_rate=2), (3, 5, 7, 4), 3 * 5 * 7 * 27 * 2 * 6),
+    "grouped by keras": (keras.layers.Conv3D(6, 1, groups=2), (3, 5, 7, 4), 3 * 5 * 7 * 2 * 6),
+    "image pooled": (
+        ImagePooledPyramid(5, rates=(1, 2)),
+        (3, 5, 7, 2),
+        3 * 2 * 5 + 3 * 5 * 7 * (1 + 2 * 27) * 2 * 5,
+    ),
+    "one-way recurrence": (
+        keras.layers.ConvLSTM2D(3, (3, 5), padding="same", return_sequences=True),
+        (3, 5, 7, 2),
+        3 * 5 * 7 * 15 * (2 + 3) * 12,
+    ),
+    "one-way recurrence, valid, its last slice": (
+        keras.layers.ConvLSTM2D(3, (3, 5), strides=(1, 2), return_state=True),
+        (3, 5, 7, 2),
+        3 * 3 * 2 * 15 * (2 + 3) * 12,
+    ),
+    "one-way recurrence, channels first": (
+        keras.layers.ConvLSTM2D(3, 3, padding="same", data_format="channels_first"),
+        (3, 2, 5, 7),
+        3 * 5 * 7 * 9 * (2 + 3) * 12,
+    ),
+    "slopes": (keras.layers.PReLU(shared_axes=[1, 2, 3]), (3, 5, 7, 2), 0),
     "nothing to count": (keras.layers.GroupNormalization(1), (3, 5, 7, 2), 0),
 }
 
@@ -58,6 +93,27 @@ def test_a_shared_layer_counts_as_often_as_it_is_called():
     conv = keras.layers.Conv3D(2, 1)
     network = keras.Model([first, second], [conv(conv(first)), conv(second)])
     assert multiply_adds(network) == 3 * (3 * 5 * 7) * 2 * 2
+
+
+def test_fusion_convolves_pixels_and_gates_slices():
+    first, second = keras.Input((3, 5, 7, 2)), keras.Input((3, 5, 7, 4))
+    network = keras.Model([first, second], FeatureFusion(5)(first, second))
+    assert multiply_adds(network) == 3 * 5 * 7 * 27 * (2 + 4) * 5 + 3 * (5 * 5 + 5 * 5)
+
+
+def test_operations_on_tensors_cost_nothing_and_hand_their_sizes_on():
+    image = keras.Input((3, 5, 7, 2))
+    x = keras.layers.Conv3D(4, 1)(inputs=keras.ops.pad(image, [(0, 0), (0, 0), (1, 1), (2, 2), (0, 0)]))
+    x = keras.ops.concatenate([x, 1 - keras.ops.sigmoid(x)], axis=-1) * 2 + 1
+    network = keras.Model(image, keras.layers.Conv3D(3, 1)(x[:, 1:]))
+    assert multiply_adds(network) == 3 * 7 * 11 * 2 * 4 + 2 * 7 * 11 * 8 * 3
+
+
+def test_a_compiled_network_counts_though_its_loss_cannot_be_copied():
+    network = around(keras.layers.Conv3D(5, 1), 3, 5, 7, 2)
+    network.compile(loss=lambda truth, found: keras.ops.mean(truth - found))
+    assert multiply_adds(network) == 3 * 5 * 7 * 2 * 5
+    assert network.compiled
 
 
 def test_ifss_net_by_hand_and_its_graph_is_left_alone():
@@ -95,6 +151,21 @@ def test_every_slice_costs_the_same():
 def test_what_cannot_be_counted_is_refused(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         multiply_adds(around(layer, *shape))
+
+
+@pytest.mark.parametrize(
+    ("product", "name"),
+    [
+        (keras.ops.matmul, "Matmul"),
+        (lambda first, second: keras.ops.einsum("nsrci,nsrij->nsrcj", first, second), "Einsum"),
+        (keras.layers.Dot(-1), "Dot"),
+    ],
+)
+def test_products_of_tensors_are_refused_and_not_left_out(product, name):
+    first, second = keras.Input((3, 5, 7, 7)), keras.Input((3, 5, 7, 7))
+    outputs = product([first, second]) if name == "Dot" else product(first, second)
+    with pytest.raises(ValueError, match=rf"no rule for {name}\."):
+        multiply_adds(keras.Model([first, second], outputs))
 
 
 def test_a_memory_costs_its_projections_its_comparisons_and_its_reading():
