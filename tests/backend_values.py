@@ -1,4 +1,4 @@
-"""Outputs of all layers and of a small IFSSNet from one file of inputs and weights, on the current Keras backend.
+"""Outputs of all layers and of every network of the zoo from one file of inputs and weights, on the current Keras backend.
 
 `KERAS_BACKEND=jax python -m tests.backend_values IN.npz OUT.npz` computes them in a process of their own.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from ifss_keras.layers import (
     AtrousPyramid,
     BidirectionalConvLSTM2D,
+    CrossCorrelation,
     EncoderLevel,
     FeatureFusion,
     GlobalMatching,
@@ -24,8 +25,9 @@ from ifss_keras.layers import (
     SliceNormalization,
     TrilinearResize,
 )
-from ifss_keras.zoo.ifss_net import IFSSNet
+from ifss_keras.zoo.catalogue import network_class
 from tests.layer_checks import arrays, normal, random_weights
+from tests.zoo.models import CASES, SMALL
 
 STATE = (2, 6, 10, 4)
 
@@ -40,13 +42,10 @@ def cases():
         return layer(inputs[0], initial_state=list(inputs[1:]))
 
     def network(layer, inputs):
-        return layer(dict(zip(("image", "mask", "hidden", "cell"), inputs, strict=True)))
+        return layer(dict(zip(layer.input, inputs, strict=True)))
 
     x = (2, 5, 6, 10, 3)
-    small = IFSSNet(
-        image_size=(8, 12), widths=(5, 7), rates=((1, 3), (2, 1)), matching_kernel=3, head_width=3, name="net"
-    )
-    memory = (2, 2, 3, 7)
+    networks = {f"{name}_{number}": network_class(name)(**SMALL[name][number]) for name, number in CASES}
     return {
         "separable": (SeparableConv3D(4, 3, padding="same", depth_multiplier=2), [x], plain),
         "separable_dilated": (SeparableConv3D(4, 3, padding="same", dilation_rate=(2, 1, 3)), [x], plain),
@@ -61,6 +60,7 @@ def cases():
         "matching": (GlobalMatching(4, kernel=5), [x], plain),
         "memory": (ReferenceMemory(key_width=6), [x, x, (2, 2, 6, 10, 3), (2, 2, 6, 10, 3), (2, 2)], plain),
         "refinement": (Refinement(4), [(2, 5, 6, 10, 4), x], plain),
+        "recurrence_forward": (BidirectionalConvLSTM2D(4, backward=False), [x, STATE, STATE], recurrent),
         "recurrence": (BidirectionalConvLSTM2D(4, state_after=2), [x, STATE, STATE], recurrent),
         "grouped": (GroupedConv3D(6, (3, 1, 5), groups=3, strides=(1, 2, 2)), [x], plain),
         "grouped_dilated": (GroupedConv3D(6, 3, groups=3, dilation_rate=(1, 2, 3)), [x], plain),
@@ -68,7 +68,10 @@ def cases():
         "resize_coarser": (TrilinearResize(), [x, (2, 2, 5, 3, 1)], plain),
         "fusion": (FeatureFusion(4), [x, (2, 5, 6, 10, 2)], plain),
         "image_pooled": (ImagePooledPyramid(3, rates=(1, 3)), [x], plain),
-        "network": (small, [(2, 3, 8, 12, 1)] * 2 + [memory] * 2, network),
+        "correlation": (CrossCorrelation(4, reach=2), [x, x], plain),
+    } | {
+        name: (held, [(2, *tensor.shape[1:]) for tensor in held.input.values()], network)
+        for name, held in networks.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The layers and the network give the same values on TensorFlow and on JAX."""
+"""The layers and every network of the zoo give the same values on TensorFlow and on JAX."""
 
 import importlib.util
 import os
@@ -12,7 +12,7 @@ import pytest
 from tests.backend_values import cases, compute, draw
 
 ROOT = Path(__file__).resolve().parents[2]
-TOLERANCE = 1e-5  # both backends sum in float32, in different orders
+TOLERANCE = 3e-5  # both backends sum in float32, in different orders
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def both(tmp_path_factory):
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(folder / "out.npz") as file:
