@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow lint benchmark clean
+.PHONY: setup demo test test-slow test-parity lint benchmark clean
 
 setup: .venv/installed
 
@@ -23,6 +23,10 @@ test: setup lint
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+test-parity: setup
+	$(BIN)/python -m pip install --quiet --editable ".[dev,parity]"
+	$(BIN)/python -m pytest -m parity -rP
 
 benchmark: setup
 	$(BIN)/python benchmarks/hard_calves.py --methods network

@@ -32,7 +32,8 @@ class FeatureFusion(keras.layers.Layer):
         self.filters = filters
         dtype = {"dtype": self.dtype_policy}
         self.conv = keras.layers.Conv3D(filters, 3, padding="same", name="conv", **dtype)
-        self.norm = keras.layers.GroupNormalization(1, name="norm", **dtype)
+        # epsilon of TensorFlow 1's layer_norm
+        self.norm = keras.layers.GroupNormalization(1, epsilon=1e-12, name="norm", **dtype)
         self.squeeze = keras.layers.Conv3D(filters, 1, activation="relu", name="squeeze", **dtype)
         self.excite = keras.layers.Conv3D(filters, 1, activation="sigmoid", name="excite", **dtype)
 

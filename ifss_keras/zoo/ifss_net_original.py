@@ -6,6 +6,7 @@ from ifss_keras.core.checks import require
 from ifss_keras.layers import BidirectionalConvLSTM2D, FeatureFusion, ImagePooledPyramid
 from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
 
+_EPSILON = 1e-12  # of TensorFlow 1's layer_norm
 _RATES = ((6, 12, 18), (6, 12, 18), (4, 6, 8), (2, 4, 6), (2, 4, 6))
 
 
@@ -90,7 +91,7 @@ class _EncoderStep:
     def __init__(self, width, rates, dropout, name):
         self.layers = [
             keras.layers.Conv3D(width, 3, padding="same", use_bias=False, name=f"{name}_conv"),
-            keras.layers.GroupNormalization(1, name=f"{name}_norm"),
+            keras.layers.GroupNormalization(1, epsilon=_EPSILON, name=f"{name}_norm"),
             keras.layers.ReLU(name=f"{name}_relu"),
             keras.layers.MaxPooling3D((1, 3, 3), (1, 2, 2), padding="same", name=f"{name}_pool"),
             ImagePooledPyramid(width // (2 + len(rates)), rates=rates, name=f"{name}_pyramid"),
@@ -106,7 +107,7 @@ class _EncoderStep:
 
 def _convolved(x, width, kernel, name, use_bias=True):
     x = keras.layers.Conv3D(width, kernel, padding="same", use_bias=use_bias, name=f"{name}_conv")(x)
-    x = keras.layers.GroupNormalization(1, name=f"{name}_norm")(x)
+    x = keras.layers.GroupNormalization(1, epsilon=_EPSILON, name=f"{name}_norm")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -95,11 +95,9 @@ class _Encoder:
     """The stem, where the mask is added to the image, and the stages; called on both streams."""
 
     def __init__(self, widths, blocks):
-        self.image = keras.layers.Conv3D(widths[0], (1, 7, 7), (1, 2, 2), padding="same", name="stem_image")
-        self.mask = keras.layers.Conv3D(
-            widths[0], (1, 7, 7), (1, 2, 2), padding="same", use_bias=False, name="stem_mask"
-        )
-        self.pool = keras.layers.MaxPooling3D((1, 3, 3), (1, 2, 2), padding="same", name="stem_pool")
+        self.image = keras.layers.Conv3D(widths[0], (1, 7, 7), (1, 2, 2), name="stem_image")
+        self.mask = keras.layers.Conv3D(widths[0], (1, 7, 7), (1, 2, 2), use_bias=False, name="stem_mask")
+        self.pool = keras.layers.MaxPooling3D((1, 3, 3), (1, 2, 2), name="stem_pool")
         self.stages = [
             [
                 _Residual(width, 2 if stage and not block else 1, f"stage_{stage + 1}_{block + 1}")
@@ -109,7 +107,8 @@ class _Encoder:
         ]
 
     def __call__(self, image, mask):
-        x, features = self.pool(ops.relu(self.image(image) + self.mask(mask))), []
+        x = ops.relu(self.image(_framed(image, 3)) + self.mask(_framed(mask, 3)))
+        x, features = self.pool(_framed(x, 1)), []
         for stage in self.stages:
             for block in stage:
                 x = block(x)
@@ -117,18 +116,25 @@ class _Encoder:
         return features
 
 
+def _framed(x, margin):
+    """`x` with as many zeros on all four sides.
+
+    So a strided kernel is centred on the pixels that a strided shortcut keeps; padding "same" would shift it by one.
+    """
+    return ops.pad(x, [(0, 0), (0, 0), (margin, margin), (margin, margin), (0, 0)])
+
+
 class _Residual:
     """Layers of two convolutions around a shortcut, ReLU before each."""
 
     def __init__(self, width, stride, name):
-        shared = {"padding": "same"}
-        self.first = keras.layers.Conv3D(width, (1, 3, 3), (1, stride, stride), name=f"{name}_conv_1", **shared)
-        self.second = keras.layers.Conv3D(width, (1, 3, 3), name=f"{name}_conv_2", **shared)
-        self.shortcut = keras.layers.Conv3D(width, 1, (1, stride, stride), name=f"{name}_shortcut", **shared)
+        self.first = keras.layers.Conv3D(width, (1, 3, 3), (1, stride, stride), name=f"{name}_conv_1")
+        self.second = keras.layers.Conv3D(width, (1, 3, 3), padding="same", name=f"{name}_conv_2")
+        self.shortcut = keras.layers.Conv3D(width, 1, (1, stride, stride), name=f"{name}_shortcut")
         self.width, self.stride = width, stride
 
     def __call__(self, x):
-        changed = self.second(ops.relu(self.first(ops.relu(x))))
+        changed = self.second(ops.relu(self.first(_framed(ops.relu(x), 1))))
         same = self.stride == 1 and x.shape[-1] == self.width
         return changed + (x if same else self.shortcut(x))
 
