@@ -1,4 +1,4 @@
-"""Outputs of all layers and of every network of the zoo from one file of inputs and weights, on the current Keras backend.
+"""Outputs of all layers and of every network of the zoo from one file of inputs, on the current Keras backend.
 
 `KERAS_BACKEND=jax python -m tests.backend_values IN.npz OUT.npz` computes them in a process of their own.
 """

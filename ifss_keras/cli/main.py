@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 COMMANDS = {
     "demo": "See the whole job on a synthetic calf",
     "evaluate": "Compare a mask with the truth",
-    "models": "List or verify the released weights, or average your own",
+    "models": "List and describe networks, list and verify released weights, or average your own",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "train": "Train a network by a recipe",

@@ -1,4 +1,4 @@
-"""`ifss models list`, `ifss models verify` and `ifss models average`."""
+"""`ifss models`: list, describe, verify, average."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from ifss_keras.cli import options
 
 @click.group()
 def models():
-    """List or verify the released weights, or average your own."""
+    """List and describe networks, list and verify released weights, or average your own."""
 
 
 @models.command("list")
 @options.as_json
 def list_models(as_json):
-    """The presets that `ifss predict --preset` takes."""
+    """The networks of the zoo, and the presets that `ifss predict --preset` takes."""
     from ifss_keras.cli.console import print_table
-    from ifss_keras.zoo import DEFAULT_PRESET, PRESETS
+    from ifss_keras.zoo import ARCHITECTURES, DEFAULT_PRESET, PRESETS
 
     if as_json:
-        held = [
-            {
-                "name": preset.name,
-                "default": preset.name == DEFAULT_PRESET,
-                "summary": preset.summary,
-                "parameters": preset.parameters,
-                "size_bytes": preset.size_bytes,
-                "sha256": preset.sha256,
-                "licence": preset.licence,
-                "data": preset.data,
-            }
-            for preset in PRESETS.values()
-        ]
-        click.echo(json.dumps(held, indent=2))
+        networks = [_network(architecture) for architecture in ARCHITECTURES.values()]
+        presets = [_preset(preset, preset.name == DEFAULT_PRESET) for preset in PRESETS.values()]
+        click.echo(json.dumps({"networks": networks, "presets": presets}, indent=2))
         return
+    rows = [
+        [
+            architecture.name if variant is architecture.variants[0] else f"  {variant.name}",
+            f"{variant.parameters:,}",
+            f"{variant.published:,}" if variant.published else "-",
+            "yes" if architecture.needs_reference else "no",
+            architecture.source if variant is architecture.variants[0] else "",
+        ]
+        for architecture in ARCHITECTURES.values()
+        for variant in architecture.variants
+    ]
+    print_table("Networks", ["name", "parameters", "as published", "takes references", "from"], rows)
     rows = [
         [
             preset.name + (" (default)" if preset.name == DEFAULT_PRESET else ""),
@@ -49,6 +50,80 @@ def list_models(as_json):
         for preset in PRESETS.values()
     ]
     print_table("Presets", ["name", "parameters", "MB", "licence", "summary"], rows)
+
+
+def _network(architecture):
+    return {
+        "name": architecture.name,
+        "summary": architecture.summary,
+        "source": architecture.source,
+        "needs_reference": architecture.needs_reference,
+        "variants": [
+            {
+                "name": variant.name,
+                "parameters": variant.parameters,
+                "published": variant.published,
+                "arguments": dict(variant.arguments),
+            }
+            for variant in architecture.variants
+        ],
+    }
+
+
+def _preset(preset, default):
+    facts = ("name", "summary", "parameters", "size_bytes", "sha256", "licence", "data")
+    return {fact: getattr(preset, fact) for fact in facts} | {"default": default}
+
+
+@models.command("describe")
+@click.argument("name")
+@click.option("--variant", default="default", show_default=True, help="See `ifss models list`.")
+@click.option("--size", default=512, show_default=True, type=click.IntRange(min=1), help="Working rows and columns.")
+@options.as_json
+def describe_model(name, variant, size, as_json):
+    """What the network NAME is, and what it costs at a working size.
+
+    \b
+    Example: ifss models describe UNet3D --variant "nearest to TMI 2021" --size 96
+    """
+    from ifss_keras.cli.console import start_tensorflow
+
+    start_tensorflow()
+    from ifss_keras.zoo.description import describe
+
+    found = describe(name, variant, size)
+    facts = {
+        "name": found.architecture.name,
+        "variant": found.variant.name,
+        "source": found.architecture.source,
+        "takes references": found.architecture.needs_reference,
+        "parameters": found.parameters,
+        "published parameters": found.variant.published,
+        "working size": found.size,
+        "window": found.window,
+        "multiply-adds per slice": found.multiply_adds_per_slice,
+        "sizes are multiples of": list(found.multiples),
+        "licence": found.licence,
+    }
+    if as_json:
+        click.echo(json.dumps(facts | {"arguments": found.arguments, "text": found.text}, indent=2))
+        return
+    click.echo(f"{found.text}\n")
+    for fact, value in facts.items():
+        click.echo(f"{fact:24s} {_told(value)}")
+    click.echo("arguments")
+    for argument, value in found.arguments.items():
+        click.echo(f"  {argument:22s} {_told(value)}")
+
+
+def _told(value):
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return " ".join(f"({_told(item)})" if isinstance(item, tuple | list) else str(item) for item in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @models.command("verify")

@@ -17,7 +17,7 @@ class GlobalMatching(keras.layers.Layer):
     Args:
         filters: output channels of every convolution.
         kernel: k, odd, in pixels of the bottleneck.
-        depth_kernel: w, in slices.
+        depth_kernel: w, in slices; 1 reads every slice by itself, in the residual block too.
 
     Call arguments:
         inputs: (batch, slice, row, column, channel), image and mask features concatenated.
@@ -41,7 +41,7 @@ class GlobalMatching(keras.layers.Layer):
         depth, row, column = (depth_kernel, 1, 1), (1, kernel, 1), (1, 1, kernel)
         self.rows_first = self._chain("rows_first", (depth, row, column))
         self.columns_first = self._chain("columns_first", (depth, column, row))
-        self.residual = self._chain("residual", ((3, 3, 3), (3, 3, 3)))
+        self.residual = self._chain("residual", ((min(depth_kernel, 3), 3, 3),) * 2)
 
     def _chain(self, name, kernels):
         return [

@@ -84,7 +84,7 @@ ARCHITECTURES = MappingProxyType(
                 "Mask propagation in 2D, guided by annotated slices.",
                 "Oh et al., CVPR 2018; TMI 2021",
                 True,
-                (Variant("default", 8_796_226, published=8_649_224),),
+                (Variant("default", 8_580_618, published=8_649_224),),
             ),
             Architecture(
                 "SegNetFS",

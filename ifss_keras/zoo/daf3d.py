@@ -93,7 +93,8 @@ class DAF3D(ZooModel):
         heads += [head(level, f"refined_head_{number}") for number, level in enumerate(refined, start=1)]
         final = head(x, "head")
         outputs = {"probabilities": final, "heads": ops.concatenate([*heads, final], axis=-1)}
-        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
+        multiples = (1, 1, 1)
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)
 
 
 def _conv(filters, kernel, name, **kwargs):

@@ -37,6 +37,29 @@ def rates_per_level(rates, levels):
     return tuple(tuple(level) for level in each)
 
 
+def encoder_levels(widths, rates, *, first_depth_multiplier, **settings):
+    """The `EncoderLevel`s of the encoder, not yet called; `settings` are arguments of all of them."""
+    return [
+        EncoderLevel(
+            width,
+            rates=level_rates,
+            depth_multiplier=first_depth_multiplier if number == 1 else 1,
+            name=f"encoder_{number}",
+            **settings,
+        )
+        for number, (width, level_rates) in enumerate(zip(widths, rates, strict=True), start=1)
+    ]
+
+
+def refined(x, skips, widths, dropout):
+    """The decoder's output: for every skip, coarsest first, twice the resolution and a `Refinement`."""
+    for number, (width, skip) in enumerate(zip(widths, skips, strict=True), start=1):
+        x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{number}")(x)
+        x = Refinement(width, name=f"refine_{number}")(x, skip)
+        x = keras.layers.Dropout(dropout, name=f"drop_{number}")(x)
+    return x
+
+
 @keras.saving.register_keras_serializable("ifss_keras")
 class IFSSNet(PropagatingModel):
     """The muscle in a window of slices, from the images, a rough mask of each slice, and the memory so far.
@@ -125,18 +148,14 @@ class IFSSNet(PropagatingModel):
         )
 
         # layers
-        levels = [
-            EncoderLevel(
-                width,
-                rates=rates[index],
-                depth_kernel=encoder_depth_kernel,
-                depth_multiplier=first_depth_multiplier if index == 0 else 1,
-                norm_per_channel=norm_per_channel,
-                dropout=encoder_dropout,
-                name=f"encoder_{index + 1}",
-            )
-            for index, width in enumerate(widths)
-        ]
+        levels = encoder_levels(
+            widths,
+            rates,
+            first_depth_multiplier=first_depth_multiplier,
+            depth_kernel=encoder_depth_kernel,
+            norm_per_channel=norm_per_channel,
+            dropout=encoder_dropout,
+        )
 
         # functional graph
         state_shape = (image_size[0] >> len(widths), image_size[1] >> len(widths), widths[-1])
@@ -173,14 +192,13 @@ class IFSSNet(PropagatingModel):
             remembered, state = recurrence(x, initial_state=[inputs[name] for name in memory])
             x, handed_on = x + remembered, dict(zip(memory, state, strict=True))
         full_size = ops.concatenate([inputs["image"], inputs["mask"]], axis=-1)
-        steps = zip((*widths[-2::-1], head_width), (*skips[-2::-1], full_size), strict=True)
-        for index, (width, skip) in enumerate(steps, start=1):
-            x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{index}")(x)
-            x = Refinement(width, name=f"refine_{index}")(x, skip)
-            x = keras.layers.Dropout(decoder_dropout, name=f"drop_{index}")(x)
+        x = refined(x, (*skips[-2::-1], full_size), (*widths[-2::-1], head_width), decoder_dropout)
         logits = keras.layers.Conv3D(2, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, 2), **handed_on}
-        super().__init__(inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, **kwargs)
+        multiples = (1, 2 ** len(widths), 2 ** len(widths))
+        super().__init__(
+            inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, multiples=multiples, **kwargs
+        )
         # wrapped, since Keras would count a model that is an attribute, and its layers, twice
         self._encode_references = encode_references and (lambda parts: encode_references(parts))
 

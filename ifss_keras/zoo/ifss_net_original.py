@@ -82,7 +82,10 @@ class IFSSNetOriginal(PropagatingModel):
             x = keras.layers.Dropout(dropout, name=f"decoder_{step}_drop")(x)
         logits = keras.layers.Conv3D(2, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, 2), "hidden": hidden, "cell": cell}
-        super().__init__(inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, **kwargs)
+        multiples = (1, 2 ** len(widths), 2 ** len(widths))
+        super().__init__(
+            inputs=inputs, outputs=outputs, memory=memory, arguments=arguments, multiples=multiples, **kwargs
+        )
 
 
 class _EncoderStep:

@@ -25,7 +25,7 @@ class PGNet(PropagatingModel):
 
     Departures from the original:
         - It stands on a ResNet-50 of 23.5 million parameters, trained on photographs, and has 51,518,920. The paper
-          says 8,649,224 and no more: here the same design on residual blocks of two convolutions, 8,796,226.
+          says 8,649,224 and no more: here the same design on residual blocks of two convolutions, 8,580,618.
         - Windows of two slices at stride 1, as everywhere in this package, so that a slice is estimated once from the
           mask before it and once more from its own first estimate.
         - Of several annotated slices the mean of the features is taken; the original has one.
@@ -47,7 +47,7 @@ class PGNet(PropagatingModel):
         widths=(64, 128, 256, 512),
         blocks=(1, 1, 1, 1),
         matching_kernel=7,
-        refine_width=128,
+        refine_width=136,
         **kwargs,
     ):
         arguments = arguments_of(PGNet, locals())
@@ -70,7 +70,8 @@ class PGNet(PropagatingModel):
             x = _Residual(refine_width, 1, f"refine_{step}_b")(_doubled(x) + skip)
         logits = keras.layers.Conv3D(2, (1, 3, 3), padding="same", name="head")(ops.relu(x))
         outputs = {"probabilities": probabilities(_doubled(_doubled(logits)), 2)}
-        super().__init__(inputs=inputs, outputs=outputs, memory={}, arguments=arguments, **kwargs)
+        multiples = (1, coarsest, coarsest)
+        super().__init__(inputs=inputs, outputs=outputs, memory={}, arguments=arguments, multiples=multiples, **kwargs)
         parts = [keras.Input((None, *image_size, 1)) for _ in range(2)]
         encode_references = keras.Model(parts, encoder(*parts)[-1])
         # wrapped, since Keras would count a model that is an attribute, and its layers, twice

@@ -2,8 +2,8 @@
 
 import keras
 
-from ifss_keras.layers import BidirectionalConvLSTM2D, EncoderLevel, Refinement
-from ifss_keras.zoo.ifss_net import rates_per_level
+from ifss_keras.layers import BidirectionalConvLSTM2D
+from ifss_keras.zoo.ifss_net import encoder_levels, rates_per_level, refined
 from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
 
 
@@ -45,24 +45,21 @@ class SegNetFS(ZooModel):
     ):
         arguments = arguments_of(SegNetFS, locals())
         image = keras.Input((slices, *image_size, 1), name="image")
+        levels = encoder_levels(
+            widths,
+            rates_per_level(rates, len(widths)),
+            first_depth_multiplier=first_depth_multiplier,
+            depth_kernel=encoder_depth_kernel,
+            norm_per_channel=norm_per_channel,
+            dropout=encoder_dropout,
+        )
         x, skips = image, [image]
-        for index, (width, level_rates) in enumerate(zip(widths, rates_per_level(rates, len(widths)), strict=True)):
-            x = EncoderLevel(
-                width,
-                rates=level_rates,
-                depth_kernel=encoder_depth_kernel,
-                depth_multiplier=first_depth_multiplier if index == 0 else 1,
-                norm_per_channel=norm_per_channel,
-                dropout=encoder_dropout,
-                name=f"encoder_{index + 1}",
-            )(x)
+        for level in levels:
+            x = level(x)
             skips.append(x)
         remembered, _ = BidirectionalConvLSTM2D(widths[-1], dropout=memory_dropout, name="recurrence")(x)
-        x = x + remembered
-        for index, (width, skip) in enumerate(zip((*widths[-2::-1], head_width), skips[-2::-1], strict=True), start=1):
-            x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{index}")(x)
-            x = Refinement(width, name=f"refine_{index}")(x, skip)
-            x = keras.layers.Dropout(decoder_dropout, name=f"drop_{index}")(x)
+        x = refined(x + remembered, skips[-2::-1], (*widths[-2::-1], head_width), decoder_dropout)
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
+        multiples = (1, 2 ** len(widths), 2 ** len(widths))
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

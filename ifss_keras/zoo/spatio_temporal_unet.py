@@ -79,7 +79,8 @@ class SpatioTemporalUNet(ZooModel):
         if reconstruct:
             rebuilt = keras.layers.Conv3D(1, 1, dtype="float32", name="reconstruction")
             outputs["reconstruction"] = rebuilt(decoded(x, "reconstruction", False))
-        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
+        multiples = (1, 2 ** (len(widths) - 1), 2 ** (len(widths) - 1))
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)
 
 
 def _block(x, width, name, separable):
@@ -90,7 +91,7 @@ def _block(x, width, name, separable):
             x = SeparableConv3D(width, (1, 3, 3), padding="same", name=f"{name}_conv_{number}")(x)
         else:
             x = keras.layers.Conv3D(width, (1, 3, 3), padding="same", name=f"{name}_conv_{number}")(x)
-        x = keras.layers.BatchNormalization(name=f"{name}_norm_{number}")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_{number}")(x)
         if separable and number == 2:
             x = x + keras.layers.Conv3D(width, 1, name=f"{name}_shortcut")(shortcut)
         x = keras.layers.ReLU(name=f"{name}_relu_{number}")(x)

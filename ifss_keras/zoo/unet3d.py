@@ -50,7 +50,7 @@ class UNet3D(ZooModel):
         def convolved(x, width, name):
             x = keras.layers.Conv3D(width, 3, padding="same", use_bias=True, name=f"{name}_conv")(x)
             if normalize:
-                x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+                x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
             return keras.layers.ReLU(name=f"{name}_relu")(x)
 
         image = keras.Input((slices, *image_size, channels), name="image")
@@ -69,4 +69,5 @@ class UNet3D(ZooModel):
             x = convolved(x, width, f"up_{level}_2")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
+        multiples = [step ** (len(widths) - 1) for step in pool]
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

@@ -52,6 +52,10 @@ class VNet(ZooModel):
             len(widths) == len(convolutions) > 1,
             f"widths and convolutions must be as many, two or more, received {widths!r} and {convolutions!r}.",
         )
+        require(
+            widths[0] % channels == 0,
+            f"the first of widths must be a multiple of the {channels} input channels, received {widths[0]}.",
+        )
 
         def activated(x, name):
             if prelu:
@@ -82,4 +86,5 @@ class VNet(ZooModel):
             x = stage(x, x, 2 * widths[level], convolutions[level], f"up_{level}")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, **kwargs)
+        multiples = [step ** (len(widths) - 1) for step in stride]
+        super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

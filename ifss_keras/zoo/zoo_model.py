@@ -11,13 +11,18 @@ class ZooModel(keras.Model):
 
     A subclass has keyword-only arguments, each of which becomes an attribute. It begins its `__init__` with
     `arguments = arguments_of(Subclass, locals())`, builds its graph, calls
-    `super().__init__(inputs=..., outputs=..., arguments=arguments, **kwargs)` and needs no `get_config`.
+    `super().__init__(inputs=..., outputs=..., arguments=arguments, multiples=..., **kwargs)` and needs no `get_config`.
+
+    Attributes:
+        needs_reference: it carries annotated slices on; otherwise it finds the muscles by itself.
+        multiples: (slice, row, column), what the sizes of its input must be multiples of.
     """
 
     needs_reference = False
 
-    def __init__(self, *, arguments, **kwargs):
+    def __init__(self, *, arguments, multiples, **kwargs):
         super().__init__(**kwargs)
+        self.multiples = tuple(multiples)
         self._argument_names = tuple(arguments)
         for name, value in arguments.items():
             setattr(self, name, value)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from ifss_keras.zoo import presets
+from ifss_keras.zoo import ARCHITECTURES, presets
 from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset
 
 
@@ -25,10 +25,16 @@ def released(tmp_path, monkeypatch):
     return path
 
 
-def test_list_as_json_holds_every_preset(ifss):
+def test_list_as_json_holds_every_preset_and_every_network(ifss):
     outcome = ifss("models", "list", "--json")
     assert (outcome.code, outcome.err) == (0, "")
-    held = {item["name"]: item for item in json.loads(outcome.out)}
+    listed = json.loads(outcome.out)
+    networks = {item["name"]: item for item in listed["networks"]}
+    assert set(networks) == set(ARCHITECTURES)
+    for name, architecture in ARCHITECTURES.items():
+        counts = {variant["name"]: variant["parameters"] for variant in networks[name]["variants"]}
+        assert counts == {variant.name: variant.parameters for variant in architecture.variants}
+    held = {item["name"]: item for item in listed["presets"]}
     assert set(held) == set(PRESETS)
     for name, preset in PRESETS.items():
         for fact in ("summary", "parameters", "size_bytes", "sha256", "licence", "data"):
@@ -41,6 +47,47 @@ def test_list_is_a_table(ifss):
     assert f"{DEFAULT_PRESET} (default)" in out
     assert f"{PRESETS[DEFAULT_PRESET].parameters:,}" in out
     assert "Apache-2.0" in out
+    for name, architecture in ARCHITECTURES.items():
+        assert name in out
+        assert all(f"{variant.parameters:,}" in out for variant in architecture.variants)
+
+
+def test_a_network_is_described_at_the_size_asked_for(ifss):
+    outcome = ifss("models", "describe", "SpatioTemporalUNet", "--variant", "Unet-S", "--size", "64", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    # depthwise 3x3 and pointwise, twice a block, and the pointwise shortcut, on pixels that a pooling quarters
+    widths, pixels, total = (16, 32, 64, 128, 256), 64 * 64, 0
+
+    def block(inputs, outputs):
+        return 9 * inputs + inputs * outputs + 9 * outputs + outputs * outputs + inputs * outputs
+
+    for level, (inputs, outputs) in enumerate(zip((1, *widths), widths, strict=False)):
+        total += pixels // 4**level * block(inputs, outputs)
+    for level in range(3, -1, -1):
+        total += pixels // 4**level * block(widths[level + 1] + widths[level], widths[level])
+    assert found["multiply-adds per slice"] == total + pixels * 16 * 2
+    assert found["parameters"] == 347_147
+    assert found["sizes are multiples of"] == [1, 16, 16]
+    assert found["arguments"]["image_size"] == [64, 64]
+    text = ifss("models", "describe", "SpatioTemporalUNet", "--variant", "Unet-S", "--size", "64").out
+    assert "347,147" in text
+    assert f"{found['multiply-adds per slice']:,}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("UNet",), "no network 'UNet'"),
+        (("UNet3D", "--variant", "wide"), "no variant 'wide': expected one of default, without normalisation"),
+        (("IFSSNet", "--size", "100"), "image_size must have rows divisible by 32"),
+    ],
+)
+def test_what_cannot_be_described_is_refused(ifss, arguments, said):
+    outcome = ifss("models", "describe", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 def test_the_released_file_is_verified(ifss, released):

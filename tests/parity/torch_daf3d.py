@@ -143,7 +143,7 @@ def copy_stack(ours, name, steps):
     for number, step in enumerate(steps, start=1):
         copy_convolution(ours.get_layer(f"{name}_conv_{number}"), step[0])
         if isinstance(step[1], nn.GroupNorm):
-            copy_norm(ours.get_layer(f"{name}_norm_{number}"), step[1])
+            copy_norm(ours.get_layer(f"{name}_{number}_norm"), step[1])
             copy_prelu(ours.get_layer(f"{name}_prelu_{number}"), step[2])
 
 
@@ -160,7 +160,7 @@ def copy_backbone(ours, theirs):
 def copy_bottleneck(ours, name, block):
     for number, convolution in enumerate((block.reduce, block.transform, block.expand), start=1):
         copy_convolution(ours.get_layer(f"{name}_conv_{number}"), convolution)
-        copy_norm(ours.get_layer(f"{name}_norm_{number}"), block.norms[number - 1])
+        copy_norm(ours.get_layer(f"{name}_{number}_norm"), block.norms[number - 1])
     copy_prelu(ours.get_layer(f"{name}_prelu"), block.activate)
     if isinstance(block.shortcut, nn.Sequential):
         copy_convolution(ours.get_layer(f"{name}_shortcut"), block.shortcut[0])

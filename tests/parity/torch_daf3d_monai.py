@@ -63,7 +63,7 @@ def copy_weights(ours, theirs):
 
 def copy_stack(ours, name, steps):
     for number, step in enumerate(steps, start=1):
-        copy_step(ours, [f"{name}_{part}_{number}" for part in ("conv", "norm", "prelu")], step)
+        copy_step(ours, [f"{name}_conv_{number}", f"{name}_{number}_norm", f"{name}_prelu_{number}"], step)
 
 
 def copy_step(ours, names, step):

@@ -133,7 +133,7 @@ def test_the_model_decides_the_kind_of_recipe(tmp_path):
     assert isinstance(read_recipe(written(tmp_path, model="PGNet")), PropagationRecipe)
     recipe = read_recipe(written(tmp_path, model="UNet3D", labels={150: "GM", 100: "SOL"}, slices=5))
     assert isinstance(recipe, SegmentationRecipe)
-    assert recipe.window_settings() == WindowSettings(96, 5, (150, 100))
+    assert recipe.window_settings() == WindowSettings(96, 5, (100, 150))
 
 
 def test_a_recipe_cannot_be_changed():
