@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ifss_keras import __version__
@@ -173,4 +174,7 @@ def package_versions() -> dict[str, str]:
     """The versions that a report names, of Python and of the packages that decide a result."""
     packages = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK", "scikit-image")
     installed = {name: version(name) for name in packages}
+    for name in ("itk-growcut", "itk-morphologicalcontourinterpolation"):
+        with suppress(PackageNotFoundError):
+            installed[name] = version(name)
     return {"ifss_keras": __version__, "python": platform.python_version()} | installed
