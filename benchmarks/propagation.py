@@ -6,8 +6,9 @@
 
 Labels in at least `--least` slices are annotated every 5, 10, 20 and 50 slices and where they end, or in their first
 three slices of a tenth of the largest area ("three"). Methods: plain (signed distances interpolated), shape (the same,
-with the centroid on a straight line), network (`--no-adapt`), adapted (the default of `ifss predict`). Means are over
-the labels of a volume; the error ratio is (1 - Dice) over that of the better one of plain and shape.
+with the centroid on a straight line), network (`--no-adapt`), adapted (the default of `ifss predict`); on demand the
+others of docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the better
+one of plain and shape.
 """
 
 import argparse
@@ -21,13 +22,15 @@ from hard_calves import references_of, three_slices
 from ifss_keras.data.io import read_labels, read_volume
 from ifss_keras.data.synthetic import Phantom, calf, crowded_structures, random_shapes
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.methods import UNTRAINED, untrained_method
 from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
 from ifss_keras.inference.shape import predict_by_shape
 from ifss_keras.metrics.evaluation import evaluate
 
 SLICE_AXIS = {"spinal_cord_mri": 1}
 DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # choices were made on these, none on others
-METHODS = ("plain", "shape", "network", "adapted")
+METHODS = ("plain", *UNTRAINED, "network", "adapted")
+DEFAULT_METHODS = ("plain", "shape", "network", "adapted")
 FIRST_SEED = 900_000
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
 
@@ -70,8 +73,10 @@ def annotate(labelled: Phantom, every):
 
 
 def predict(method: str, predictor: Predictor, volume: Volume, references):
-    if method in ("plain", "shape"):
-        return predict_by_shape(volume, references, follow_centroid=method == "shape")
+    if method == "plain":
+        return predict_by_shape(volume, references, follow_centroid=False)
+    if method in UNTRAINED:
+        return untrained_method(method)(volume, references)
     adaptation = DEFAULT_ADAPTATION if method == "adapted" else None
     return predictor.predict(volume, references, adaptation=adaptation)
 
@@ -105,7 +110,7 @@ def _won(prediction) -> dict[str, int]:
 
 def show(row: dict) -> str:
     return (
-        f"{row['volume']:26s} {row['every']!s:>5s} {row['method']:8s} {row['labels']:3d} {row['dice']:.4f} "
+        f"{row['volume']:26s} {row['every']!s:>5s} {row['method']:13s} {row['labels']:3d} {row['dice']:.4f} "
         f"{row['iou']:.4f} {row['hd95_mm']:6.2f} {row['asd_mm']:6.2f} {row['signed_volume_error_percent']:+7.2f} "
         f"{row['absolute_volume_error_percent']:6.2f} {row['seconds']:6.1f} {row['error_ratio']:6.3f}"
     )
@@ -166,7 +171,7 @@ def main():
     parser.add_argument("--volumes", nargs="+", help="names of folders; all if not given")
     parser.add_argument("--synthetic", type=int, default=0, help="unseen volumes of each kind")
     parser.add_argument("--every", nargs="+", default=["5", "10", "20", "50", "three"])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT_METHODS)
     parser.add_argument("--least", type=int, default=20)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--json", type=Path)

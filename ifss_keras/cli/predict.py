@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ifss_keras.cli import options
+from ifss_keras.inference.methods import METHODS, NETWORK
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
@@ -19,10 +20,12 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of your own, from `ifss train`.")
 @click.option(
     "--method",
-    type=click.Choice(["network", "shape"]),
-    default="network",
+    type=click.Choice(METHODS),
+    default=NETWORK,
     show_default=True,
-    help="shape: interpolation between the references, without looking at the image.",
+    help="All but network fill only between a muscle's outermost references; shape and morphological do not look at "
+    "the image, growcut, watershed and random-walker grow the references through it. morphological and growcut need "
+    "pip install 'ifss_keras[itk]'.",
 )
 @click.option(
     "--adapt/--no-adapt",
@@ -49,7 +52,8 @@ def predict(as_json, labels, **choices):
     from ifss_keras.inference.job import Job, result_dict, run_job
 
     job = Job(labels=options.label_names(labels), **choices)
-    start_tensorflow()
+    if job.method == NETWORK:
+        start_tensorflow()
     with slice_progress() as progress:
         result = run_job(job, progress)
     if as_json:
@@ -80,7 +84,7 @@ def _print(job, result):
             click.echo(f"{summary.name}: {check_text(summary)}.")
         if summary.presumed_ends:
             click.echo(f"{summary.name}: {presumed_text(summary)}.")
-    if job.adapt and job.method == "network":
+    if job.adapt and job.method == NETWORK:
         few = [summary.name for summary in result.prediction.summaries if not summary.check]
         if few:
             needed = "four annotated slices, one of them between two others"

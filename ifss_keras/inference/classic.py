@@ -1,46 +1,65 @@
-"""Propagators that learn nothing: seeds grown through the image, and shapes interpolated by morphology."""
+"""Propagators that learn nothing: seeds grown through the image, and shapes interpolated by morphology.
+
+All work label by label between two neighbouring annotated slices of the label, on the box around both. There every
+voxel is known to be the label or not, so no path leads beyond, and cost is bounded by the widest gap. Nothing is found
+outside the outermost annotated slices of a label. Between one that holds the label and one that is known not to, the
+label ends where the method says.
+Where labels meet, the first in `content_order` keeps the voxel.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.data.anchor import ShapeSpan
 from ifss_keras.data.intensity import IntensityWindow
-from ifss_keras.data.references import References
+from ifss_keras.data.references import LabelReferences, References
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.shape import restore_references
 from ifss_keras.inference.summary import Prediction, content_order, summarize
 
-_MARGIN_MM = 10.0  # around everything that is annotated
-_BACKGROUND = 1  # seed of what is no label; the label of place k in content order has k + 2
+MARGIN_MM = 10.0  # around both masks: how far a label may reach beyond them
+PENALTY = 5.0  # of growcut for a millimetre, in 255 grey values; Slicer has 0, which loses muscles without contrast
+COMPACTNESS = 0.001  # of watershed: plain flooding (0) leaks through every gap in a border
+CORE = 0.5  # of the interpolated shape's depth: what lies deeper, or as far outside, a random walk takes as known
+MOST_VOXELS = 1_000_000  # that random walks are solved on; larger boxes at fewer rows and columns
+UNKNOWN, OTHER, LABEL = 0, 1, 2  # seeds
 
 
-def predict_by_watershed(volume: Volume, references: References) -> Prediction:
-    """Seeds grown along the valleys of the gradient's magnitude (scikit-image's marker-based watershed)."""
-    from skimage.segmentation import watershed
+def predict_by_morphology(volume: Volume, references: References, *, progress=lambda *_: None) -> Prediction:
+    """Shapes interpolated by morphology, without the image: Slicer's "Fill between slices".
 
-    def grow(image, seeds, spacing_mm):
-        sigma = [1.0 / step for step in spacing_mm]  # 1 mm
-        gradient = [ndimage.gaussian_filter(image, sigma, order=order) / step for order, step in _orders(spacing_mm)]
-        return watershed(np.sqrt(sum(part**2 for part in gradient)), seeds)
+    Albu, Beugeling and Laurendeau, IEEE TBME 55(8), 2008, as ITK has it. Rows and columns count, not millimetres. The
+    filter is shown two slices at a time, since of runs of adjacent annotated ones it leaves gaps. Towards an
+    annotated slice without the label it shrinks, and is gone there.
 
-    return _grown(volume, references, grow)
+    Raises:
+        InputError: the extra `itk` is not installed.
+    """
+    itk = _itk("morphological", "MorphologicalContourInterpolator")
+
+    def fill(image, seeds, spacing_mm):
+        picture = itk.image_from_array((seeds == LABEL).astype(np.uint8))
+        interpolator = itk.MorphologicalContourInterpolator[type(picture)].New(picture, Axis=2)  # ITK's last: slices
+        interpolator.SetUseCustomSlicePositions(True)  # it overlooks slices that hold a line or a point
+        interpolator.SetLabeledSliceIndices(2, 1, [0, len(seeds) - 1])
+        interpolator.Update()
+        return itk.array_from_image(interpolator.GetOutput()) > 0
+
+    return _predict("morphological", fill, volume, references, progress)
 
 
-def predict_by_random_walker(volume: Volume, references: References, *, beta: float = 130.0) -> Prediction:
-    """Each voxel to the seed that a random walk, shy of contrast, reaches first (Grady 2006; as in Biomedisa)."""
-    from skimage.segmentation import random_walker
+def predict_by_growcut(volume: Volume, references: References, *, progress=lambda *_: None) -> Prediction:
+    """Seeds grown by shortest paths over grey-value differences: Slicer's "Grow from seeds".
 
-    def grow(image, seeds, spacing_mm):
-        return random_walker(image, seeds.astype(np.int32), beta=beta, mode="cg_j", spacing=spacing_mm)
-
-    return _grown(volume, references, grow)
-
-
-def predict_by_growcut(volume: Volume, references: References) -> Prediction:
-    """Seeds grown by shortest paths over grey-value differences (Zhu et al. 2014; Slicer's "Grow from seeds").
+    Zhu, Kolesov, Gao, Kikinis and Tannenbaum, MICCAI workshop on interactive medical image computing, 2014, as ITK
+    has it, with a `PENALTY` for distance, which decides where the image says nothing.
 
     Raises:
         InputError: the extra `itk` is not installed.
@@ -48,103 +67,158 @@ def predict_by_growcut(volume: Volume, references: References) -> Prediction:
     itk = _itk("growcut", "FastGrowCut")
 
     def grow(image, seeds, spacing_mm):
-        picture = itk.image_from_array(np.ascontiguousarray(image * 255, np.float32))
-        marks = itk.image_from_array(np.ascontiguousarray(seeds, np.uint8))
+        # from voxels on the border it does not grow
+        picture = itk.image_from_array(np.pad(255 * image, 1, mode="edge"))
+        marks = itk.image_from_array(np.pad(seeds, 1))
         for held in (picture, marks):
             held.SetSpacing([float(step) for step in reversed(spacing_mm)])
-        return itk.array_from_image(itk.fast_grow_cut(picture, seed_image=marks))
+        cut = itk.FastGrowCut[type(picture), type(marks)].New(picture, SeedImage=marks, DistancePenalty=PENALTY)
+        cut.Update()
+        return itk.array_from_image(cut.GetOutput())[1:-1, 1:-1, 1:-1] == LABEL
 
-    return _grown(volume, references, grow)
+    return _predict("growcut", grow, volume, references, progress)
 
 
-def predict_by_morphology(volume: Volume, references: References) -> Prediction:
-    """Shapes interpolated by morphology (Albu et al. 2008; Slicer's "Fill between slices"), without the image.
+def predict_by_watershed(volume: Volume, references: References, *, progress=lambda *_: None) -> Prediction:
+    """Seeds flooded over the gradient's magnitude, smoothed by 1 mm: scikit-image's compact watershed.
 
-    Of adjacent annotated slices the filter is shown the outermost: runs of them make it leave gaps.
-
-    Raises:
-        InputError: the extra `itk` is not installed.
+    Neubert and Protzel, ICPR 2014; the distance that `COMPACTNESS` weighs counts voxels, not millimetres.
     """
-    itk = _itk("morphological", "MorphologicalContourInterpolator")
-    order = content_order(references)
-    seeds = np.zeros(volume.array.shape, np.uint8)
-    for place, code in enumerate(order, start=1):
-        for index in _outermost(references.for_label(code).masks):
-            seeds[index][references.for_label(code).masks[index]] = place
-    picture = itk.image_from_array(seeds)
-    filled = itk.array_from_image(itk.morphological_contour_interpolator(picture, axis=2))
-    return _prediction(filled, order, volume, references)
+    from skimage.segmentation import watershed
+
+    def flood(image, seeds, spacing_mm):
+        smooth = ndimage.gaussian_filter(image, [1.0 / step for step in spacing_mm])
+        steepness = np.sqrt(sum(part**2 for part in np.gradient(smooth, *spacing_mm)))
+        return watershed(steepness, seeds, compactness=COMPACTNESS) == LABEL
+
+    return _predict("watershed", flood, volume, references, progress)
 
 
-METHODS: dict[str, Callable[[Volume, References], Prediction]] = {
-    "morphological": predict_by_morphology,
-    "growcut": predict_by_growcut,
-    "watershed": predict_by_watershed,
-    "random-walker": predict_by_random_walker,
-}
+def predict_by_random_walker(
+    volume: Volume, references: References, *, beta: float = 130.0, progress=lambda *_: None
+) -> Prediction:
+    """Every voxel from which a random walk, shy of contrast, ends in the label more often than not.
+
+    Grady, IEEE TPAMI 28(11), 2006, as scikit-image has it; a smart interpolation by random walks, as Biomedisa
+    (Loesel et al., Nature Communications 11, 2020) offers. From the annotated slices alone it would lose every muscle
+    that is thinner than the gap, so it decides in a band around the interpolated shape: what lies deeper inside than
+    `CORE` of the shape's depth, or as far outside, counts as known. Boxes of more than `MOST_VOXELS` are solved on
+    means of a few rows and columns.
+
+    Args:
+        volume: any grid.
+        references: on the volume's grid.
+        beta: how shy.
+        progress: called with a label's name, the slices done and those to do.
+    """
+
+    def walk(image, seeds, spacing_mm):
+        _mark_core(seeds, spacing_mm)
+        step = int(np.ceil(np.sqrt(image.size / MOST_VOXELS)))
+        return _probability(image, seeds, spacing_mm, beta, step) > 0.5
+
+    return _predict("random-walker", walk, volume, references, progress)
 
 
-def _orders(spacing_mm):
-    """The first derivative along each axis and the step there."""
-    return [(tuple(int(axis == other) for other in range(3)), step) for axis, step in enumerate(spacing_mm)]
+def _mark_core(seeds: np.ndarray, spacing_mm) -> None:
+    """Adds to the seeds what is sure by the shape interpolated between the first and the last slice, in place."""
+    last = len(seeds) - 1
+    span = ShapeSpan(seeds[0] == LABEL, seeds[last] == LABEL, spacing_mm[1:])
+    for index in range(1, last):
+        distance_mm = span.at(index / last)
+        depth_mm = distance_mm.max()
+        if depth_mm > 0:
+            unknown = seeds[index] == UNKNOWN
+            seeds[index][unknown & (distance_mm > CORE * depth_mm)] = LABEL
+            seeds[index][unknown & (distance_mm < -CORE * depth_mm)] = OTHER
+
+
+def _probability(image, seeds, spacing_mm, beta: float, step: int) -> np.ndarray:
+    """That a walk ends in the label, (slice, row, column), solved on the means of step x step pixels."""
+    from skimage.segmentation import random_walker
+
+    if step > 1:
+        shares = [_block_means(seeds == seed, step) for seed in (OTHER, LABEL)]
+        coarse = np.select([shares[1] > 0.5, shares[0] >= 0.5], [LABEL, OTHER], UNKNOWN)
+        if not np.isin([OTHER, LABEL], coarse).all():
+            return _probability(image, seeds, spacing_mm, beta, step - 1)
+        slice_mm, row_mm, column_mm = spacing_mm
+        wide = (slice_mm, row_mm * step, column_mm * step)
+        found = _probability(_block_means(image, step), coarse, wide, beta, 1)
+        found = ndimage.zoom(found, (1, step, step), order=1, mode="nearest", grid_mode=True)
+        return found[:, : seeds.shape[1], : seeds.shape[2]]
+    if not (seeds == UNKNOWN).any():
+        return seeds == LABEL
+    if not image.std() > 0:  # which the walker divides by
+        image = image + 1e-6 * np.arange(len(image), dtype=np.float32)[:, None, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of probabilities below 0 or above 1 by its tolerance
+        return random_walker(
+            image, seeds.astype(np.int32), beta=beta, mode="cg_j", spacing=spacing_mm, return_full_prob=True
+        )[LABEL - 1]
+
+
+def _block_means(array: np.ndarray, step: int) -> np.ndarray:
+    """Means of step x step pixels of every slice, float32; the last ones of the pixels that there are, repeated."""
+    rows, columns = (-size % step for size in array.shape[1:])
+    padded = np.pad(array.astype(np.float32), ((0, 0), (0, rows), (0, columns)), mode="edge")
+    slices, rows, columns = padded.shape
+    return padded.reshape(slices, rows // step, step, columns // step, step).mean(axis=(2, 4))
+
+
+def _predict(method: str, grow: Callable, volume: Volume, references: References, progress: Callable) -> Prediction:
+    """What `grow(image, seeds, spacing_mm)` finds between all neighbouring annotated slices of every label.
+
+    `image` is float32 in [0, 1], `seeds` uint8: `LABEL`, `OTHER`, or `UNKNOWN`, with whole planes known at both ends.
+    It returns a bool array of the same shape.
+    """
+    labels = np.zeros(volume.array.shape, np.min_scalar_type(max(references.codes)))
+    window = IntensityWindow.from_volume(volume.array)
+    for code in reversed(content_order(references)):
+        label = references.for_label(code)
+        first, last = min(label.masks), max(label.masks)
+        for start, stop in pairwise(sorted(label.masks)):
+            if stop - start > 1 and (label.masks[start].any() or label.masks[stop].any()):
+                box = _box(label, start, stop, volume.spacing_mm)
+                seeds = _seeds(label, box)
+                known_other = (seeds == OTHER).any()
+                found = grow(window.apply(volume.array[box]), seeds, volume.spacing_mm) if known_other else seeds >= 0
+                labels[box][found] = code
+            progress(label.name, stop - first, last - first)
+    restore_references(labels, references)
+    return Prediction(labels, summarize(labels, volume.spacing_mm, references, method))
+
+
+def _box(label: LabelReferences, start: int, stop: int, spacing_mm) -> tuple[slice, slice, slice]:
+    """The slices from `start` to `stop`, and the rows and columns of the label in both, with a margin."""
+    held = label.masks[start] | label.masks[stop]
+    box = [slice(start, stop + 1)]
+    for axis in (0, 1):
+        margin = max(int(np.ceil(MARGIN_MM / spacing_mm[1 + axis])), 1)
+        places = np.flatnonzero(held.any(axis=1 - axis))
+        box.append(slice(max(int(places[0]) - margin, 0), int(places[-1]) + margin + 1))
+    return tuple(box)
+
+
+def _seeds(label: LabelReferences, box: tuple[slice, slice, slice]) -> np.ndarray:
+    """What the annotated slices say in a box: those of the label everything, others where other labels are."""
+    slices, rows, columns = box
+    shape = label.masks[slices.start][rows, columns].shape
+    seeds = np.full((slices.stop - slices.start, *shape), UNKNOWN, np.uint8)
+    for index in range(slices.start, slices.stop):
+        if index in label.masks:
+            seeds[index - slices.start] = np.where(label.masks[index][rows, columns], LABEL, OTHER)
+        elif index in label.excluded:
+            seeds[index - slices.start] = np.where(label.excluded[index][rows, columns], OTHER, UNKNOWN)
+    return seeds
 
 
 def _itk(method: str, name: str):
+    """The package itk, with the filter that a method needs."""
     try:
         import itk
-    except ImportError as error:
-        raise InputError(
-            f"The method {method} needs ITK, which is not installed: run pip install 'ifss_keras[itk]'."
-        ) from error
+    except ImportError:
+        itk = None
     if not hasattr(itk, name):
-        raise InputError(
-            f"The method {method} needs ITK's {name}, which is not installed: run pip install 'ifss_keras[itk]'."
-        )
+        raise InputError(f"The method {method} needs ITK's {name}, not installed: run pip install 'ifss_keras[itk]'.")
     return itk
-
-
-def _outermost(masks) -> list[int]:
-    """The slices without those that lie inside a run of adjacent ones."""
-    return [index for index in sorted(masks) if not (index - 1 in masks and index + 1 in masks)]
-
-
-def _grown(volume: Volume, references: References, grow) -> Prediction:
-    """What `grow(image, seeds, spacing_mm)` makes of the box around everything annotated; nothing outside it.
-
-    `image` is float32 in [0, 1], `seeds` 0 where nothing is known, `_BACKGROUND` where an annotated slice holds no
-    label. Slices beyond the outermost annotated ones are left out: no seed says there where the muscle ends.
-    """
-    order = content_order(references)
-    seeds = np.zeros(volume.array.shape, np.uint8)
-    for index, plane in zip(references.slices, references.masks, strict=True):
-        seeds[index] = _BACKGROUND
-        for place, code in enumerate(order):
-            seeds[index][plane == code] = place + 2
-    box = _box(seeds, volume.spacing_mm)
-    window = IntensityWindow.from_volume(volume.array)
-    image = np.asarray(window.apply(volume.array[box]), np.float32)
-    found = np.zeros(volume.array.shape, np.uint8)
-    grown = np.asarray(grow(image, seeds[box], volume.spacing_mm))
-    found[box] = np.where(grown >= 2, grown - 1, 0)
-    return _prediction(found, order, volume, references)
-
-
-def _box(seeds: np.ndarray, spacing_mm) -> tuple[slice, ...]:
-    """The annotated slices from first to last, and the rows and columns of the labels with a margin."""
-    held = np.argwhere(seeds > _BACKGROUND)
-    annotated = np.flatnonzero((seeds > 0).any(axis=(1, 2)))
-    parts = [slice(int(annotated[0]), int(annotated[-1]) + 1)]
-    for axis in (1, 2):
-        margin = int(np.ceil(_MARGIN_MM / spacing_mm[axis]))
-        low, high = held[:, axis].min(), held[:, axis].max()
-        parts.append(slice(max(int(low) - margin, 0), int(high) + margin + 1))
-    return tuple(parts)
-
-
-def _prediction(places: np.ndarray, order: list[int], volume: Volume, references: References) -> Prediction:
-    """Places in `order`, counted from 1, as codes; annotated slices as they were annotated."""
-    codes = np.array([0, *order], np.min_scalar_type(max(references.codes)))
-    labels = codes[places]
-    for index, plane in zip(references.slices, references.masks, strict=True):
-        labels[index] = plane
-    return Prediction(labels, summarize(labels, volume.spacing_mm, references))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ifss_keras import __version__
@@ -14,7 +15,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
 from ifss_keras.data.references import References, load_references
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.shape import predict_by_shape
+from ifss_keras.inference.methods import NETWORK, untrained_method
 from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
@@ -26,7 +27,7 @@ class Job:
     Attributes:
         image, reference, output: files; the extension of `output` chooses its format.
         preset: a released preset; `weights` from `ifss train` take its place.
-        method: "network", or "shape" for interpolation between the references alone.
+        method: one of `inference.methods.METHODS`.
         adapt: adapt the network to a volume with four annotated slices or more.
         axis: stored axis of the slices.
         spacing_mm: (slice, row, column) in place of the file's.
@@ -40,7 +41,7 @@ class Job:
     output: Path
     preset: str = DEFAULT_PRESET
     weights: Path | None = None
-    method: str = "network"
+    method: str = NETWORK
     adapt: bool = True
     axis: int = 2
     spacing_mm: tuple[float, float, float] | None = None
@@ -53,6 +54,8 @@ class Job:
         """What the report names as the weights."""
         if self.method == "shape":
             return "none (shape interpolation)"
+        if self.method != NETWORK:
+            return f"none ({self.method})"
         return str(self.weights) if self.weights else self.preset
 
 
@@ -79,18 +82,11 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     _refuse_own_input(job)
     if job.report is not None:
         check_folder(job.report)
-    if job.method == "network" and job.weights is None:
+    if job.method == NETWORK and job.weights is None:
         verified_weights(find_preset(job.preset))
     volume = read_volume(job.image, axis=job.axis, spacing_mm=job.spacing_mm)
     references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
-    if job.method == "shape":
-        prediction = predict_by_shape(volume, references)
-    else:
-        from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
-
-        predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
-        adaptation = DEFAULT_ADAPTATION if job.adapt else None
-        prediction = predictor.predict(volume, references, adaptation=adaptation, progress=progress)
+    prediction = _predict(job, volume, references, progress)
     write_labels(job.output, prediction.labels, volume, references.names)
     result = JobResult(volume, references, prediction, time.monotonic() - began)
     if job.report is not None:
@@ -104,6 +100,16 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
             run_info(job, result),
         )
     return result
+
+
+def _predict(job: Job, volume: Volume, references: References, progress) -> Prediction:
+    if job.method != NETWORK:
+        return untrained_method(job.method)(volume, references, progress=progress)
+    from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
+
+    predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
+    adaptation = DEFAULT_ADAPTATION if job.adapt else None
+    return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
 
 
 def result_dict(job: Job, result: JobResult) -> dict:
@@ -166,6 +172,9 @@ def run_info(job: Job, result: JobResult):
 
 def package_versions() -> dict[str, str]:
     """The versions that a report names, of Python and of the packages that decide a result."""
-    packages = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK")
+    packages = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK", "scikit-image")
     installed = {name: version(name) for name in packages}
+    for name in ("itk-growcut", "itk-morphologicalcontourinterpolation"):
+        with suppress(PackageNotFoundError):
+            installed[name] = version(name)
     return {"ifss_keras": __version__, "python": platform.python_version()} | installed

@@ -91,7 +91,7 @@ class Predictor:
             choices = choose(propagation, masks, adaptation, lambda done, total: progress("adaptation", done, total))
         soft = {code: _soft(choices[code], references.for_label(code), volume, progress) for code in masks}
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
-        return Prediction(labels, summarize(labels, volume.spacing_mm, references, choices))
+        return Prediction(labels, summarize(labels, volume.spacing_mm, references, NETWORK, choices))
 
 
 def _soft(choice: Choice, label: LabelReferences, volume: Volume, progress) -> dict[int, SoftMask]:

@@ -14,20 +14,34 @@ from ifss_keras.inference.soft_volume import SoftMask
 from ifss_keras.inference.summary import Prediction, content_order, summarize
 
 
-def predict_by_shape(volume: Volume, references: References, *, follow_centroid: bool = True) -> Prediction:
+def predict_by_shape(
+    volume: Volume, references: References, *, follow_centroid: bool = True, progress=lambda *_: None
+) -> Prediction:
     """The references joined by shape interpolation alone: what a laboratory gets today without a network.
 
     Between references only; nothing outside them. Where two interpolated labels meet, the first in
-    `content_order` keeps the voxel. `follow_centroid` as in `interpolate_shapes`.
+    `content_order` keeps the voxel. `follow_centroid` as in `interpolate_shapes`; `progress` is called with a label's
+    name, the slices done and those to do.
     """
     labels = np.zeros(volume.array.shape, np.min_scalar_type(max(references.codes)))
     for code in reversed(content_order(references)):
-        for index, mask in interpolate_shapes(references.for_label(code).masks, volume.spacing_mm[1:], follow_centroid):
+        label = references.for_label(code)
+        first, last = min(label.masks), max(label.masks)
+        for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:], follow_centroid):
             labels[index][mask] = code
+            progress(label.name, index - first, last - first)
+    restore_references(labels, references)
+    return Prediction(labels, summarize(labels, volume.spacing_mm, references, "shape"))
+
+
+def restore_references(labels: np.ndarray, references: References) -> None:
+    """Puts the annotated slices back into (slice, row, column) codes, in place.
+
+    A label that such a slice does not hold keeps what was found of it there, outside the labels that it holds.
+    """
     for index, plane in zip(references.slices, references.masks, strict=True):
         keep = labels[index] * ~np.isin(labels[index], np.unique(plane[plane > 0]))
         labels[index] = np.where(plane > 0, plane, keep)
-    return Prediction(labels, summarize(labels, volume.spacing_mm, references))
 
 
 def soft_shapes(masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float]) -> dict[int, SoftMask]:

@@ -26,7 +26,7 @@ class LabelSummary:
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
         areas_mm2: (slice,) cross-section areas of the mask.
-        method: what made the mask: "adapted network", "network" or "shape".
+        method: what made the mask: a method of `ifss predict --method`, or "adapted network".
         check: method to mean Dice on the references that were held back to choose between them; empty if none were.
         check_slices: those references' slices.
         presumed_ends: slices beyond the references where the label was presumed to have ended, since a series of
@@ -43,7 +43,7 @@ class LabelSummary:
     reference_slices: tuple[int, ...]
     touches_edge: bool
     areas_mm2: np.ndarray
-    method: str = "shape"
+    method: str
     check: Mapping[str, float] = field(default_factory=dict)
     check_slices: tuple[int, ...] = ()
     presumed_ends: tuple[int, ...] = ()
@@ -63,7 +63,11 @@ class Prediction:
 
 
 def summarize(
-    labels: np.ndarray, spacing_mm: tuple[float, float, float], references: References, choices: Mapping | None = None
+    labels: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    references: References,
+    method: str,
+    choices: Mapping | None = None,
 ) -> tuple[LabelSummary, ...]:
     """A `LabelSummary` of every label in the references, in the order of their codes.
 
@@ -71,12 +75,13 @@ def summarize(
         labels: (slice, row, column) codes.
         spacing_mm: (slice, row, column).
         references: that `labels` were made from.
-        choices: label code to `Choice` of the method; shape interpolation if None.
+        method: what made them.
+        choices: label code to `Choice` of the method, where each label has its own.
     """
     summaries = []
     for code in references.codes:
         label = references.for_label(code)
-        summary = _label_summary(labels, spacing_mm, label)
+        summary = _label_summary(labels, spacing_mm, label, method)
         if choices:
             held = [index for index, mask in label.masks.items() if mask.any()]
             ends = presumed_ends(held, list(label.masks), len(labels))
@@ -100,10 +105,10 @@ def summarize_labels(
         method: what made the labels.
     """
     held = (LabelReferences(code, name, {}, {}) for code, name in sorted(names.items()))
-    return tuple(replace(_label_summary(labels, spacing_mm, label), method=method) for label in held)
+    return tuple(_label_summary(labels, spacing_mm, label, method) for label in held)
 
 
-def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
+def _label_summary(labels, spacing_mm, label: LabelReferences, method: str) -> LabelSummary:
     pixels, touches = np.zeros(len(labels), np.int64), False
     for index, plane in enumerate(labels):
         mask = plane == label.code
@@ -131,6 +136,7 @@ def _label_summary(labels, spacing_mm, label: LabelReferences) -> LabelSummary:
         reference_slices=tuple(annotated),
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
+        method=method,
     )
 
 

@@ -107,6 +107,47 @@ def test_method_shape_is_the_interpolation_of_the_references(case, predict, read
     assert not labels[[0, 1, 11, 12]].any()
 
 
+def untrained(case, method, *more):
+    return ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", method, *more)
+
+
+def test_json_table_and_report_name_the_method(case, ifss, read_mask):
+    outcome = ifss(*untrained(case, "watershed", "--json", "--report", case.folder / "report"))
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert (found["method"], found["weights"]) == ("watershed", "none (watershed)")
+    assert [label["method"] for label in found["labels"]] == ["watershed", "watershed"]
+    assert "watershed" in (case.folder / "report" / "report.html").read_text()
+    labels, _ = read_mask(case.output)
+    np.testing.assert_array_equal(labels[[2, 6, 10]], case.references[[2, 6, 10]])
+    assert not labels[[0, 1, 11, 12]].any()
+    assert "watershed" in ifss(*untrained(case, "watershed")).out
+
+
+@pytest.mark.parametrize("method", ["morphological", "growcut"])
+def test_a_method_that_is_not_installed_is_one_sentence(method, case, ifss, monkeypatch):
+    monkeypatch.setitem(sys.modules, "itk", None)  # import itk raises
+    outcome = ifss(*untrained(case, method))
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith(f"Error: The method {method} needs ITK's ")
+    assert "pip install 'ifss_keras[itk]'" in outcome.err
+    assert not case.output.exists()
+
+
+def test_a_method_without_network_does_not_wait_for_tensorflow(case):
+    script = f"""
+import contextlib, sys
+from ifss_keras.cli.main import main
+with contextlib.suppress(SystemExit):
+    main({[str(argument) for argument in untrained(case, "random-walker")]})
+print(sorted({{'tensorflow', 'keras'}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stderr == ""
+    assert case.output.is_file()
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_axis_is_the_stored_axis_of_the_slices(axis, tmp_path, two_muscles, oblique_affine, write_stored, ifss):
     _, labels = two_muscles

@@ -237,10 +237,10 @@ def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifs
 
 
 def test_an_interrupted_prediction_writes_nothing(case, ifss, monkeypatch, snapshot):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ifss_keras.inference.job.predict_by_shape", interrupt)
+    monkeypatch.setattr("ifss_keras.inference.shape.predict_by_shape", interrupt)
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     outcome = ifss(*arguments)

@@ -62,10 +62,10 @@ def test_the_report_knows_the_run(job, tmp_path):
 def test_nothing_is_written_when_the_work_fails(job, tmp_path, monkeypatch):
     before = {path.name for path in tmp_path.iterdir()}
 
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise InputError("The work failed.")
 
-    monkeypatch.setattr(job_module, "predict_by_shape", fail)
+    monkeypatch.setattr("ifss_keras.inference.shape.predict_by_shape", fail)
     with pytest.raises(InputError, match="The work failed"):
         run_job(job)
     assert {path.name for path in tmp_path.iterdir()} == before

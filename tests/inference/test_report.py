@@ -63,6 +63,7 @@ def summary(code, first, last, references, touches_edge=False, shape_ml=1.234567
         reference_slices=references,
         touches_edge=touches_edge,
         areas_mm2=areas_mm2(mask, SPACING),
+        method="shape",
     )
 
 

@@ -20,7 +20,7 @@ def box():
 
 def test_a_box(box):
     references = References.from_array(box, {5: "SOL"}, keep_slices=np.array([2, 4, 6]))
-    (summary,) = summarize(box, SPACING_MM, references)
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
     assert (summary.code, summary.name) == (5, "SOL")
     for volume_ml in (summary.volume_ml, summary.shape_volume_ml, summary.spline_volume_ml):
         assert volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
@@ -32,7 +32,7 @@ def test_a_box(box):
 
 def test_shape_and_spline_see_the_references_and_not_the_mask(box):
     references = References.from_array(box, keep_slices=np.array([3, 5]))
-    (summary,) = summarize(np.zeros_like(box), SPACING_MM, references)
+    (summary,) = summarize(np.zeros_like(box), SPACING_MM, references, "shape")
     assert summary.volume_ml == 0
     assert (summary.first_slice, summary.last_slice) == (None, None)
     assert summary.shape_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
@@ -41,7 +41,7 @@ def test_shape_and_spline_see_the_references_and_not_the_mask(box):
 
 def test_one_reference_gives_no_volume_by_shape_or_spline(box):
     references = References.from_array(box, keep_slices=np.array([3]))
-    (summary,) = summarize(box, SPACING_MM, references)
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
     assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
     assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
 
@@ -50,13 +50,13 @@ def test_one_reference_gives_no_volume_by_shape_or_spline(box):
 def test_each_face_is_an_edge(place, box):
     references = References.from_array(box, keep_slices=np.array([4]))
     box[place] = 5
-    (summary,) = summarize(box, SPACING_MM, references)
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
     assert summary.touches_edge is True
 
 
 def test_another_label_at_the_edge_is_none_of_its_business(box):
     box[0, 0, 0] = 6
-    first, second = summarize(box, SPACING_MM, References.from_array(box))
+    first, second = summarize(box, SPACING_MM, References.from_array(box), "shape")
     assert (first.code, first.touches_edge) == (5, False)
     assert (second.code, second.touches_edge) == (6, True)
 
