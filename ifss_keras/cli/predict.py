@@ -14,7 +14,11 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option("--reference", type=click.Path(path_type=Path), required=True, help="Labels of a few slices.")
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="Labels of a few slices; left out with --weights of a network that needs none.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The whole mask.")
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, help="Released weights; see `ifss models list`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of your own, from `ifss train`.")
@@ -31,7 +35,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     "--adapt/--no-adapt",
     default=True,
     show_default=True,
-    help="Train a copy of the network on the annotated slices first, if there are four or more.",
+    help="Train a copy of the network on the annotated slices first, where a label has four or more.",
 )
 @options.axis
 @options.spacing
@@ -84,7 +88,7 @@ def _print(job, result):
             click.echo(f"{summary.name}: {check_text(summary)}.")
         if summary.presumed_ends:
             click.echo(f"{summary.name}: {presumed_text(summary)}.")
-    if job.adapt and job.method == NETWORK:
+    if job.adapt and job.method == NETWORK and job.reference:
         few = [summary.name for summary in result.prediction.summaries if not summary.check]
         if few:
             needed = "four annotated slices, one of them between two others"

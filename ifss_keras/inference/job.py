@@ -25,10 +25,11 @@ class Job:
     """What to predict, from which files to which.
 
     Attributes:
-        image, reference, output: files; the extension of `output` chooses its format.
+        image, output: files; the extension of `output` chooses its format.
+        reference: file of the annotated slices; None for a network that needs none.
         preset: a released preset; `weights` from `ifss train` take its place.
         method: one of `inference.methods.METHODS`.
-        adapt: adapt the network to a volume with four annotated slices or more.
+        adapt: adapt the network to labels with four annotated slices or more.
         axis: stored axis of the slices.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
@@ -37,7 +38,7 @@ class Job:
     """
 
     image: Path
-    reference: Path
+    reference: Path | None
     output: Path
     preset: str = DEFAULT_PRESET
     weights: Path | None = None
@@ -61,10 +62,10 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class JobResult:
-    """What a job read and made; `seconds` is its wall time."""
+    """What a job read and made; `names` are the labels', `seconds` its wall time."""
 
     volume: Volume
-    references: References
+    names: dict[int, str]
     prediction: Prediction
     seconds: float
 
@@ -80,15 +81,20 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     began = time.monotonic()
     check_writable(job.output)
     _refuse_own_input(job)
+    _refuse_a_missing_or_needless_reference(job)
     if job.report is not None:
         check_folder(job.report)
     if job.method == NETWORK and job.weights is None:
         verified_weights(find_preset(job.preset))
     volume = read_volume(job.image, axis=job.axis, spacing_mm=job.spacing_mm)
-    references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
-    prediction = _predict(job, volume, references, progress)
-    write_labels(job.output, prediction.labels, volume, references.names)
-    result = JobResult(volume, references, prediction, time.monotonic() - began)
+    if job.reference is None:
+        prediction = _segment(job, volume, progress)
+    else:
+        references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
+        prediction = _predict(job, volume, references, progress)
+    names = {summary.code: summary.name for summary in prediction.summaries}
+    write_labels(job.output, prediction.labels, volume, names)
+    result = JobResult(volume, names, prediction, time.monotonic() - began)
     if job.report is not None:
         from ifss_keras.inference.report import write_report
 
@@ -112,11 +118,23 @@ def _predict(job: Job, volume: Volume, references: References, progress) -> Pred
     return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
 
 
+def _segment(job: Job, volume: Volume, progress) -> Prediction:
+    from ifss_keras.inference.segmenter import Segmenter
+
+    segmenter = Segmenter.from_training(job.weights)
+    for code, name in (job.labels or {}).items():
+        if code not in segmenter.names:
+            known = ", ".join(f"{code} ({name})" for code, name in segmenter.names.items())
+            raise InputError(f"--label {code}={name}: {job.weights} finds {known}; correct the code.")
+        segmenter.names[code] = name
+    return segmenter.predict(volume, progress=lambda done, total: progress("slices", done, total))
+
+
 def result_dict(job: Job, result: JobResult) -> dict:
     """A job's result as JSON-ready values."""
     return {
         "image": str(job.image),
-        "reference": str(job.reference),
+        "reference": str(job.reference) if job.reference else None,
         "output": str(job.output),
         "method": job.method,
         "weights": job.source_of_weights,
@@ -145,9 +163,27 @@ def result_dict(job: Job, result: JobResult) -> dict:
 
 
 def _refuse_own_input(job: Job) -> None:
-    for source in (job.image, job.reference):
+    for source in filter(None, (job.image, job.reference)):
         if job.output.exists() and source.exists() and job.output.samefile(source):
             raise InputError(f"The output {job.output} would overwrite the input {source}: choose another name.")
+
+
+def _refuse_a_missing_or_needless_reference(job: Job) -> None:
+    alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
+    if job.reference is None and not alone:
+        raise InputError(
+            "There is no reference: pass --reference with a few annotated slices, or --weights of a network that needs "
+            "none, such as a UNet3D from `ifss train`."
+        )
+    if job.reference is not None and alone:
+        raise InputError(f"{job.weights} is of a network that takes no references: leave out --reference.")
+
+
+def _takes_references(weights: Path) -> bool:
+    from ifss_keras.inference.trained import recipe_beside
+    from ifss_keras.zoo.catalogue import find_architecture
+
+    return find_architecture(recipe_beside(weights).model).needs_reference
 
 
 def run_info(job: Job, result: JobResult):
@@ -156,7 +192,7 @@ def run_info(job: Job, result: JobResult):
 
     return RunInfo(
         image_path=str(job.image),
-        reference_path=str(job.reference),
+        reference_path=str(job.reference) if job.reference else "none",
         output_path=str(job.output),
         preset=job.source_of_weights,
         method=job.method,

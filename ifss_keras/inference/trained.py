@@ -31,6 +31,9 @@ def trained_network(weights: str | Path):
     from ifss_keras.zoo.weights_file import load_weights
 
     recipe = recipe_beside(weights)
-    network = network_of(recipe)
+    try:
+        network = network_of(recipe)
+    except InputError as error:
+        raise InputError(f"{Path(weights).parent / 'recipe.yaml'}: {error}") from error
     load_weights(network, weights)
     return recipe, network

@@ -31,7 +31,7 @@ def test_the_written_mask_is_the_prediction(job):
     result = run_job(job)
     np.testing.assert_array_equal(read_labels(job.output).array, result.prediction.labels)
     np.testing.assert_array_equal(result.volume.spacing_mm, SPACING_MM)
-    assert result.references.names == {3: "GM", 7: "SOL"}
+    assert result.names == {3: "GM", 7: "SOL"}
 
 
 def test_result_dict_is_json_and_holds_the_summaries(job):
