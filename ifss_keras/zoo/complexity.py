@@ -7,6 +7,7 @@ import keras
 from ifss_keras.layers import (
     AtrousPyramid,
     BidirectionalConvLSTM2D,
+    CrossCorrelation,
     EncoderLevel,
     FeatureFusion,
     GlobalMatching,
@@ -28,6 +29,7 @@ def multiply_adds(network):
     - A convolution has one multiply-add for each output position and kernel weight, also where a tap falls on
       padding.
     - A transposed convolution has one for each input position and kernel weight.
+    - `CrossCorrelation` multiplies the features of both inputs at every displacement.
     - `ReferenceMemory` compares every pixel with every one that is held, and adds up their values; encoding what is
       held (`IFSSNet.remember`) is not part of the call.
     - `BidirectionalConvLSTM2D` convolves its inputs once for both directions, its hidden state once for each; a
@@ -86,6 +88,10 @@ def _pyramid(layer, shape):
     return sum(_separable_convolution(branch, shape) for branch in layer.branches)
 
 
+def _correlation(layer, shape):
+    return math.prod(shape) * (2 * layer.reach + 1) ** 2 + math.prod(shape[:-1]) * _size(layer.mix.kernel)
+
+
 def _matching(layer, shape):
     convolutions = (*layer.rows_first, *layer.columns_first, *layer.residual)
     return math.prod(shape[:-1]) * sum(_size(convolution.kernel) for convolution in convolutions)
@@ -112,7 +118,8 @@ def _cell(layer, shape):
 
 
 def _recurrence(layer, shape):
-    return math.prod(shape[:-1]) * (_size(layer.kernel) + 2 * _size(layer.recurrent_kernel))
+    directions = 2 if layer.backward else 1
+    return math.prod(shape[:-1]) * (_size(layer.kernel) + directions * _size(layer.recurrent_kernel))
 
 
 def _memory(layer, shape):
@@ -133,6 +140,7 @@ _RULES = {
     EncoderLevel: lambda layer, shape: _pyramid(layer.pyramid, shape),
     FeatureFusion: _fusion,
     ImagePooledPyramid: _image_pooled_pyramid,
+    CrossCorrelation: _correlation,
     GlobalMatching: _matching,
     ReferenceMemory: _memory,
     Refinement: _refinement,

@@ -4,7 +4,7 @@ import keras
 
 from ifss_keras.layers import BidirectionalConvLSTM2D
 from ifss_keras.zoo.ifss_net import encoder_levels, rates_per_level, refined
-from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -44,6 +44,8 @@ class SegNetFS(ZooModel):
         **kwargs,
     ):
         arguments = arguments_of(SegNetFS, locals())
+        multiples = (1, 2 ** len(widths), 2 ** len(widths))
+        require_multiples(slices, image_size, multiples)
         image = keras.Input((slices, *image_size, 1), name="image")
         levels = encoder_levels(
             widths,
@@ -61,5 +63,4 @@ class SegNetFS(ZooModel):
         x = refined(x + remembered, skips[-2::-1], (*widths[-2::-1], head_width), decoder_dropout)
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        multiples = (1, 2 ** len(widths), 2 ** len(widths))
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

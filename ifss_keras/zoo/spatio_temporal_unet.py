@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.layers import SeparableConv3D
-from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -49,6 +49,8 @@ class SpatioTemporalUNet(ZooModel):
         **kwargs,
     ):
         arguments = arguments_of(SpatioTemporalUNet, locals())
+        multiples = (1, 2 ** (len(widths) - 1), 2 ** (len(widths) - 1))
+        require_multiples(slices, image_size, multiples)
 
         def block(x, width, name):
             return _block(x, width, name, separable)
@@ -79,7 +81,6 @@ class SpatioTemporalUNet(ZooModel):
         if reconstruct:
             rebuilt = keras.layers.Conv3D(1, 1, dtype="float32", name="reconstruction")
             outputs["reconstruction"] = rebuilt(decoded(x, "reconstruction", False))
-        multiples = (1, 2 ** (len(widths) - 1), 2 ** (len(widths) - 1))
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)
 
 

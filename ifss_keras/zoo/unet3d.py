@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.core.checks import require
-from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -45,6 +45,8 @@ class UNet3D(ZooModel):
         **kwargs,
     ):
         arguments = arguments_of(UNet3D, locals())
+        multiples = [step ** (len(widths) - 1) for step in pool]
+        require_multiples(slices, image_size, multiples)
         require(len(widths) > 1, f"widths must name two levels or more, received {widths!r}.")
 
         def convolved(x, width, name):
@@ -69,5 +71,4 @@ class UNet3D(ZooModel):
             x = convolved(x, width, f"up_{level}_2")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        multiples = [step ** (len(widths) - 1) for step in pool]
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.core.checks import require
-from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities
+from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -48,6 +48,8 @@ class VNet(ZooModel):
         **kwargs,
     ):
         arguments = arguments_of(VNet, locals())
+        multiples = [step ** (len(widths) - 1) for step in stride]
+        require_multiples(slices, image_size, multiples)
         require(
             len(widths) == len(convolutions) > 1,
             f"widths and convolutions must be as many, two or more, received {widths!r} and {convolutions!r}.",
@@ -86,5 +88,4 @@ class VNet(ZooModel):
             x = stage(x, x, 2 * widths[level], convolutions[level], f"up_{level}")
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
-        multiples = [step ** (len(widths) - 1) for step in stride]
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

@@ -5,6 +5,8 @@ import inspect
 import keras
 from keras import ops
 
+from ifss_keras.core.checks import require
+
 
 class ZooModel(keras.Model):
     """A functional network that knows its own arguments, so that it can be saved, copied and described.
@@ -88,6 +90,12 @@ def keyword_arguments(cls):
 def arguments_of(cls, held):
     """{name: value} of the keyword-only arguments of `cls` among `held`, the `locals()` of its `__init__`."""
     return {name: held[name] for name in keyword_arguments(cls)}
+
+
+def require_multiples(slices, image_size, multiples):
+    """Nothing, or ValueError where a size that is known is no multiple of what the network halves it by."""
+    for axis, size, step in zip(("slices", "rows", "columns"), (slices, *image_size), multiples, strict=True):
+        require(size is None or size % step == 0, f"{axis} must be a multiple of {step}, received {size}.")
 
 
 def memory_inputs(memory):

@@ -36,6 +36,16 @@ def test_values_from_a_memory_that_is_not_zero(kernel_size, state_after):
         np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("state_after", [None, 1, 3])
+def test_without_the_backward_pass_the_outputs_are_the_forward_ones(state_after):
+    layer = built(backward=False, state_after=state_after)
+    outputs, memory = layer(X, initial_state=STATE)
+    expected, states = run_forward(X, STATE, *reference_weights(layer))
+    np.testing.assert_allclose(outputs, expected, atol=TOLERANCE)
+    for a, b in zip(memory, states[(state_after or 5) - 1], strict=True):
+        np.testing.assert_allclose(a, b, atol=TOLERANCE)
+
+
 def test_forward_pass_is_that_of_keras_conv_lstm2d():
     layer = built()
     keras_layer = keras.layers.ConvLSTM2D(
@@ -112,7 +122,7 @@ def test_dropout_acts_on_the_inputs_in_training_only():
 def test_layer_contract():
     check_layer(
         BidirectionalConvLSTM2D,
-        {"filters": 4, "kernel_size": 5, "state_after": 2, "dropout": 0.3},
+        {"filters": 4, "kernel_size": 5, "state_after": 2, "backward": False, "dropout": 0.3},
         inputs=[X, STATE],
     )
 

@@ -23,7 +23,7 @@ def reference(first, second, weights):
     """(features, gates) from the weights by path; the gates (batch, slice, 1, 1, filters)."""
     joined = np.concatenate([first, second], axis=-1)
     features = convolve(joined, weights["conv/kernel"], weights["conv/bias"])
-    features = np.maximum(group_norm(features, weights["norm/gamma"], weights["norm/beta"]), 0)
+    features = np.maximum(group_norm(features, weights["norm/gamma"], weights["norm/beta"], epsilon=1e-12), 0)
     mean = features.mean(axis=(2, 3), keepdims=True)
     squeezed = np.maximum(mean @ weights["squeeze/kernel"][0, 0, 0] + weights["squeeze/bias"], 0)
     return features, sigmoid(squeezed @ weights["excite/kernel"][0, 0, 0] + weights["excite/bias"])

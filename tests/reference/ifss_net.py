@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.reference.conv_lstm import run_both_ways
+from tests.reference.conv_lstm import run_both_ways, run_forward
 from tests.reference.convolution import convolve, max_pool, separable_convolve, transposed_convolve
 from tests.reference.normalization import batch_norm, slice_norm
 
@@ -78,23 +78,51 @@ def reference_memory(image, mask, inputs, weights):
     return result
 
 
-def ifss_net(inputs, weights, rates, per_channel=False, memory_level=0):
-    """(probabilities, hidden, cell) of the network without dropout; `rates` has a tuple for each level."""
+def cross_correlation(first, second, weights, reach):
+    """Both, and the mean product with the second moved by up to `reach`, mixed at each pixel."""
+    rows, columns = first.shape[2:4]
+    around = np.pad(second, ((0, 0), (0, 0), (reach, reach), (reach, reach), (0, 0)))
+    products = [
+        (first * around[:, :, row : row + rows, column : column + columns]).mean(axis=-1)
+        for row, column in np.ndindex(2 * reach + 1, 2 * reach + 1)
+    ]
+    joined = np.concatenate([first, second, np.stack(products, axis=-1)], axis=-1)
+    return joined @ weights["correlation/mix/kernel"][0, 0, 0] + weights["correlation/mix/bias"]
+
+
+def recurrence(x, inputs, weights, temporal):
+    """(outputs, states after each slice); no states without a recurrence."""
+    if temporal == "none":
+        return x, None
+    cell_weights = [weights[f"recurrence/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
+    run = run_both_ways if temporal == "bidirectional" else run_forward
+    remembered, states = run(x, (inputs["hidden"], inputs["cell"]), *cell_weights)
+    return x + remembered, states
+
+
+def ifss_net(inputs, weights, rates, *, per_channel=False, memory_level=0, temporal="bidirectional", reach=None):
+    """{name: output} of the network without dropout; `rates` has a tuple for each level.
+
+    With a `reach` the streams stay apart and are correlated; without, they are added and matched globally.
+    """
     image, mask = inputs["image"], inputs["mask"]
     skips = [np.concatenate([image, mask], axis=-1)]
     for level, level_rates in enumerate(rates, start=1):
         image = encoder_level(image, weights, f"encoder_{level}", level_rates, per_channel)
-        mask = encoder_level(mask, weights, f"encoder_{level}", level_rates, per_channel) + image
+        mask = encoder_level(mask, weights, f"encoder_{level}", level_rates, per_channel)
+        mask = mask + image if reach is None else mask
         if level == memory_level:
             mask = reference_memory(image, mask, inputs, weights)
-        skips.append(mask)
-    x = global_matching(np.concatenate([image, mask], axis=-1), weights)
-    cell_weights = [weights[f"recurrence/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
-    remembered, states = run_both_ways(x, (inputs["hidden"], inputs["cell"]), *cell_weights)
-    x = x + remembered
+        skips.append(mask if reach is None else np.concatenate([image, mask], axis=-1))
+    if reach is None:
+        x = global_matching(np.concatenate([image, mask], axis=-1), weights)
+    else:
+        x = cross_correlation(image, mask, weights, reach)
+    x, states = recurrence(x, inputs, weights, temporal)
     for index, skip in enumerate(reversed(skips[:-1]), start=1):
         kernel, bias = weights[f"up_{index}/kernel"], weights[f"up_{index}/bias"]
         x = refinement(transposed_convolve(x, kernel, bias, strides=(1, 2, 2)), skip, weights, f"refine_{index}")
     logits = convolve(x, weights["head/kernel"], weights["head/bias"])
     exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True), *states[0]
+    outputs = {"probabilities": exponents / exponents.sum(axis=-1, keepdims=True)}
+    return outputs if states is None else outputs | dict(zip(("hidden", "cell"), states[0], strict=True))

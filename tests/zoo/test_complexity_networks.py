@@ -81,14 +81,15 @@ def test_seg_net_fs():
 
 
 def test_pg_net():
-    network = PGNet(image_size=(32, 64), widths=(2, 3, 4, 5), kernel=5, refine_width=3)
+    network = PGNet(image_size=(32, 64), widths=(2, 3, 4, 5), matching_kernel=5, refine_width=3)
     halves = [32 * 64 // 4**level for level in range(6)]
     encoder = halves[1] * 49 * 2 * 2 + halves[2] * 9 * 2 * 2 * 2
     for level, before, width in ((3, 2, 3), (4, 3, 4), (5, 4, 5)):
         encoder += halves[level] * (9 * before * width + 9 * width * width + before * width)
-    matching = halves[5] * (2 * (3 * 10 * 3 + 2 * 5 * 3 * 3) + 2 * 27 * 3 * 3)
+    matching = halves[5] * (2 * (10 * 3 + 2 * 5 * 3 * 3) + 2 * 9 * 3 * 3)
     refinement = sum(halves[level] * 9 * (skip * 3 + 4 * 3 * 3) for level, skip in ((4, 4), (3, 3), (2, 2)))
-    assert multiply_adds(network) == 2 * encoder + matching + refinement + halves[2] * 9 * 3 * 2
+    # the annotated slices are encoded by `remember`, not in the call
+    assert multiply_adds(network) == 2 * (encoder + matching + refinement + halves[2] * 9 * 3 * 2)
 
 
 def test_spatio_temporal_unet():

@@ -69,16 +69,29 @@ def default():
         {"norm_per_channel": False},
         {"memory_level": 1},
         {"memory_level": 2, "memory_slots": 1},
+        {"temporal": "forward"},
+        {"temporal": "none", "window": 10},
+        {"fusion": "correlation"},
+        {"fusion": "correlation", "temporal": "none", "memory_level": 1, "matching_kernel": 3},
     ],
-    ids=["two levels", "one level", "three levels", "one slice", "joint statistics", "memory", "deep memory"],
+    ids=lambda changes: " ".join(changes) or "two levels",
 )
 def test_values_against_numpy(changes):
     network = small(**changes)
     inputs = inputs_for(network)
     weights = {weight.path: np.float64(weight) for weight in network.weights}
-    expected = ifss_net(inputs, weights, network.rates, network.norm_per_channel, network.memory_level)
+    expected = ifss_net(
+        inputs,
+        weights,
+        network.rates,
+        per_channel=network.norm_per_channel,
+        memory_level=network.memory_level,
+        temporal=network.temporal,
+        reach=network.matching_kernel // 2 if network.fusion == "correlation" else None,
+    )
     found = run(network, inputs)
-    for name, value in zip(OUTPUTS, expected, strict=True):
+    assert set(found) == set(expected)
+    for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=TOLERANCE, err_msg=name)
 
 

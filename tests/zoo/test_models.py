@@ -149,6 +149,8 @@ def test_a_preset_of_another_network_is_refused(name):
         ("UNet4D", {}, "no network 'UNet4D': expected one of IFSSNet, .*did you mean UNet3D"),
         ("VNet", {"width": (1, 2)}, "VNet has no argument 'width'.*did you mean widths"),
         ("VNet", {"widths": (4, 5), "convolutions": (1,)}, "VNet cannot be built: widths and convolutions"),
+        ("VNet", {"slices": 8, "image_size": (64, 64)}, "slices must be a multiple of 16, received 8"),
+        ("UNet3D", {"slices": 8, "image_size": (64, 60)}, "columns must be a multiple of 8, received 60"),
         ("DAF3D", {"planes": (33, 64, 64, 64)}, "DAF3D cannot be built: .* must divide by 32 groups"),
         ("PGNet", {"image_size": (48, 48)}, "PGNet cannot be built: image_size must be divisible by 32"),
         ("IFSSNet", {"temporal": "backward"}, "temporal must be one of bidirectional, forward, none"),
