@@ -40,6 +40,7 @@ ROWS = {  # name: network, its arguments, steps
     "IFSSNet, references looked up": ("IFSSNet", _SMALL | {"memory_level": 2}, 220),
     "IFSSNet, forward ConvLSTM": ("IFSSNet", _SMALL | {"temporal": "forward"}, 240),
     "IFSSNet, no ConvLSTM": ("IFSSNet", _SMALL | {"temporal": "none"}, 260),
+    "IFSSNet, no recurrence": ("IFSSNet", _SMALL, 240),
     "IFSSNet, cross-correlation": ("IFSSNet", _SMALL | {"fusion": "correlation"}, 240),
     "IFSSNet, window 5": ("IFSSNet", _SMALL | {"window": 5}, 160),
     "IFSSNetOriginal": ("IFSSNetOriginal", {}, 60),
@@ -53,6 +54,7 @@ ROWS = {  # name: network, its arguments, steps
     "Unet-S-R": ("SpatioTemporalUNet", {"recurrent": 0}, 240),
     "Unet-S-R-CLSTM": ("SpatioTemporalUNet", {}, 150),
 }
+CLIPS = {"IFSSNet, no recurrence": {"recurrent": False}}
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
 
 
@@ -73,7 +75,7 @@ def recipe_of(row: str) -> dict:
         "validation_steps": 4,
     }
     if takes_references(row):
-        clips = {"windows": 2, "rollout": [0, 8], "both_ends": 0.8}
+        clips = {"windows": 2, "rollout": [0, 8], "both_ends": 0.8} | CLIPS.get(row, {})
         return recipe | {"clips": clips, "loss": {"smooth": 100, "cross_entropy": 1.0}}
     return recipe | {"labels": {100: "SOL", 150: "GM", 200: "GL"}, "slices": 16 if model == "VNet" else 8}
 

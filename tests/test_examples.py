@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ifss_keras.training.recipe import read_recipe
+from ifss_keras.training.run import network_of
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -34,6 +37,12 @@ def test_predict_prints_every_muscle_near_its_truth(predicted):
     assert set(predicted) == {"SOL", "GM", "GL"}
     for volume_ml, truth_ml in predicted.values():
         assert abs(volume_ml - truth_ml) < 0.1 * truth_ml
+
+
+def test_the_recipe_builds_a_network_for_its_labels_and_the_background():
+    recipe = read_recipe(EXAMPLES / "03_unet3d.yaml")
+    assert network_of(recipe).output["probabilities"].shape == (None, 8, 96, 96, 4)
+    assert list(recipe.labels.values()) == ["SOL", "GM", "GL"]
 
 
 def test_train_leaves_weights_that_predict(run, tmp_path):

@@ -106,7 +106,7 @@ def choose(
     }
     spans = pseudo_spans(propagation, shown)
     trainer.train(propagation.annotated(shown), spans, first, progress)
-    adapted = LabelPropagation(SpanNetwork(trainer.network), propagation.volume, working)
+    adapted = LabelPropagation(SpanNetwork(trainer.network, working.recurrent), propagation.volume, working)
     checks = {
         code: _check(held_out[code], masks[code], {ADAPTED: adapted, NETWORK: propagation})
         for code in masks

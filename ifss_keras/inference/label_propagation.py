@@ -37,6 +37,7 @@ class Working:
         stretch: slices outside the references after which the region is put anew around the estimate.
         both_directions: between two references run from both; otherwise, for comparison, from the first alone.
         empty_slices: consecutive slices without the muscle after which it has ended.
+        recurrent: what was estimated is fed back; otherwise, for comparison, see `propagation.unroll.step`.
         recent: beyond the references look up the newest estimate beside the nearest reference, not a second reference.
     """
 
@@ -50,6 +51,7 @@ class Working:
     stretch: int = 4
     both_directions: bool = True
     empty_slices: int = 3
+    recurrent: bool = True
     recent: bool = False
 
     def clip_settings(self, window: int = 3) -> ReferenceClipSettings:

@@ -35,7 +35,7 @@ class Predictor:
     def __init__(self, network, working: Working):
         self.working = working
         self.network = network
-        self.spans = SpanNetwork(network)
+        self.spans = SpanNetwork(network, working.recurrent)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_PRESET) -> Predictor:
@@ -61,7 +61,7 @@ class Predictor:
             )
         settings = recipe.clip_settings(network.window)
         working = Working(settings.size, settings.margin, settings.least_share, settings.softness)
-        return cls(network, replace(working, recent=settings.recent > 0))
+        return cls(network, replace(working, recent=settings.recent > 0, recurrent=recipe.clips.recurrent))
 
     def predict(
         self,

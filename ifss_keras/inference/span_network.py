@@ -16,16 +16,18 @@ class SpanNetwork:
 
     Args:
         network: a `PropagatingModel` or anything with its `window`, `initial_memory`, `remember` and call.
+        recurrent: see `propagation.unroll.step`.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, recurrent: bool = True):
         self.network = network
+        self.recurrent = recurrent
         self.window = network.window
         self._step = _compiled(self._one_step)
         self._remember = _compiled(lambda *exemplars: network.remember(*exemplars))
 
     def _one_step(self, evidence, state, remembered):
-        return step(lambda inputs: self.network(inputs | remembered, training=False), evidence, state)
+        return step(lambda inputs: self.network(inputs | remembered, training=False), evidence, state, self.recurrent)
 
     def run(
         self, evidence: Evidence, start: np.ndarray | None = None, exemplars: Exemplars | None = None

@@ -54,14 +54,20 @@ def mask_channel(evidence, estimates):
     return ops.where(evidence.is_reference > 0, evidence.annotation, guess)
 
 
-def step(network, evidence, state):
+def step(network, evidence, state, recurrent=True):
     """One window: the probabilities (batch, window, row, column, 2) and the next window's state.
 
     Args:
         network: see above.
         evidence: of the window's slices, batched.
         state: what `initial_state` or the step before returned.
+        recurrent: otherwise every window begins as if it were the first, from the evidence alone: nothing that was
+            estimated before is fed back (TMI 2021, section IV-C, Ablation 2).
     """
+    if not recurrent:
+        window = evidence.image.shape[1]
+        memory = {name: ops.zeros_like(part) for name, part in state.memory.items()}
+        state = initial_state(windowed(evidence, 0, window - 1), window, memory)
     newest = Evidence(*(part[:, -1:] for part in evidence))
     entering = entering_estimate(newest, state.estimates[:, -1:])
     estimates = ops.concatenate([state.estimates, entering], axis=1)
@@ -71,7 +77,7 @@ def step(network, evidence, state):
     return probabilities, PropagationState(estimates[:, 1:], {name: outputs[name] for name in state.memory})
 
 
-def roll_out(network, evidence, state, count, window):
+def roll_out(network, evidence, state, count, window, recurrent=True):
     """The state after `count` windows from slice 0 on; nothing else is kept.
 
     Args:
@@ -80,19 +86,20 @@ def roll_out(network, evidence, state, count, window):
         state: the state before the first window.
         count: may be a tensor, and may be 0.
         window: slices in a window.
+        recurrent: see `step`.
     """
 
     def body(index, state):
-        return step(network, windowed(evidence, index, window), PropagationState(*state))[1]
+        return step(network, windowed(evidence, index, window), PropagationState(*state), recurrent)[1]
 
     return PropagationState(*ops.fori_loop(0, count, body, state))
 
 
-def unroll(network, evidence, state, start, count, window):
+def unroll(network, evidence, state, start, count, window, recurrent=True):
     """The probabilities of `count` windows from slice `start` on, and the state after them.
 
     Args:
-        network, evidence, window: as in `roll_out`.
+        network, evidence, window, recurrent: as in `roll_out`.
         state: the state before window number `start`.
         start: may be a tensor.
         count: at least 1, not a tensor.
@@ -102,6 +109,6 @@ def unroll(network, evidence, state, start, count, window):
     """
     outputs = []
     for index in range(count):
-        probabilities, state = step(network, windowed(evidence, start + index, window), state)
+        probabilities, state = step(network, windowed(evidence, start + index, window), state, recurrent)
         outputs.append(probabilities)
     return ops.stack(outputs), state

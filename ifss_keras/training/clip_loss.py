@@ -13,17 +13,17 @@ def clip_start(clip, memory, window):
     return state._replace(estimates=estimates)
 
 
-def rolled_out_start(network, clip, memory, window, windows):
+def rolled_out_start(network, clip, memory, window, windows, recurrent=True):
     """The state before the trained windows, and the number of the first of them.
 
     The windows before the last `windows` are run through without gradient.
     """
     count = ops.shape(clip.truth)[1] - (windows + window - 1)
-    state = roll_out(network, clip.evidence, clip_start(clip, memory, window), count, window)
+    state = roll_out(network, clip.evidence, clip_start(clip, memory, window), count, window, recurrent)
     return tree.map_structure(ops.stop_gradient, state), count
 
 
-def clip_loss(network, tversky, clip, state, start, *, window, windows, cross_entropy):
+def clip_loss(network, tversky, clip, state, start, *, window, windows, cross_entropy, recurrent=True):
     """Mean loss over the clip's windows (truncated back-propagation), and all probabilities.
 
     Args:
@@ -34,12 +34,13 @@ def clip_loss(network, tversky, clip, state, start, *, window, windows, cross_en
         window: slices in a window.
         windows: windows to train on.
         cross_entropy: weight of the mean binary cross-entropy beside the Tversky loss.
+        recurrent: see `propagation.unroll.step`.
 
     Returns:
         loss (scalar), muscle probabilities and truth, both (windows * batch, window, row, column), and their
         weights (windows * batch, window).
     """
-    probabilities, _ = unroll(network, clip.evidence, state, start, windows, window)
+    probabilities, _ = unroll(network, clip.evidence, state, start, windows, window, recurrent)
     probability = probabilities[..., 0]
     truth, weight = [], []
     for index in range(windows):

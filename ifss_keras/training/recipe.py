@@ -51,7 +51,10 @@ class Corpus(Part):
 
 
 class Clips(Part):
-    """How clips are drawn; see `ClipSettings`. `rollout` is the range of windows run without gradient."""
+    """How clips are drawn, see `ClipSettings`, and run.
+
+    `rollout` is the range of windows run without gradient; without `recurrent` nothing estimated is fed back.
+    """
 
     windows: int = Field(5, ge=1)
     gap: Annotated[tuple[PositiveInt, PositiveInt], AfterValidator(_ascending)] = (4, 80)
@@ -62,6 +65,7 @@ class Clips(Part):
     redrawn: float = Field(0.0, ge=0, le=1)
     recent: float = Field(0.0, ge=0, le=1)
     lost: float = Field(0.0, ge=0, le=1)
+    recurrent: bool = True
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 
 
@@ -154,7 +158,7 @@ class PropagationRecipe(Recipe):
             size=self.size,
             window=window,
             softness=None if self.softness is None else Softness(**self.softness.model_dump()),
-            **self.clips.model_dump(exclude={"rollout"}),
+            **self.clips.model_dump(exclude={"rollout", "recurrent"}),
         )
 
 

@@ -66,7 +66,12 @@ def build_trainer(recipe: Recipe):
     if isinstance(recipe, SegmentationRecipe):
         trainer = SegmentationTrainer(network, reconstruction=recipe.reconstruction)
     else:
-        trainer = PropagationTrainer(network, windows=recipe.clips.windows, **recipe.loss.model_dump())
+        trainer = PropagationTrainer(
+            network,
+            windows=recipe.clips.windows,
+            recurrent=recipe.clips.recurrent,
+            **recipe.loss.model_dump(),
+        )
     settings = recipe.optimizer
     total = recipe.epochs * recipe.steps_per_epoch
     schedule = keras.optimizers.schedules.CosineDecay(

@@ -18,14 +18,18 @@ class PropagationTrainer(keras.Model):
     Args:
         network: an `IFSSNet`.
         windows: trained windows in every clip.
+        recurrent: see `propagation.unroll.step`.
         rule, low, smooth, cross_entropy: the loss, see `ParametricTverskyLoss` and `clip_loss`.
     """
 
-    def __init__(self, network, *, windows, rule="reversal", low=0.3, smooth=1.0, cross_entropy=0.5, **kwargs):
+    def __init__(
+        self, network, *, windows, recurrent=True, rule="reversal", low=0.3, smooth=1.0, cross_entropy=0.5, **kwargs
+    ):
         super().__init__(**kwargs)
         self.network = network
         self.tversky = ParametricTverskyLoss(rule=rule, low=low, smooth=smooth, name="tversky")
         self.windows = windows
+        self.recurrent = recurrent
         self.cross_entropy = cross_entropy
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.dice_tracker = keras.metrics.Mean(name="dice")
@@ -56,7 +60,9 @@ class PropagationTrainer(keras.Model):
 
     def _start(self, clip):
         memory = self.network.initial_memory(ops.shape(clip.truth)[0])
-        return rolled_out_start(self._mode(False, clip), clip, memory, self.network.window, self.windows)
+        return rolled_out_start(
+            self._mode(False, clip), clip, memory, self.network.window, self.windows, self.recurrent
+        )
 
     def _loss(self, clip, start, number, training):
         return clip_loss(
@@ -68,6 +74,7 @@ class PropagationTrainer(keras.Model):
             window=self.network.window,
             windows=self.windows,
             cross_entropy=self.cross_entropy,
+            recurrent=self.recurrent,
         )
 
     def _mode(self, training, clip):

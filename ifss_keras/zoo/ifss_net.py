@@ -103,7 +103,7 @@ class IFSSNet(PropagatingModel):
         matching_kernel: k of `GlobalMatching`, odd.
         window: number of slices.
         head_width: channels at full resolution.
-        temporal: the recurrence: "bidirectional", "forward" alone, or "none" (Ablation 2).
+        temporal: the recurrence: "bidirectional", "forward" alone, or "none" (section IV-C, Ablation 1).
         fusion: "matching" adds the image's features to the mask stream at every level and ends in `GlobalMatching`;
             "correlation" leaves the streams apart, concatenates them, and ends in `CrossCorrelation` (Ablation 3).
         memory_level: level of the encoder, from 1 on, at which annotated slices are looked up; 0: none.

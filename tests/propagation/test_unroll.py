@@ -208,3 +208,17 @@ def test_windows_are_consecutive_slices(start):
     evidence = random_evidence()
     for part, whole in zip(windowed(evidence, start, 3), evidence, strict=True):
         np.testing.assert_array_equal(part, whole[:, int(start) : int(start) + 3])
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_without_recurrence_every_window_is_the_first_one(count):
+    evidence = random_evidence()
+    nothing = {name: np.zeros((BATCH, *PLANE), np.float32) for name in ("hidden", "cell")}
+    probabilities, _ = unroll(toy, evidence, random_state(3), 2, count, 3, recurrent=False)
+    for index in range(count):
+        window = windowed(evidence, 2 + index, 3)
+        alone, _ = step(toy, window, initial_state(windowed(window, 0, 2), 3, nothing))
+        np.testing.assert_array_equal(probabilities[index], alone)
+    rest, _ = unroll(toy, evidence, roll_out(toy, evidence, random_state(3), 2, 3, False), 2, count, 3, recurrent=False)
+    np.testing.assert_array_equal(rest, probabilities)
+    assert np.abs(probabilities - unroll(toy, evidence, random_state(3), 2, count, 3)[0]).max() > 1e-3

@@ -154,9 +154,9 @@ def test_training_and_prediction_call_the_same_step(tiny_network, clip, monkeypa
     assert span_network.step is unroll.step
     calls, original = [], unroll.step
 
-    def counted(network, evidence, state):
+    def counted(network, evidence, state, *rest):
         calls.append(evidence.image.shape[1])
-        return original(network, evidence, state)
+        return original(network, evidence, state, *rest)
 
     monkeypatch.setattr(unroll, "step", counted)
     monkeypatch.setattr(span_network, "step", counted)
