@@ -174,20 +174,10 @@ class IFSSNet(PropagatingModel):
             if number == memory_level:
                 mask = ReferenceMemory(name="reference_memory")(image, mask, *references.values())
             skips.append(mask if fused else ops.concatenate([image, mask], axis=-1))
-        if fused:
-            x = GlobalMatching(widths[-1], kernel=matching_kernel, name="matching")(
-                ops.concatenate([image, mask], axis=-1)
-            )
-        else:
-            x = CrossCorrelation(widths[-1], reach=matching_kernel // 2, name="correlation")(image, mask)
-        handed_on = {}
+        x, handed_on = _matched(image, mask, matching_kernel, fused), {}
         if memory:
             recurrence = BidirectionalConvLSTM2D(
-                widths[-1],
-                state_after=1,
-                backward=temporal == "bidirectional",
-                dropout=memory_dropout,
-                name="recurrence",
+                widths[-1], state_after=1, backward=temporal != "forward", dropout=memory_dropout, name="recurrence"
             )
             remembered, state = recurrence(x, initial_state=[inputs[name] for name in memory])
             x, handed_on = x + remembered, dict(zip(memory, state, strict=True))
@@ -216,6 +206,14 @@ class IFSSNet(PropagatingModel):
             return {}
         image, mask = self._encode_references([image, mask])
         return {"memory_image": image, "memory_mask": mask, "memory_weight": weight}
+
+
+def _matched(image, mask, kernel, fused):
+    """The features of both streams at the bottleneck as one."""
+    width = image.shape[-1]
+    if not fused:
+        return CrossCorrelation(width, reach=kernel // 2, name="correlation")(image, mask)
+    return GlobalMatching(width, kernel=kernel, name="matching")(ops.concatenate([image, mask], axis=-1))
 
 
 def _reference_encoder(levels, image_size, slots, fused):

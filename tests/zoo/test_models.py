@@ -77,7 +77,7 @@ def test_files_of_the_network_and_of_its_weights_bring_it_back(name, number, tmp
 
 
 @cases
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"])
 def test_mixed_precision_gives_nearly_the_same_probabilities_in_float32(name, number, policy):
     network = small(name, number)
     inputs = random_inputs(network)
