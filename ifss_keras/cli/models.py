@@ -142,6 +142,9 @@ def verify(names):
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file *.weights.h5.")
 def average(weights, output):
     """Write the mean of the WEIGHTS of several trainings that started from the same ones."""
+    from ifss_keras.cli.console import start_tensorflow
+
+    start_tensorflow()
     from ifss_keras.zoo.weights_file import average_weights
 
     average_weights(weights, output)

@@ -24,7 +24,7 @@ def train(recipe, output, corpus, start_from, resume):
     OUTPUT/best.weights.h5, which `ifss predict --weights` takes.
 
     \b
-    Example: ifss train --recipe zoo/ifss_synthetic_v2/recipe.yaml -o runs/mine
+    Example: ifss train --recipe zoo/ifss_synthetic_v4/recipe.yaml -o runs/mine
     """
     from ifss_keras.cli.console import slice_progress, start_tensorflow
     from ifss_keras.core.errors import InputError
@@ -44,5 +44,9 @@ def train(recipe, output, corpus, start_from, resume):
             made.append(path)
             show("volumes", len(made), total)
 
-        run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, made=one_more)
+        try:
+            run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, made=one_more)
+        except KeyboardInterrupt:
+            click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
+            raise
     click.echo(f"Wrote {output / run.BEST_WEIGHTS}.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,9 +48,16 @@ class TrainingVolume:
 
 
 def load_volume(path: Path) -> TrainingVolume:
-    """The volume in one file of the corpus."""
-    with np.load(path) as held:
-        return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+    """The volume in one file of the corpus.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    try:
+        with np.load(path) as held:
+            return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged: delete the file to have it made again.") from error
 
 
 def save_volume(path: Path, image, labels, spacing_mm) -> None:

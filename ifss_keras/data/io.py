@@ -27,6 +27,8 @@ _FORMATS = {
     ".nrrd": "nrrd",
     ".nhdr": "nrrd",
 }
+# What the voxels of a header without any are written to.
+_DATA_ENDINGS = {".mhd": (".zraw", ".raw"), ".nhdr": (".raw.gz", ".raw")}
 
 
 def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, float, float] | None = None) -> Volume:
@@ -128,8 +130,20 @@ def check_writable(path: str | Path) -> None:
             pass
     except OSError as error:
         raise InputError(_unwritable(path, error)) from None
+    _refuse_foreign_data(path)
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{path} cannot be written: it is write-protected; choose another name.")
+
+
+def _refuse_foreign_data(path: Path) -> None:
+    """Refuses a new header whose voxels, in a second file, would replace those of another header."""
+    for ending in _DATA_ENDINGS.get(path.suffix.lower(), ()):
+        data = path.with_suffix(ending)
+        if data.exists() and not path.exists():
+            raise InputError(
+                f"{path} cannot be written: its voxels would replace {data}, which belongs to another file; choose "
+                f"another name."
+            )
 
 
 def check_folder(folder: Path) -> None:

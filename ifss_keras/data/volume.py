@@ -47,7 +47,8 @@ class Volume:
     Attributes:
         array: (slice, row, column); usually a read-only view of the only copy.
         affine: (4, 4), from (slice, row, column, 1) to RAS millimetres.
-        spacing_mm: distance of neighbouring slices, rows and columns; from the affine unless overridden.
+        spacing_mm: distance of neighbouring slices, rows and columns; from the affine unless overridden. Their product
+            is the voxel's volume, also where axes are sheared, see `voxel_spacing_mm`.
         source: see `Source`.
     """
 
@@ -101,7 +102,7 @@ class Volume:
                 f"{source.path} says that voxels have no extent: expected an invertible affine, received "
                 f"{np.round(affine[:3], 4).tolist()}; repair its header."
             )
-        spacing = affine_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
+        spacing = voxel_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
         array = stored.transpose(order)
         array.flags.writeable = False
         return cls(array=array, affine=affine, spacing_mm=spacing, source=source)
@@ -119,13 +120,8 @@ class Volume:
 
     @property
     def voxel_volume_ml(self) -> float:
-        """Millilitres of one voxel: the determinant of the affine, scaled where the spacing is overridden.
-
-        For orthogonal axes this is the product of the spacings; it stays true for sheared ones.
-        """
-        of_affine = abs(np.linalg.det(self.affine[:3, :3]))
-        scale = np.prod(np.divide(self.spacing_mm, affine_spacing_mm(self.affine)))
-        return float(of_affine * scale / 1000.0)
+        """Millilitres of one voxel: the determinant of the affine, unless the spacing is overridden."""
+        return float(np.prod(self.spacing_mm) / 1000.0)
 
 
 def stored_order(axis: int) -> tuple[int, int, int]:
@@ -143,6 +139,16 @@ def affine_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
     """Spacing along each index axis of an affine, in its unit: the lengths of its columns."""
     slice_mm, row_mm, column_mm = np.linalg.norm(affine[:3, :3], axis=0)
     return float(slice_mm), float(row_mm), float(column_mm)
+
+
+def voxel_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
+    """The same, but for the slices: as far apart as makes the product of all three the voxel's volume.
+
+    Where slices are displaced against each other (a tilted gantry), that is the distance of their planes.
+    """
+    slice_mm, row_mm, column_mm = affine_spacing_mm(affine)
+    upright = abs(float(np.linalg.det(affine[:3, :3]))) / (slice_mm * row_mm * column_mm)
+    return slice_mm * (upright if upright < 1 - 1e-6 else 1), row_mm, column_mm
 
 
 def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -169,6 +169,8 @@ def _refuse_own_input(job: Job) -> None:
 
 
 def _refuse_a_missing_or_needless_reference(job: Job) -> None:
+    if job.method != NETWORK and job.weights is not None:
+        raise InputError(f"The method {job.method} uses no network: leave out --weights or --method.")
     alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
     if job.reference is None and not alone:
         raise InputError(

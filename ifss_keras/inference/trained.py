@@ -15,9 +15,17 @@ def recipe_beside(weights: str | Path) -> Recipe:
         InputError: no weights, no recipe.yaml beside them, or one that cannot be used.
     """
     weights = Path(weights)
+    if weights.is_dir():
+        raise InputError(f"{weights} is a folder: expected a weights file; pass the best.weights.h5 in it.")
     if not weights.is_file():
         raise InputError(f"The weights file {weights} does not exist; check the path.")
-    return read_recipe(weights.parent / "recipe.yaml")
+    recipe = weights.parent / "recipe.yaml"
+    if not recipe.is_file():
+        raise InputError(
+            f"{weights} is no weights file of `ifss train`: expected its recipe.yaml beside it, there is none; pass "
+            f"best.weights.h5 in the folder of a training, or a released preset by --preset."
+        )
+    return read_recipe(recipe)
 
 
 def trained_network(weights: str | Path):

@@ -15,6 +15,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
 
 from ifss_keras.core.errors import InputError
@@ -162,15 +163,29 @@ class PropagationRecipe(Recipe):
         )
 
 
+def _different_names(labels):
+    if len(set(labels.values())) < len(labels):
+        raise ValueError("two labels have the same name: give each its own")
+    return labels
+
+
 class SegmentationRecipe(Recipe):
     """Everything that decides what the training of a network that needs no reference gives.
 
     Its `network` takes its `classes` from the labels: these in their order, the background last.
     """
 
-    labels: dict[PositiveInt, str] = Field(min_length=1)  # code in the volumes: name
+    labels: Annotated[dict[PositiveInt, str], AfterValidator(_different_names)] = Field(min_length=1)  # code: name
     slices: int = Field(8, ge=1)  # in a window
     reconstruction: float = Field(1.0, ge=0)  # weight of the mean squared error, for a network that reconstructs
+
+    @field_validator("network")
+    @classmethod
+    def _without_what_follows(cls, network):
+        for name, source in (("classes", "labels"), ("slices", "slices"), ("channels", "the volumes")):
+            if name in network:
+                raise ValueError(f"{name} follows from {source} of the recipe: leave it out")
+        return network
 
     def window_settings(self) -> WindowSettings:
         """The settings that windows of this recipe are drawn with."""
@@ -208,7 +223,7 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     try:
         return recipe_from(held)
     except (ValidationError, TypeError, InputError) as error:
-        raise InputError(f"The recipe {path} cannot be used: {_first_problem(error).rstrip('.')}.") from error
+        raise InputError(f"The recipe {path} cannot be used: {_first_problem(error).rstrip('.?')}.") from error
 
 
 def _first_problem(error) -> str:
@@ -216,5 +231,7 @@ def _first_problem(error) -> str:
         return str(error)
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
-    what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
-    return f"{key}: {what}, received {problem['input']!r}"
+    if problem["type"] == "missing":
+        return f"{key}: Field required, but it is not there; add it"
+    what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {what}, received {problem['input']!r}; mend it"

@@ -126,12 +126,13 @@ def train(
     dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
         _start_with(trainer.network, recipe, start_from)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_recipe(recipe, folder)
+    for made_here in filter(None, (folder, corpus_folder)):
+        _make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
     training, validation = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=epochs_backed_up(folder))
+    _write_recipe(recipe, folder)  # only now: what cannot be trained leaves the folder free for a mended recipe
     trainer.fit(
         training,
         validation_data=validation,
@@ -215,6 +216,15 @@ def _refuse_to_overwrite(recipe: Recipe, folder: Path, resume: bool) -> None:
             f"The training in {os.fspath(folder)} is finished, its weights are in {BEST_WEIGHTS}: "
             f"choose another folder to train again."
         )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The folder {os.fspath(folder)} cannot be made ({error.strerror}): choose another place."
+        ) from error
 
 
 def _write_recipe(recipe: Recipe, folder: Path) -> None:

@@ -11,7 +11,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.zoo.catalogue import LICENCE, Architecture, Variant, build_network, find_architecture
 from ifss_keras.zoo.complexity import multiply_adds
 
-SLICES = 8  # in a window of a network that needs no reference, where it is described
+SLICES = 16  # in a window of a network that needs no reference, where it is described
 
 
 @dataclass(frozen=True)

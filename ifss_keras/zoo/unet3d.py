@@ -18,7 +18,7 @@ class UNet3D(ZooModel):
     Returns: a dict with probabilities (batch, slice, row, column, classes), float32, background last.
 
     With `normalize=False` and 2 classes it has 19,069,058 parameters. The TMI 2021 paper compares with a variant of
-    13,424,194, which it does not describe; `widths=(27, 54, 108, 215)` comes nearest.
+    13,424,194, which it does not describe; `widths=(27, 54, 107, 215)` comes nearest.
 
     Departures: padded convolutions, so that the output is as large as the input; the original shrinks it.
 

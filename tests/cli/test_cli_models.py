@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.zoo import ARCHITECTURES, presets
+from ifss_keras.zoo.description import describe
 from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset
 
 
@@ -73,6 +74,13 @@ def test_a_network_is_described_at_the_size_asked_for(ifss):
     text = ifss("models", "describe", "SpatioTemporalUNet", "--variant", "Unet-S", "--size", "64").out
     assert "347,147" in text
     assert f"{found['multiply-adds per slice']:,}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_every_variant_of_every_network_can_be_described(name):
+    for variant in ARCHITECTURES[name].variants:
+        assert describe(name, variant.name).parameters == variant.parameters
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, weights, read
     [
         ((), "There is no reference: pass --reference"),
         (("--method", "shape"), "There is no reference: pass --reference"),
-        (("--weights", "{weights}", "--method", "shape"), "There is no reference: pass --reference"),
+        (("--weights", "{weights}", "--method", "shape"), "The method shape uses no network: leave out --weights"),
         (("--weights", "{weights}", "--reference", "{reference}"), "takes no references: leave out --reference"),
         (("--weights", "{weights}", "--label", "7=GL"), "--label 7=GL: .* finds 9 .SOL., 4 .GM.|finds 4 .GM., 9 .SOL."),
         (("--weights", "{absent}"), "does not exist"),

@@ -105,3 +105,12 @@ def test_size_and_slices_of_a_phantom_follow_from_its_seed(monkeypatch):
     assert {size for _, _, size in first} == {128, 160, 192, 224}
     assert all(110 <= slices <= 220 for _, slices, _ in first)
     assert len({slices for _, slices, _ in first}) > 10
+
+
+@pytest.mark.parametrize("kept", [0, 10, -20])
+def test_a_damaged_file_is_refused(tmp_path, kept):
+    path = tmp_path / "calf_000001.npz"
+    save_volume(path, np.zeros((9, 4, 5), np.uint8), np.ones((9, 4, 5), np.uint8), (1, 1, 1))
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"calf_000001.npz is damaged: delete the file"):
+        load_volume(path)

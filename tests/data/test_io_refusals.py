@@ -218,3 +218,19 @@ def test_labels_of_another_shape_are_refused(tmp_path):
     with pytest.raises(GeometryError, match=r"expected .*\(2, 3, 5\), received \(2, 5, 3\)"):
         write_labels(tmp_path / "mask.nii", np.zeros((2, 5, 3), int), like)
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "data"), [("mask.mhd", "mask.zraw"), ("mask.nhdr", "mask.raw.gz")])
+def test_voxels_of_another_header_are_not_replaced(tmp_path, name, data):
+    (tmp_path / data).write_bytes(b"voxels of another file")
+    with pytest.raises(InputError, match="would replace") as caught:
+        check_writable(tmp_path / name)
+    assert data in sentence(caught)
+    like = Volume.from_array(np.zeros(SHAPE, np.uint8), (1, 1, 1))
+    with pytest.raises(InputError, match="would replace"):
+        write_labels(tmp_path / name, np.ones(SHAPE, np.uint8), like)
+    assert (tmp_path / data).read_bytes() == b"voxels of another file"
+    (tmp_path / data).unlink()
+    for value in (1, 2):  # its own voxels are replaced
+        write_labels(tmp_path / name, np.full(SHAPE, value, np.uint8), like)
+        assert (read_labels(tmp_path / name).array == value).all()

@@ -53,11 +53,12 @@ def test_an_overridden_spacing_changes_millilitres_and_not_the_affine(oblique_af
 
 
 def test_millilitres_of_a_sheared_grid_are_its_determinant():
-    affine = np.diag([2.0, 3.0, 5.0, 1.0])
-    affine[0, 1] = 4.0  # the second axis is 5 mm long but only 3 mm from line to line
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    affine[0, 2] = 3.0  # slices are 5 mm long to the next one, but their planes 4 mm apart
     made = Volume.from_stored(np.zeros(SHAPE, np.uint8), affine, Source())
-    assert made.spacing_mm == pytest.approx((5.0, 5.0, 2.0))
-    assert made.voxel_volume_ml == pytest.approx(0.030)
+    assert made.spacing_mm == pytest.approx((4.0, 3.0, 2.0))
+    assert made.voxel_volume_ml == pytest.approx(0.024)
+    np.testing.assert_array_equal(made.stored_affine, affine)
 
 
 def test_arrays_read_from_files_cannot_be_changed_by_accident(oblique_affine):

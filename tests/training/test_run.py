@@ -274,3 +274,11 @@ def test_weights_that_it_cannot_start_from_are_refused_before_anything_is_writte
             train(recipe(), tmp_path / "run", start_from=tmp_path / name)
     assert quick == []
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("corpus", [True, False])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, recipe, quick, corpus):
+    (tmp_path / "file").write_text("")
+    folder, corpus_folder = (tmp_path / "new", tmp_path / "file") if corpus else (tmp_path / "file" / "new", None)
+    with pytest.raises(InputError, match=r"cannot be made .*: choose another place"):
+        train(recipe(), folder, corpus_folder=corpus_folder)

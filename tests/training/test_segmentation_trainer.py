@@ -89,3 +89,4 @@ def test_a_trained_network_finds_what_it_was_shown(tmp_path, made, volume, capsy
 def test_a_label_that_no_volume_holds_is_refused(tmp_path, made):
     with pytest.raises(InputError, match=r"no volume holds 5 \(none\) in 8 slices or more, only \[3, 7\]"):
         train(SegmentationRecipe(**RECIPE | {"labels": {7: "bright", 5: "none"}}), tmp_path)
+    assert not (tmp_path / "recipe.yaml").exists()  # the mended recipe may go there
