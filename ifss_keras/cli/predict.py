@@ -35,7 +35,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     "--adapt/--no-adapt",
     default=True,
     show_default=True,
-    help="Train a copy of the network on the annotated slices first, where a label has four or more.",
+    help="Train a copy of the network on the annotated slices first, if there are four or more.",
 )
 @options.axis
 @options.spacing

@@ -16,7 +16,7 @@ from ifss_keras.inference.span_network import SpanNetwork
 from ifss_keras.metrics.overlap import dice
 from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
 
-LEAST_REFERENCES = 4  # of a label: with one of three held back, the two others are too far apart to choose by
+LEAST_REFERENCES = 4  # annotated slices of the volume, for whatever label
 LEAST_GAP = 4
 MOST_CHECKED = 3
 SHARE_BEFORE_CHOICE = 0.7  # of the steps; the others see all references
@@ -60,18 +60,16 @@ class Choice:
 def held_out_references(masks: Mapping[int, np.ndarray]) -> tuple[int, ...]:
     """Of the references that hold the label between two others that do, one to three that are no neighbours.
 
-    At most a quarter of all, none of fewer than `LEAST_REFERENCES`, and none if none lies so. The two others must be a
-    few slices apart: between near ones every method is right.
+    At most a quarter of all, and none if none lies so. The two others must be a few slices apart: between near ones
+    every method is right.
     """
     indices = sorted(masks)
-    if len(indices) < LEAST_REFERENCES:
-        return ()
     inner = [
         index
         for before, index, after in zip(indices, indices[1:], indices[2:], strict=False)
         if after - before >= LEAST_GAP and all(masks[i].any() for i in (before, index, after))
     ]
-    count = min(len(indices) // 4, MOST_CHECKED, (len(inner) + 1) // 2)
+    count = min(max(len(indices) // 4, 1), MOST_CHECKED, (len(inner) + 1) // 2)
     return tuple(inner[int((place + 0.5) * len(inner) / count)] for place in range(count))
 
 
@@ -83,9 +81,8 @@ def choose(
 ) -> dict[int, Choice]:
     """For every label the method to predict it with; the same input gives the same choice.
 
-    A copy of the network is trained without one to three references of each label that has `LEAST_REFERENCES`, which
-    then decide between that copy, the network as it was, and shape interpolation; at last the copy is trained on all
-    for a few steps more. A label of fewer is left to the network as it was.
+    A copy of the network is trained without one to three references of each label, which then decide between that
+    copy, the network as it was, and shape interpolation; at last the copy is trained on all for a few steps more.
 
     Args:
         propagation: with the network as it is.
@@ -93,11 +90,12 @@ def choose(
         adaptation: see there.
         progress: called with the steps done and the steps to do.
     """
+    annotated = {index for references in masks.values() for index in references}
     held_out = {code: held_out_references(references) for code, references in masks.items()}
-    if not any(held_out.values()):
+    if len(annotated) < LEAST_REFERENCES or not any(held_out.values()):
         return {code: Choice(NETWORK, propagation) for code in masks}
     network, working = propagation.network, propagation.working
-    steps = adaptation.steps_for(sum(map(bool, held_out.values())))
+    steps = adaptation.steps_for(len(masks))
     first = round(SHARE_BEFORE_CHOICE * steps)
     trainer = VolumeTrainer(network.network, working.clip_settings(network.window), adaptation, steps)
     shown = {

@@ -29,7 +29,7 @@ class Job:
         reference: file of the annotated slices; None for a network that needs none.
         preset: a released preset; `weights` from `ifss train` take its place.
         method: one of `inference.methods.METHODS`.
-        adapt: adapt the network to labels with four annotated slices or more.
+        adapt: adapt the network to a volume with four annotated slices or more.
         axis: stored axis of the slices.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.

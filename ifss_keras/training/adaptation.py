@@ -20,7 +20,7 @@ class Adaptation:
     """How long and how fast a network is adapted.
 
     Attributes:
-        steps: for one label; n labels of a volume share the square root of n times as many.
+        steps: for a volume of one label; n labels, which share them, have the square root of n times as many.
         batch: clips in a step.
         learning_rate: the highest, of Muon; it falls to a hundredth along a cosine.
         pseudo: share of the clips that ask for the network's own sure masks between the references, which keeps it
@@ -35,7 +35,7 @@ class Adaptation:
     seed: int = 1
 
     def steps_for(self, labels: int) -> int:
-        """The steps for that many labels of a volume."""
+        """The steps for a volume of that many labels."""
         return round(self.steps * labels**0.5)
 
 
