@@ -55,7 +55,8 @@ class Matching(nn.Module):
         depth, row, column = (depth_kernel, 1, 1), (1, kernel, 1), (1, 1, kernel)
         self.rows_first = chain(channels, width, [depth, row, column])
         self.columns_first = chain(channels, width, [depth, column, row])
-        three = [nn.Conv3d(width, width, 3, padding=1) for _ in range(2)]
+        size = (1, 3, 3) if depth_kernel == 1 else (3, 3, 3)
+        three = [nn.Conv3d(width, width, size, padding=[side // 2 for side in size]) for _ in range(2)]
         self.residual = nn.Sequential(nn.ReLU(), three[0], nn.ReLU(), three[1])
 
     def forward(self, x):
