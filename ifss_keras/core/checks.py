@@ -1,5 +1,6 @@
 """Checks of arguments, with one sentence for what is refused."""
 
+import difflib
 from collections.abc import Iterable
 
 import numpy as np
@@ -24,3 +25,15 @@ def triple(name, value):
         f"{name} must be a positive integer or three of them (slice, row, column), received {value!r}.",
     )
     return tuple(int(item) for item in values)
+
+
+def as_tuples(value):
+    """`value` with tuples for the lists that JSON and YAML make of them, at every depth."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def known_names(name, known):
+    """What a refusal of `name` says of the names there are: all of them, and the nearest if one is near."""
+    near = difflib.get_close_matches(name, known, n=1)
+    mend = f"did you mean {near[0]}?" if near else "choose one of these."
+    return f"expected one of {', '.join(known)}; {mend}"

@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
 )
 
+from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.clips import ClipSettings
@@ -102,7 +103,7 @@ def _arguments(network):
     """Arguments as a network takes them: with a working size, and tuples where YAML has lists."""
     if not isinstance(network, dict) or not all(isinstance(name, str) for name in network):
         raise ValueError("expected the network's arguments, a value for each name")
-    network = {"image_size": (96, 96)} | {name: _tuples(value) for name, value in network.items()}
+    network = {"image_size": (96, 96)} | {name: as_tuples(value) for name, value in network.items()}
     rows, columns = _pair(network["image_size"])
     if rows != columns:
         raise ValueError(f"image_size must be square, received {rows}x{columns}")
@@ -113,10 +114,6 @@ def _pair(size):
     if isinstance(size, tuple) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size):
         return size
     raise ValueError(f"image_size must be (rows, columns), received {size!r}")
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 class Recipe(Part):

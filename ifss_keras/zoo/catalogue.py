@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ifss_keras.core.checks import known_names
 from ifss_keras.core.errors import InputError
 
 
@@ -157,9 +157,7 @@ def find_architecture(name: str) -> Architecture:
     """
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-    mend = f"did you mean {near[0]}?" if near else "choose one of these."
-    raise InputError(f"There is no network {name!r}: expected one of {', '.join(ARCHITECTURES)}; {mend}")
+    raise InputError(f"There is no network {name!r}: {known_names(name, ARCHITECTURES)}")
 
 
 def network_class(name: str) -> type:
@@ -185,10 +183,7 @@ def build_network(name: str, arguments: Mapping[str, Any]):
     known = keyword_arguments(cls)
     for argument in arguments:
         if argument not in known:
-            near = difflib.get_close_matches(argument, known, n=1) or known
-            raise InputError(
-                f"{name} has no argument {argument!r}: expected one of {', '.join(known)}; did you mean {near[0]}?"
-            )
+            raise InputError(f"{name} has no argument {argument!r}: {known_names(argument, known)}")
     try:
         return cls(name="network", **arguments)
     except (ValueError, TypeError) as error:

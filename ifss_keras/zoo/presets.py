@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass, field
 from importlib import resources
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ifss_keras.core.checks import known_names
 from ifss_keras.core.errors import ChecksumError, PresetError
 
 
@@ -114,9 +114,7 @@ def find_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, n=1)
-    mend = f"did you mean {near[0]}?" if near else "choose one of these."
-    raise PresetError(f"There is no preset {name!r}: expected one of {', '.join(PRESETS)}; {mend}")
+    raise PresetError(f"There is no preset {name!r}: {known_names(name, PRESETS)}")
 
 
 def verified_weights(preset: Preset) -> Path:

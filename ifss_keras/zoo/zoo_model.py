@@ -5,7 +5,7 @@ import inspect
 import keras
 from keras import ops
 
-from ifss_keras.core.checks import require
+from ifss_keras.core.checks import as_tuples, require
 
 
 class ZooModel(keras.Model):
@@ -35,7 +35,7 @@ class ZooModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**{name: _tuples(value) for name, value in config.items()})
+        return cls(**{name: as_tuples(value) for name, value in config.items()})
 
     @classmethod
     def from_preset(cls, name):
@@ -107,8 +107,3 @@ def probabilities(logits, classes):
     """Class probabilities in float32, labels first and background last: a sigmoid for one class, else a softmax."""
     activation = "sigmoid" if classes == 1 else "softmax"
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
-
-
-def _tuples(value):
-    """Lists, which JSON makes of tuples, as tuples again."""
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

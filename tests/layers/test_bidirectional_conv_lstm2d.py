@@ -25,25 +25,17 @@ def reference_weights(layer):
     return weights["kernel"], weights["recurrent_kernel"], weights["bias"]
 
 
+@pytest.mark.parametrize("backward", [True, False])
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("state_after", [None, 1, 3, 5])
-def test_values_from_a_memory_that_is_not_zero(kernel_size, state_after):
-    layer = built(kernel_size=kernel_size, state_after=state_after)
+def test_values_from_a_memory_that_is_not_zero(backward, kernel_size, state_after):
+    layer = built(backward=backward, kernel_size=kernel_size, state_after=state_after)
     outputs, memory = layer(X, initial_state=STATE)
-    expected, states = run_both_ways(X, STATE, *reference_weights(layer))
+    run = run_both_ways if backward else run_forward
+    expected, states = run(X, STATE, *reference_weights(layer))
     np.testing.assert_allclose(outputs, expected, atol=TOLERANCE)
     for ours, theirs in zip(memory, states[(state_after or 5) - 1], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
-
-
-@pytest.mark.parametrize("state_after", [None, 1, 3])
-def test_without_the_backward_pass_the_outputs_are_the_forward_ones(state_after):
-    layer = built(backward=False, state_after=state_after)
-    outputs, memory = layer(X, initial_state=STATE)
-    expected, states = run_forward(X, STATE, *reference_weights(layer))
-    np.testing.assert_allclose(outputs, expected, atol=TOLERANCE)
-    for a, b in zip(memory, states[(state_after or 5) - 1], strict=True):
-        np.testing.assert_allclose(a, b, atol=TOLERANCE)
 
 
 def test_forward_pass_is_that_of_keras_conv_lstm2d():

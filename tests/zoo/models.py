@@ -6,7 +6,7 @@ import numpy as np
 from ifss_keras.zoo.catalogue import network_class
 from tests.layer_checks import normal, random_weights
 
-_IFSS = {
+IFSS_NET = {
     "image_size": (8, 12),
     "widths": (5, 7),
     "rates": ((1, 3), (2, 1)),
@@ -20,11 +20,11 @@ _IFSS = {
 }
 SMALL = {  # two sets where two arguments need each other's default
     "IFSSNet": (
-        _IFSS | {"matching_kernel": 5, "window": 4, "temporal": "bidirectional", "fusion": "matching"}
+        IFSS_NET | {"matching_kernel": 5, "window": 4, "temporal": "bidirectional", "fusion": "matching"}
         | {"memory_level": 1, "memory_slots": 3},
-        _IFSS | {"matching_kernel": 5, "window": 10, "temporal": "forward", "fusion": "correlation"}
+        IFSS_NET | {"matching_kernel": 5, "window": 10, "temporal": "forward", "fusion": "correlation"}
         | {"memory_level": 2, "memory_slots": 1},
-        _IFSS | {"matching_kernel": 7, "window": 3, "temporal": "none", "fusion": "matching"}
+        IFSS_NET | {"matching_kernel": 7, "window": 3, "temporal": "none", "fusion": "matching"}
         | {"memory_level": 0, "memory_slots": 2},
     ),
     "IFSSNetOriginal": (
@@ -35,7 +35,7 @@ SMALL = {  # two sets where two arguments need each other's default
         {"image_size": (16, 32), "window": 3, "widths": (4, 6, 5), "blocks": (1, 2, 1), "matching_kernel": 3,
          "refine_width": 5},
     ),
-    "SegNetFS": (_IFSS | {"slices": 5, "classes": 3},),
+    "SegNetFS": (IFSS_NET | {"slices": 5, "classes": 3},),
     "UNet3D": (
         {"image_size": (8, 12), "slices": 5, "channels": 2, "classes": 3, "widths": (3, 4), "pool": (1, 2, 2),
          "normalize": False},

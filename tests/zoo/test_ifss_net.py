@@ -1,6 +1,4 @@
-"""IFSSNet: the whole graph against NumPy, sharing, outputs, refusals, round trips."""
-
-import json
+"""IFSSNet: the whole graph against NumPy, sharing, outputs, refusals; round trips are in test_models."""
 
 import keras
 import numpy as np
@@ -8,26 +6,17 @@ import pytest
 
 from ifss_keras.zoo.complexity import multiply_adds
 from ifss_keras.zoo.ifss_net import IFSSNet
-from tests.layer_checks import assert_arguments_away_from_defaults, gradients, normal, random_weights
+from tests.layer_checks import gradients, normal, random_weights
 from tests.reference.ifss_net import encoder_level, ifss_net
+from tests.zoo.models import IFSS_NET
 
-SMALL = {
-    "image_size": (8, 12),
-    "widths": (5, 7),
-    "rates": ((1, 3), (2, 1)),
-    "first_depth_multiplier": 2,
-    "encoder_depth_kernel": 2,
-    "norm_per_channel": True,
+SMALL = IFSS_NET | {
     "matching_kernel": 5,
     "window": 4,
-    "head_width": 3,
     "temporal": "bidirectional",
     "fusion": "matching",
     "memory_level": 0,
     "memory_slots": 3,
-    "encoder_dropout": 0.2,
-    "memory_dropout": 0.3,
-    "decoder_dropout": 0.25,
 }
 TOLERANCE = 1e-5  # float32 against float64 through some twenty layers
 OUTPUTS = ("probabilities", "hidden", "cell")
@@ -231,32 +220,6 @@ def test_initial_memory_is_zero_and_fits(network):
     assert not any(part.any() for part in memory.values())
     inputs |= memory
     assert np.all(np.isfinite(run(network, inputs)["probabilities"]))
-
-
-def test_config_round_trip_with_every_argument_away_from_its_default(network):
-    changes = {"memory_level": 1, "temporal": "forward", "fusion": "correlation"}
-    arguments, network = SMALL | changes, small(**changes)
-    assert_arguments_away_from_defaults(IFSSNet, arguments)
-    config = network.get_config()
-    assert {name: config[name] for name in arguments} == arguments
-    copy = keras.saving.deserialize_keras_object(json.loads(json.dumps(keras.saving.serialize_keras_object(network))))
-    assert type(copy) is IFSSNet
-    assert copy.get_config() == config
-    copy.set_weights(network.get_weights())
-    inputs = inputs_for(network)
-    for name, value in run(network, inputs).items():
-        np.testing.assert_array_equal(run(copy, inputs)[name], value)
-
-
-def test_weights_round_trip_in_h5(network, tmp_path):
-    network.save_weights(tmp_path / "small.weights.h5")
-    other = random_weights(IFSSNet(**SMALL), seed=99)
-    inputs = inputs_for(network)
-    expected = run(network, inputs)
-    assert not np.allclose(run(other, inputs)["probabilities"], expected["probabilities"], atol=1e-3)
-    other.load_weights(tmp_path / "small.weights.h5")
-    for name in OUTPUTS:
-        np.testing.assert_array_equal(run(other, inputs)[name], expected[name])
 
 
 def test_one_tuple_of_rates_serves_every_level():
