@@ -13,7 +13,7 @@ from ifss_keras.cli import options
 @click.command()
 @click.argument("prediction", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@options.axis
+@options.axis(2)
 @options.label
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for an evaluation report.")
 @options.as_json

@@ -49,13 +49,16 @@ def label_names(pairs) -> dict[int, str]:
     return names
 
 
-axis = click.option(
-    "--axis",
-    type=click.IntRange(0, 2),
-    default=2,
-    show_default=True,
-    help="Stored axis along which the slices lie: i, j, k in NIfTI; x, y, z in MetaImage and NRRD.",
-)
+def axis(default: int | None):
+    """`--axis`; without a default it is None unless given."""
+    return click.option(
+        "--axis",
+        type=click.IntRange(0, 2),
+        default=default,
+        help="Stored axis along which the slices lie: i, j, k in NIfTI; x, y, z in MetaImage and NRRD.  [default: 2]",
+    )
+
+
 label = click.option(
     "--label",
     "labels",

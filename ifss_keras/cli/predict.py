@@ -20,7 +20,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     help="Labels of a few slices; left out with --weights of a network that needs none.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The whole mask.")
-@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help="Released weights; see `ifss models list`.")
+@click.option("--preset", help=f"Released weights, {DEFAULT_PRESET} if not given; see `ifss models list`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of your own, from `ifss train`.")
 @click.option(
     "--method",
@@ -37,7 +37,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     show_default=True,
     help="Train a copy of the network on the annotated slices first, if there are four or more.",
 )
-@options.axis
+@options.axis(None)
 @options.spacing
 @options.label
 @click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")

@@ -28,6 +28,9 @@ class IntensityWindow:
         step along rows and columns so that the sample stays below two million voxels. Nothing is random:
         the same volume always gives the same window.
 
+        Where both percentiles are the same grey value (nearly all of the volume is background), the window reaches
+        over all values of the sample.
+
         Args:
             array: (slice, row, column), any real type.
             percentiles: the two percentiles, in percent, ascending.
@@ -52,6 +55,8 @@ class IntensityWindow:
                 "The image has no finite voxel (at least one is needed, all are NaN or inf); check the file."
             )
         low, high = np.percentile(sample, percentiles)
+        if low == high:
+            low, high = sample.min(), sample.max()
         return cls(float(low), float(high))
 
     def apply(self, slices: np.ndarray) -> np.ndarray:

@@ -157,6 +157,30 @@ def load_references(
     return references
 
 
+def annotated_axis(references: References) -> int:
+    """The array axis (0, 1 or 2: slice, row, column) along which the annotation was drawn on single slices.
+
+    0 unless that is plainly wrong: eight or more slices hold labels, each label without a gap, while along another axis
+    no label fills more than a third of the planes between its first and its last.
+    """
+    filled = np.array([_filled(references, code) for code in references.codes])
+    if len(references.slices) >= 8 and filled[:, 0].min() == 1:
+        for axis in (1, 2):
+            if filled[:, axis].max() <= 1 / 3:
+                return axis
+    return 0
+
+
+def _filled(references: References, code: int) -> list[float]:
+    """Along each array axis, the share of the planes from the first to the last with a label that hold it."""
+    held = references.masks == code
+    along = (
+        references.slices[held.any(axis=(1, 2))],
+        *(np.flatnonzero(held.any(axis=axes)) for axes in ((0, 2), (0, 1))),
+    )
+    return [len(planes) / (planes[-1] - planes[0] + 1) for planes in along]
+
+
 def _placed(
     planes: np.ndarray, slices: np.ndarray, offset: tuple[int, int, int], image: Volume, path: str | Path
 ) -> np.ndarray:

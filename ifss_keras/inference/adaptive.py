@@ -97,7 +97,8 @@ def choose(
     network, working = propagation.network, propagation.working
     steps = adaptation.steps_for(len(masks))
     first = round(SHARE_BEFORE_CHOICE * steps)
-    trainer = VolumeTrainer(network.network, working.clip_settings(network.window), adaptation, steps)
+    settings = working.clip_settings(network.window)
+    trainer = VolumeTrainer(network.network, settings, adaptation, steps, working.recurrent)
     shown = {
         code: {index: mask for index, mask in references.items() if index not in held_out[code]}
         for code, references in masks.items()

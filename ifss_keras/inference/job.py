@@ -13,11 +13,13 @@ from pathlib import Path
 from ifss_keras import __version__
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
-from ifss_keras.data.references import References, load_references
+from ifss_keras.data.references import References, annotated_axis, load_references
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference.methods import NETWORK, untrained_method
 from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
+
+LAST_AXIS = 2
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,11 @@ class Job:
     Attributes:
         image, output: files; the extension of `output` chooses its format.
         reference: file of the annotated slices; None for a network that needs none.
-        preset: a released preset; `weights` from `ifss train` take its place.
+        preset: a released preset; None for the default one.
+        weights: from `ifss train`, in place of a preset.
         method: one of `inference.methods.METHODS`.
         adapt: adapt the network to a volume with four annotated slices or more.
-        axis: stored axis of the slices.
+        axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
         complete: a label that an annotated slice does not hold is absent there.
@@ -40,15 +43,20 @@ class Job:
     image: Path
     reference: Path | None
     output: Path
-    preset: str = DEFAULT_PRESET
+    preset: str | None = None
     weights: Path | None = None
     method: str = NETWORK
     adapt: bool = True
-    axis: int = 2
+    axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
     labels: dict[int, str] | None = None
     complete: bool = False
     report: Path | None = None
+
+    @property
+    def released(self) -> str:
+        """The released preset to use if there are no weights of one's own."""
+        return self.preset or DEFAULT_PRESET
 
     @property
     def source_of_weights(self) -> str:
@@ -57,7 +65,7 @@ class Job:
             return "none (shape interpolation)"
         if self.method != NETWORK:
             return f"none ({self.method})"
-        return str(self.weights) if self.weights else self.preset
+        return str(self.weights) if self.weights else self.released
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +89,19 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     began = time.monotonic()
     check_writable(job.output)
     _refuse_own_input(job)
-    _refuse_a_missing_or_needless_reference(job)
+    _refuse_what_does_not_go_together(job)
     if job.report is not None:
         check_folder(job.report)
     if job.method == NETWORK and job.weights is None:
-        verified_weights(find_preset(job.preset))
-    volume = read_volume(job.image, axis=job.axis, spacing_mm=job.spacing_mm)
+        verified_weights(find_preset(job.released))
+    volume = read_volume(job.image, axis=LAST_AXIS if job.axis is None else job.axis, spacing_mm=job.spacing_mm)
+    _refuse_a_constant_image(job, volume)
     if job.reference is None:
         prediction = _segment(job, volume, progress)
     else:
         references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
+        if job.axis is None:
+            _refuse_another_axis(job, volume, references)
         prediction = _predict(job, volume, references, progress)
     names = {summary.code: summary.name for summary in prediction.summaries}
     write_labels(job.output, prediction.labels, volume, names)
@@ -113,7 +124,7 @@ def _predict(job: Job, volume: Volume, references: References, progress) -> Pred
         return untrained_method(job.method)(volume, references, progress=progress)
     from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
 
-    predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.preset)
+    predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.released)
     adaptation = DEFAULT_ADAPTATION if job.adapt else None
     return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
 
@@ -168,9 +179,31 @@ def _refuse_own_input(job: Job) -> None:
             raise InputError(f"The output {job.output} would overwrite the input {source}: choose another name.")
 
 
-def _refuse_a_missing_or_needless_reference(job: Job) -> None:
-    if job.method != NETWORK and job.weights is not None:
-        raise InputError(f"The method {job.method} uses no network: leave out --weights or --method.")
+def _refuse_a_constant_image(job: Job, volume: Volume) -> None:
+    first = volume.array.flat[0]
+    if all((plane == first).all() for plane in volume.array):
+        raise InputError(
+            f"{job.image} holds the value {first} in every voxel: expected an image to look at; export it again."
+        )
+
+
+def _refuse_another_axis(job: Job, volume: Volume, references: References) -> None:
+    drawn = volume.source.stored_order[annotated_axis(references)]
+    if drawn != volume.source.axis:
+        raise InputError(
+            f"{job.reference} seems to be drawn on slices along stored axis {drawn}: expected single annotated slices "
+            f"along axis {volume.source.axis}, received labels in every one; pass --axis {drawn}, or "
+            f"--axis {volume.source.axis} if it is right."
+        )
+
+
+def _refuse_what_does_not_go_together(job: Job) -> None:
+    if job.method != NETWORK:
+        for option, given in (("--weights", job.weights), ("--preset", job.preset)):
+            if given is not None:
+                raise InputError(f"The method {job.method} uses no network: leave out {option} or --method.")
+    if job.weights is not None and job.preset is not None:
+        raise InputError("--weights takes the place of --preset: leave one of them out.")
     alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
     if job.reference is None and not alone:
         raise InputError(
@@ -200,7 +233,7 @@ def run_info(job: Job, result: JobResult):
         method=job.method,
         spacing_mm=result.volume.spacing_mm,
         shape=result.volume.array.shape,
-        axis=job.axis,
+        axis=result.volume.source.axis,
         versions=package_versions(),
         seconds=result.seconds,
         date=time.strftime("%Y-%m-%d %H:%M"),

@@ -51,9 +51,12 @@ class VolumeTrainer:
         settings: how clips are drawn.
         adaptation: the batch, the learning rate and the seed.
         steps: of all calls of `train` together.
+        recurrent: see `propagation.unroll.step`.
     """
 
-    def __init__(self, network, settings: ReferenceClipSettings, adaptation: Adaptation, steps: int):
+    def __init__(
+        self, network, settings: ReferenceClipSettings, adaptation: Adaptation, steps: int, recurrent: bool = True
+    ):
         import keras
 
         from ifss_keras.training.muon import Muon
@@ -66,7 +69,7 @@ class VolumeTrainer:
         self._before = network.get_weights()
         for held in (self.network, copy):
             held.set_weights(self._before)
-        self._trainer = PropagationTrainer(copy, windows=1, **_LOSS)
+        self._trainer = PropagationTrainer(copy, windows=1, recurrent=recurrent, **_LOSS)
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0, max(steps - _WARMUP, 1), alpha=0.01, warmup_target=adaptation.learning_rate, warmup_steps=_WARMUP
         )

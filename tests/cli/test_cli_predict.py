@@ -169,6 +169,24 @@ def test_axis_is_the_stored_axis_of_the_slices(axis, tmp_path, two_muscles, obli
             np.testing.assert_array_equal(found[index] == code, mask)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_forgotten_axis_is_noticed(axis, tmp_path, two_muscles, oblique_affine, write_stored, ifss):
+    _, labels = two_muscles
+    references = np.where(np.isin(np.arange(13), [2, 10])[:, None, None], labels, 0)
+    order = {0: (0, 2, 1), 1: (2, 0, 1)}[axis]
+    paths = {name: tmp_path / f"{name}.mha" for name in ("image", "reference")}
+    for path, array in zip(paths.values(), (labels * 20, references), strict=True):
+        write_stored(path, np.ascontiguousarray(array.transpose(order)), oblique_affine)
+    arguments = ("predict", paths["image"], "--reference", paths["reference"], "-o", tmp_path / "m.mha")
+    arguments += ("--method", "shape")
+    refused = ifss(*arguments)
+    assert refused.code == 2
+    assert f"pass --axis {axis}, or --axis 2 if it is right" in refused.err
+    assert not (tmp_path / "m.mha").exists()
+    assert ifss(*arguments, "--axis", axis).code == 0
+    assert ifss(*arguments, "--axis", 2).code == 0
+
+
 def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask):
     before = predict(case, "--method", "shape")
     _, affine = read_mask(case.output)

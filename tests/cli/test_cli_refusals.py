@@ -59,6 +59,10 @@ BAD_FILES = {
         lambda case: changed(case.image, lambda a, m: (np.full(a.shape, np.nan, np.float32), m)),
         ["image.nii.gz", "no finite voxel"],
     ),
+    "constant image": (
+        lambda case: changed(case.image, lambda a, m: (np.full_like(a, 7), m)),
+        ["image.nii.gz", "the value 7 in every voxel", "export it again"],
+    ),
     "reference on another grid": (lambda case: changed(case.reference, shifted), ["reference.nii.gz", "another grid"]),
     "reference with other spacing": (
         lambda case: changed(case.reference, lambda a, m: (a, m @ np.diag([1, 1, 2, 1]))),
@@ -101,6 +105,8 @@ BAD_OPTIONS = {
     "unknown preset": (["--preset", "ifss_synthetic_v9", "--weights="], ["ifss_synthetic_v9", "did you mean"]),
     "axis out of range": (["--axis", "3"], ["--axis", "3", "0<=x<=2"]),
     "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
+    "preset beside weights": (["--preset", DEFAULT_PRESET, "--weights", "w.h5"], ["--preset", "leave one of them out"]),
+    "preset without a network": (["--preset", DEFAULT_PRESET, "--method", "shape"], ["--preset", "shape", "leave out"]),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
     "spacing of zero": (["--spacing-mm", "0,1,1"], ["above 0", "SLICE,ROW,COLUMN"]),

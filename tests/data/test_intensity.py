@@ -19,6 +19,13 @@ def test_percentiles_do_not_overflow_in_a_narrow_type():
     assert (window.low, window.high) == (-0.5, 127.0)
 
 
+def test_a_volume_that_is_nearly_all_background_has_the_window_of_its_extremes():
+    volume = np.zeros((5, 10, 10), np.int16)
+    volume[2, 3, 4], volume[2, 3, 5] = 40, 90  # 0.4 % of the voxels
+    window = IntensityWindow.from_volume(volume)
+    assert (window.low, window.high) == (0, 90)
+
+
 def test_only_evenly_spaced_slices_are_read():
     volume = np.zeros((9, 4, 4), np.uint8)
     volume[[0, 4, 8]] = [[[10]], [[20]], [[30]]]

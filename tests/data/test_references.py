@@ -5,7 +5,7 @@ import pytest
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.data.io import read_volume
-from ifss_keras.data.references import References, load_references
+from ifss_keras.data.references import References, annotated_axis, load_references
 
 IMAGE_SHAPE = (5, 7, 11)  # as stored: i, j, k
 
@@ -40,6 +40,16 @@ def test_only_annotated_slices_are_held():
     assert references.names == {1: "1", 4: "GM"}
     assert references.codes == (1, 4)
     assert not references.complete
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("slices", "plain"), [((1, 5, 9, 12), True), ((1, 2, 9), True), ((4, 5, 6), False)])
+def test_the_annotation_is_along_the_axis_of_its_single_slices(axis, slices, plain):
+    labels = np.zeros((14, 15, 16), np.uint8)
+    for index in slices:
+        labels[index, 3:8, 2:12], labels[index, 9:, 3:13] = 1, 4
+    references = References.from_array(np.moveaxis(labels, 0, axis))
+    assert annotated_axis(references) == (axis if plain else 0)
 
 
 def test_slices_to_keep_need_a_label():

@@ -107,7 +107,7 @@ def test_nothing_trained_on_holds_the_reference_that_decides(propagation, monkey
     seen = []
 
     class Recorder:
-        def __init__(self, network, settings, adaptation, steps):
+        def __init__(self, network, settings, adaptation, steps, recurrent):
             self.network = network
 
         def train(self, volume, spans, steps, progress):

@@ -63,6 +63,16 @@ def test_the_result_is_half_way_to_what_was_learnt(network, volume):
     assert max(np.abs(a - b).max() for a, b in zip(network.get_weights(), learnt, strict=True)) > 0.01
 
 
+def test_without_recurrence_it_learns_something_else(network, volume):
+    learnt = []
+    for recurrent in (True, False, False):
+        trainer = VolumeTrainer(network, SETTINGS, ADAPTATION, 3, recurrent)
+        trainer.train(volume, (), 3)
+        learnt.append(np.concatenate([values.ravel() for values in trainer.network.get_weights()]))
+    np.testing.assert_array_equal(learnt[1], learnt[2])
+    assert np.abs(learnt[0] - learnt[1]).max() > 1e-4
+
+
 def test_the_same_input_gives_the_same_weights(network, volume):
     once, twice = (adapted(network, volume, (5,)).get_weights() for _ in range(2))
     for a, b in zip(once, twice, strict=True):

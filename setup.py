@@ -1,3 +1,0 @@
-from setuptools import find_packages, setup
-
-setup(packages=find_packages(include=["ifss_keras", "ifss_keras.*"]))
