@@ -29,7 +29,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     show_default=True,
     help="All but network fill only between a muscle's outermost references; shape and morphological do not look at "
     "the image, growcut, watershed and random-walker grow the references through it. morphological and growcut need "
-    "pip install 'ifss_keras[itk]'.",
+    "the extra itk.",
 )
 @click.option(
     "--adapt/--no-adapt",
@@ -68,6 +68,7 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
+    from ifss_keras.inference.job import spacing_note
     from ifss_keras.inference.summary import check_text, presumed_text
 
     rows = [
@@ -93,7 +94,12 @@ def _print(job, result):
         if few:
             needed = "four annotated slices, one of them between two others"
             click.echo(f"Not adapted to, which takes {needed}: {', '.join(few)}.")
+    note = spacing_note(result.volume)
+    if note:
+        click.echo(f"Warning: {note}.", err=True)
     for summary in result.prediction.summaries:
+        if summary.first_slice is None:
+            click.echo(f"Warning: no voxel of {summary.name} was found.", err=True)
         if summary.touches_edge:
             click.echo(f"Warning: {summary.name} touches the volume's edge; part of it may lie outside.", err=True)
     places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")

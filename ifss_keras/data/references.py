@@ -11,6 +11,9 @@ from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.data.io import present_codes, read_labels
 from ifss_keras.data.volume import Volume, grid_offset
 
+_FEW = 5  # adjacent planes: what somebody annotates, and less than a muscle is thick
+_MOST_CODES = 64  # in an annotation of every slice; an image stored in 8 bits has more
+
 
 @dataclass(frozen=True, eq=False)
 class LabelReferences:
@@ -147,6 +150,12 @@ def load_references(
             f"{path} holds the image's own grey values: expected a label volume with a few annotated slices, received "
             f"the image again; pass the segmentation."
         )
+    codes = present_codes(volume.array[given])
+    if len(given) == len(volume.array) and len(codes) > _MOST_CODES:
+        raise InputError(
+            f"{path} looks like an image: expected a label volume with a few annotated slices, received {len(codes)} "
+            f"different values over all {len(given)} slices; pass the segmentation."
+        )
     slices = given + offset[0]
     masks = _placed(volume.array[given], slices, offset, image, path)
     labels = labels or {}
@@ -161,24 +170,26 @@ def annotated_axis(references: References) -> int:
     """The array axis (0, 1 or 2: slice, row, column) along which the annotation was drawn on single slices.
 
     0 unless that is plainly wrong: eight or more slices hold labels, each label without a gap, while along another axis
-    no label fills more than a third of the planes between its first and its last.
+    every label lies in few planes, or in scattered ones.
     """
-    filled = np.array([_filled(references, code) for code in references.codes])
-    if len(references.slices) >= 8 and filled[:, 0].min() == 1:
+    planes = [_planes(references, code) for code in references.codes]
+    if len(references.slices) >= 8 and all(_filled(along[0]) == 1 for along in planes):
         for axis in (1, 2):
-            if filled[:, axis].max() <= 1 / 3:
+            if all(len(along[axis]) <= _FEW or _filled(along[axis]) <= 1 / 3 for along in planes):
                 return axis
     return 0
 
 
-def _filled(references: References, code: int) -> list[float]:
-    """Along each array axis, the share of the planes from the first to the last with a label that hold it."""
+def _planes(references: References, code: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The slices, rows and columns that hold a label."""
     held = references.masks == code
-    along = (
-        references.slices[held.any(axis=(1, 2))],
-        *(np.flatnonzero(held.any(axis=axes)) for axes in ((0, 2), (0, 1))),
-    )
-    return [len(planes) / (planes[-1] - planes[0] + 1) for planes in along]
+    rows, columns = (np.flatnonzero(held.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    return references.slices[held.any(axis=(1, 2))], rows, columns
+
+
+def _filled(planes: np.ndarray) -> float:
+    """How many of the planes from the first to the last are there, as a share."""
+    return len(planes) / (planes[-1] - planes[0] + 1)
 
 
 def _placed(

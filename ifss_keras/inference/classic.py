@@ -9,6 +9,7 @@ Where labels meet, the first in `content_order` keeps the voxel.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
@@ -220,5 +221,8 @@ def _itk(method: str, name: str):
     except ImportError:
         itk = None
     if not hasattr(itk, name):
-        raise InputError(f"The method {method} needs ITK's {name}, not installed: run pip install 'ifss_keras[itk]'.")
+        raise InputError(
+            f"The method {method} needs ITK's {name}, not installed: run {sys.executable} -m pip install itk-growcut "
+            f"itk-morphologicalcontourinterpolation."
+        )
     return itk

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 from ifss_keras import __version__
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
 from ifss_keras.data.references import References, annotated_axis, load_references
-from ifss_keras.data.volume import Volume
+from ifss_keras.data.volume import Volume, voxel_spacing_mm
 from ifss_keras.inference.methods import NETWORK, untrained_method
 from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
@@ -237,7 +239,25 @@ def run_info(job: Job, result: JobResult):
         versions=package_versions(),
         seconds=result.seconds,
         date=time.strftime("%Y-%m-%d %H:%M"),
-        parameters={"complete": job.complete, "adapt": job.adapt, "labels": job.labels or {}},
+        parameters={
+            "complete": job.complete,
+            "adapt": job.adapt and job.method == NETWORK and job.reference is not None,
+            "labels": job.labels or {},
+        },
+        note=spacing_note(result.volume),
+    )
+
+
+def spacing_note(volume: Volume) -> str:
+    """That the mask's file has another spacing than was measured with, for people; empty if it has the same."""
+    of_file_mm = voxel_spacing_mm(volume.affine)
+    if np.allclose(of_file_mm, volume.spacing_mm, rtol=1e-4):
+        return ""
+    ratio = np.prod(of_file_mm) / np.prod(volume.spacing_mm)
+    shown = ", ".join(f"{value:.4g}" for value in of_file_mm)
+    return (
+        f"millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
+        f"count {ratio:.4g} times as much"
     )
 
 

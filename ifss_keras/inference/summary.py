@@ -21,7 +21,8 @@ class LabelSummary:
         code, name: of the label.
         volume_ml: voxels of the mask, counted.
         shape_volume_ml: the volume that shape interpolation between the references gives; None with fewer than two.
-        spline_volume_ml: the volume of a cubic spline through the references' areas; None with fewer than two.
+        spline_volume_ml: the volume of a cubic spline through the references' areas, from the first to the last that
+            holds the label; None with fewer than two references.
         first_slice, last_slice: of the mask, counted from 0; None if it is empty.
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
@@ -123,8 +124,10 @@ def _label_summary(labels, spacing_mm, label: LabelReferences, method: str) -> L
     if len(annotated) > 1:
         shape_pixels = sum(int(mask.sum()) for _, mask in interpolate_shapes(label.masks, spacing_mm[1:]))
         shape_ml = shape_pixels * pixel_mm2 * spacing_mm[0] / MM3_PER_ML
-        reference_areas = [float(label.masks[index].sum()) * pixel_mm2 for index in annotated]
-        spline_ml = spline_volume_ml(annotated, reference_areas, spacing_mm[0])
+        present = [index for index in annotated if label.masks[index].any()]
+        within = [index for index in annotated if present[0] <= index <= present[-1]]
+        reference_areas = [float(label.masks[index].sum()) * pixel_mm2 for index in within]
+        spline_ml = spline_volume_ml(within, reference_areas, spacing_mm[0])
     return LabelSummary(
         code=label.code,
         name=label.name,

@@ -59,8 +59,12 @@ def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) ->
     if len(gaps) < 2:
         return []
     step = round(median(gaps))
-    ends = (indices[0] - step, indices[-1] + step)
-    return [index for index in ends if 0 <= index < slices and not min(annotated) <= index <= max(annotated)]
+    ends = []
+    if min(annotated) == indices[0]:
+        ends.append(indices[0] - step)
+    if max(annotated) == indices[-1]:
+        ends.append(indices[-1] + step)
+    return [index for index in ends if 0 <= index < slices]
 
 
 def _run(indices: list[int], window: int) -> int:

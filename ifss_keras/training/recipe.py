@@ -16,6 +16,7 @@ from pydantic import (
     PositiveInt,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from ifss_keras.core.checks import as_tuples
@@ -46,10 +47,20 @@ class Corpus(Part):
     structures: int = Field(0, ge=0)
     first_seed: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _not_empty(self):
+        if not self.volumes:
+            raise ValueError("expected one volume or more of calf, shapes or structures")
+        return self
+
     @property
     def volumes(self) -> int:
         """How many there are of all kinds."""
         return self.calf + self.shapes + self.structures
+
+    def seeds(self, kind: str) -> range:
+        """The seeds of the volumes of a kind."""
+        return range(self.first_seed, self.first_seed + getattr(self, kind))
 
 
 class Clips(Part):
@@ -121,7 +132,7 @@ class Recipe(Part):
 
     name: str
     model: str = "IFSSNet"
-    seed: int = 1
+    seed: int = Field(1, ge=0, lt=2**32)
     network: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field({}, validate_default=True)
     training: Corpus
     validation: Corpus
@@ -130,6 +141,17 @@ class Recipe(Part):
     steps_per_epoch: int = Field(100, ge=1)
     epochs: int = Field(10, ge=1)
     validation_steps: int = Field(20, ge=1)
+
+    @model_validator(mode="after")
+    def _validated_on_others(self):
+        for kind in ("calf", "shapes", "structures"):
+            shared = set(self.training.seeds(kind)) & set(self.validation.seeds(kind))
+            if shared:
+                raise ValueError(
+                    f"validation: expected seeds that are not trained on, received {kind} {min(shared)} in both; "
+                    f"choose another validation.first_seed"
+                )
+        return self
 
     @property
     def size(self) -> int:
@@ -220,7 +242,10 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     try:
         return recipe_from(held)
     except (ValidationError, TypeError, InputError) as error:
-        raise InputError(f"The recipe {path} cannot be used: {_first_problem(error).rstrip('.?')}.") from error
+        problem = _first_problem(error).rstrip(".")
+        raise InputError(
+            f"The recipe {path} cannot be used: {problem}{'' if problem.endswith('?') else '.'}"
+        ) from error
 
 
 def _first_problem(error) -> str:
@@ -231,4 +256,6 @@ def _first_problem(error) -> str:
     if problem["type"] == "missing":
         return f"{key}: Field required, but it is not there; add it"
     what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+    if "received" in what:
+        return f"{key}: {what}" if key else what
     return f"{key}: {what}, received {problem['input']!r}; mend it"

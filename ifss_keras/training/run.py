@@ -203,6 +203,14 @@ def _refuse_to_overwrite(recipe: Recipe, folder: Path, resume: bool) -> None:
 
     before = folder / "recipe.yaml"
     if not before.exists():
+        others = sorted(path.name for path in folder.glob("*") if path.name not in ("corpus", ".DS_Store"))
+        if others:
+            raise InputError(
+                f"{os.fspath(folder)} holds other files: expected a new folder for the training, received one with "
+                f"{others[0]}; choose another."
+            )
+        if resume and not folder.exists():
+            raise InputError(f"There is no training in {os.fspath(folder)}: leave out --resume, or correct the folder.")
         return
     if not resume:
         raise InputError(f"{os.fspath(folder)} already holds a training: pass --resume, or choose another folder.")

@@ -186,5 +186,10 @@ def build_network(name: str, arguments: Mapping[str, Any]):
             raise InputError(f"{name} has no argument {argument!r}: {known_names(argument, known)}")
     try:
         return cls(name="network", **arguments)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"The network {name} cannot be built: {' '.join(str(error).split())}") from error
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        problem = " ".join(str(error).split()).rstrip(".")
+        given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+        raise InputError(
+            f"The network {name} cannot be built with {given}: {problem}; `ifss models describe {name}` shows its "
+            f"arguments."
+        ) from error

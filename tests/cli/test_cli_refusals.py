@@ -73,6 +73,12 @@ BAD_FILES = {
         lambda case: changed(case.reference, lambda a, m: (a + np.float32(0.5), m)),
         ["not whole numbers"],
     ),
+    "reference is another image": (
+        lambda case: changed(
+            case.reference, lambda a, m: (np.random.default_rng(0).integers(0, 255, a.shape, np.uint8), m)
+        ),
+        ["reference.nii.gz", "looks like an image", "255 different values", "pass the segmentation"],
+    ),
     "reference is the image": (
         lambda case: shutil.copy(case.image, case.reference),
         ["reference.nii.gz", "the image's own grey values", "pass the segmentation"],
@@ -186,7 +192,8 @@ BAD_WEIGHTS = {
     "of another network": (other_recipe, ["do not fit", "(1, 1, 5, 6, 6)", "(1, 1, 3, 6, 6)"]),
     "recipe that cannot be built": (
         lambda path: (path.parent / "recipe.yaml").write_text(
-            "{name: x, network: {rates: [1, 99]}, training: {first_seed: 0}, validation: {first_seed: 1}}"
+            "{name: x, network: {rates: [1, 99]}, training: {calf: 1, first_seed: 0}, "
+            "validation: {calf: 1, first_seed: 1}}"
         ),
         ["recipe.yaml", "rates", "99"],
     ),

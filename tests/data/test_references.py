@@ -43,7 +43,7 @@ def test_only_annotated_slices_are_held():
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize(("slices", "plain"), [((1, 5, 9, 12), True), ((1, 2, 9), True), ((4, 5, 6), False)])
+@pytest.mark.parametrize(("slices", "plain"), [((1, 5, 9, 12), True), ((4,), True), ((4, 5, 6, 7, 8, 9), False)])
 def test_the_annotation_is_along_the_axis_of_its_single_slices(axis, slices, plain):
     labels = np.zeros((14, 15, 16), np.uint8)
     for index in slices:

@@ -198,7 +198,7 @@ def test_a_large_box_is_walked_on_fewer_rows_and_columns(monkeypatch):
 def test_absent_itk_is_one_sentence_that_names_the_command(method, monkeypatch):
     image, labels = side_by_side()
     monkeypatch.setitem(sys.modules, "itk", None)  # import itk raises
-    with pytest.raises(InputError, match=r"needs ITK.* run pip install 'ifss_keras\[itk\]'\.$"):
+    with pytest.raises(InputError, match=r"needs ITK.* -m pip install itk-growcut itk-morph\w+\.$"):
         predict(method, image, solids.references_every(labels, 5))
 
 

@@ -39,6 +39,16 @@ def test_shape_and_spline_see_the_references_and_not_the_mask(box):
     assert summary.spline_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
 
 
+def test_slices_annotated_as_empty_do_not_bend_the_spline():
+    labels = np.zeros((21, 10, 11), np.uint8)
+    labels[[3, 6, 9, 12], 3:7, 2:8] = 5
+    labels[[0, 3, 15, 18], 0, 0] = 9  # complete: 5 is not there
+    references = References.from_array(labels, complete=True)
+    summary = summarize(labels, SPACING_MM, references, "shape")[0]
+    assert summary.reference_slices == (0, 3, 6, 9, 12, 15, 18)
+    assert summary.spline_volume_ml == pytest.approx(10 * 24 * VOXEL_ML)
+
+
 def test_one_reference_gives_no_volume_by_shape_or_spline(box):
     references = References.from_array(box, keep_slices=np.array([3]))
     (summary,) = summarize(box, SPACING_MM, references, "shape")

@@ -143,11 +143,12 @@ def test_a_folder_with_a_training_is_not_overwritten(tmp_path, recipe, quick):
 @pytest.mark.parametrize(
     ("network", "said"),
     [
-        ({"image_size": (18, 18)}, "network IFSSNet cannot be built: image_size must have rows divisible by 4"),
-        ({"rates": (1, 9)}, "network IFSSNet cannot be built: rates must be below the size"),
+        ({"image_size": (18, 18)}, "network IFSSNet cannot be built with .*: image_size must have rows divisible by 4"),
+        ({"rates": (1, 9)}, "network IFSSNet cannot be built with .*: rates must be below the size"),
+        ({"widths": (4, "six")}, r"cannot be built with .*widths=\(4, 'six'\).*`ifss models describe IFSSNet` shows"),
         ({"window": 1}, "network.window must be 2 or more"),
         ({"widht": 4}, "IFSSNet has no argument 'widht'.*did you mean widths"),
-        ({"matching_kernel": 4}, "network IFSSNet cannot be built: matching_kernel must be odd"),
+        ({"matching_kernel": 4}, "network IFSSNet cannot be built with .*: matching_kernel must be odd"),
     ],
 )
 def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(
@@ -274,6 +275,20 @@ def test_weights_that_it_cannot_start_from_are_refused_before_anything_is_writte
             train(recipe(), tmp_path / "run", start_from=tmp_path / name)
     assert quick == []
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_other_files_is_no_place_for_a_training(tmp_path, recipe, quick):
+    (tmp_path / "report.html").write_text("")
+    with pytest.raises(InputError, match=r"holds other files: .* one with report.html; choose another"):
+        train(recipe(), tmp_path)
+    assert quick == []
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_there_is_nothing_to_resume_in_a_folder_that_is_not_there(tmp_path, recipe, quick):
+    with pytest.raises(InputError, match=r"no training in .*nowhere: leave out --resume"):
+        train(recipe(), tmp_path / "nowhere", resume=True)
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("corpus", [True, False])
