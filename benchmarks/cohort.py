@@ -43,7 +43,7 @@ ROWS = {  # name: network, its arguments, steps
     "IFSSNet, no recurrence": ("IFSSNet", _SMALL, 240),
     "IFSSNet, cross-correlation": ("IFSSNet", _SMALL | {"fusion": "correlation"}, 240),
     "IFSSNet, window 5": ("IFSSNet", _SMALL | {"window": 5}, 160),
-    "IFSSNetOriginal": ("IFSSNetOriginal", {}, 60),
+    "IFSSNetOriginal": ("IFSSNetOriginal", {}, 45),
     "PGNet": ("PGNet", {}, 120),
     "SegNetFS": ("SegNetFS", _IFSS | _DROP, 300),
     "UNet3D": ("UNet3D", {"widths": [27, 54, 107, 215]}, 60),
@@ -52,7 +52,7 @@ ROWS = {  # name: network, its arguments, steps
     "Unet": ("SpatioTemporalUNet", {"separable": False, "reconstruct": False, "recurrent": 0}, 300),
     "Unet-S": ("SpatioTemporalUNet", {"reconstruct": False, "recurrent": 0}, 300),
     "Unet-S-R": ("SpatioTemporalUNet", {"recurrent": 0}, 240),
-    "Unet-S-R-CLSTM": ("SpatioTemporalUNet", {}, 150),
+    "Unet-S-R-CLSTM": ("SpatioTemporalUNet", {}, 130),
 }
 RATES = {"VNet": 0.0005}  # without normalisation it diverges at the others' learning rate
 CLIPS = {"IFSSNet, no recurrence": {"recurrent": False}}
