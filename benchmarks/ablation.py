@@ -5,7 +5,8 @@
 Every row trains the recipe below from nothing for `--steps` steps, on the same synthetic volumes, and is measured on
 synthetic volumes that neither training nor any other choice has seen, and on the ultrasound volume of `--folder`,
 annotated every 10 slices (calves: every 50). The row of one direction uses the first row's weights, those of adaptation
-the released network: nothing is chosen there, the network adapted on all references is used. About an hour and a half on 2 cores.
+the released network: nothing is chosen there, the network adapted on all references is used. About an hour
+and a half on 2 cores.
 """
 
 import argparse
