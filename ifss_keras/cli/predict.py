@@ -96,7 +96,7 @@ def _print(job, result):
             click.echo(f"Not adapted to, which takes {needed}: {', '.join(few)}.")
     note = spacing_note(result.volume)
     if note:
-        click.echo(f"Warning: {note}.", err=True)
+        click.echo(f"Warning: {note}", err=True)
     for summary in result.prediction.summaries:
         if summary.first_slice is None:
             click.echo(f"Warning: no voxel of {summary.name} was found.", err=True)

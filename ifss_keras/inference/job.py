@@ -256,8 +256,8 @@ def spacing_note(volume: Volume) -> str:
     ratio = np.prod(of_file_mm) / np.prod(volume.spacing_mm)
     shown = ", ".join(f"{value:.4g}" for value in of_file_mm)
     return (
-        f"millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
-        f"count {ratio:.4g} times as much"
+        f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
+        f"count {ratio:.4g} times as much."
     )
 
 

@@ -116,12 +116,13 @@ def train(
 
     Raises:
         InputError: a recipe that cannot be trained; `folder` holds a training and `resume` is not set, or one
-            of another recipe, or a finished one; a training that diverged in every epoch.
+            of another recipe, or a finished one, or other files, or is not there to resume; a training that diverged
+            in every epoch.
         PresetError: `start_from` is no weights file or does not fit the network.
     """
     from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
 
-    _refuse_to_overwrite(recipe, folder, resume)
+    _refuse_another_folder(recipe, folder, resume)
     trainer = build_trainer(recipe)
     dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
@@ -198,12 +199,12 @@ def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch:
     return training, validation.cache()
 
 
-def _refuse_to_overwrite(recipe: Recipe, folder: Path, resume: bool) -> None:
+def _refuse_another_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
     from ifss_keras.training.callbacks import epochs_logged
 
     before = folder / "recipe.yaml"
     if not before.exists():
-        others = sorted(path.name for path in folder.glob("*") if path.name not in ("corpus", ".DS_Store"))
+        others = sorted(path.name for path in folder.glob("*") if path.name != "corpus")
         if others:
             raise InputError(
                 f"{os.fspath(folder)} holds other files: expected a new folder for the training, received one with "

@@ -196,7 +196,7 @@ def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask, 
     said = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape",
                 "--spacing-mm", "5,2.4,1.5", "--report", case.folder / "r").err  # fmt: skip
     note = "by which other programs will count 0.05556 times as much."
-    assert said.startswith("Warning: millilitres are by the given spacing; the mask keeps the file's")
+    assert said.startswith("Warning: Millilitres are by the given spacing; the mask keeps the file's")
     assert note in said
     assert note in (case.folder / "r" / "report.html").read_text()
     for old, new in zip(before["labels"], after["labels"], strict=True):
