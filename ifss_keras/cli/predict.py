@@ -35,7 +35,8 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     "--adapt/--no-adapt",
     default=True,
     show_default=True,
-    help="Train a copy of the network on the annotated slices first, if there are four or more.",
+    help="Take more time: train a copy of the network on the annotated slices first, if there are enough, and look "
+    "at the volume mirrored, too.",
 )
 @options.axis(None)
 @options.spacing
@@ -92,8 +93,7 @@ def _print(job, result):
     if job.adapt and job.method == NETWORK and job.reference:
         few = [summary.name for summary in result.prediction.summaries if not summary.check]
         if few:
-            needed = "four annotated slices, one of them between two others"
-            click.echo(f"Not adapted to, which takes {needed}: {', '.join(few)}.")
+            click.echo(f"Not adapted to, as too few annotated slices lie between two others: {', '.join(few)}.")
     note = spacing_note(result.volume)
     if note:
         click.echo(f"Warning: {note}", err=True)

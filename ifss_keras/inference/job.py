@@ -34,7 +34,7 @@ class Job:
         preset: a released preset; None for the default one.
         weights: from `ifss train`, in place of a preset.
         method: one of `inference.methods.METHODS`.
-        adapt: adapt the network to a volume with four annotated slices or more.
+        adapt: take more time, see `Predictor.predict`.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,6 +74,12 @@ class LabelPropagation:
         self.volume = volume
         self.working = working
         self.window = IntensityWindow.from_volume(volume.array, working.percentiles)
+
+    def mirrored(self) -> LabelPropagation:
+        """The same by a network that also sees the volume mirrored, see `SpanNetwork`."""
+        copied = copy(self)
+        copied.network = SpanNetwork(self.network.network, self.network.recurrent, mirrored=True)
+        return copied
 
     def run(
         self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None

@@ -74,14 +74,15 @@ class Predictor:
         """The references carried through the volume by the network.
 
         Between references both sides are used; outside them the mask is carried on and ends where the muscle ends.
-        Where labels meet, each voxel goes to the more probable one. With four or more annotated slices a copy of
-        the network is first adapted to the volume, and a reference held back decides between that copy, the network
-        as it is, and shape interpolation (`inference.adaptive`). The same input gives the same result.
+        Where labels meet, each voxel goes to the more probable one. With enough references a copy of the
+        network is first adapted to the volume, and references held back decide between that copy, the network as it
+        is, and shape interpolation (`inference.adaptive`); the network also sees the volume mirrored. The same input
+        gives the same result.
 
         Args:
             volume: any grid, any real voxel type.
             references: on the volume's grid.
-            adaptation: how long the network is adapted; None leaves it as it is.
+            adaptation: how long the network is adapted; None leaves it as it is, and the volume is seen once.
             progress: called with a label's name, or "adaptation", the slices or steps done and those to do.
         """
         propagation = LabelPropagation(self.spans, volume, self.working)

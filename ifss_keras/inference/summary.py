@@ -149,7 +149,10 @@ def check_text(summary: LabelSummary) -> str:
         return ""
     found = ", ".join(f"{method} {dice:.3f}" for method, dice in summary.check.items())
     slices = ", ".join(str(index) for index in summary.check_slices)
-    return f"Dice on slice{'s' * (len(summary.check_slices) > 1)} {slices}, held back: {found}"
+    text = f"Dice on slice{'s' * (len(summary.check_slices) > 1)} {slices}, held back: {found}"
+    best = max(summary.check, key=summary.check.__getitem__)
+    passed_over = summary.check[best] > summary.check[summary.method]
+    return f"{text}; the {best} is not clearly better" if passed_over else text
 
 
 def presumed_text(summary: LabelSummary) -> str:

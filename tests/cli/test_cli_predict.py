@@ -276,19 +276,19 @@ def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights)
     outcome = ifss(*arguments)
     assert outcome.code == 0
-    assert "Not adapted to, which takes four annotated slices, one of them between two others: 3, 7." in outcome.out
+    assert "Not adapted to, as too few annotated slices lie between two others: 3, 7." in outcome.out
     assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
 
 
-def test_four_references_are_adapted_to_and_the_report_says_what_won(make_case, predict, ifss, tiny_weights):
-    case = make_case(annotated=(2, 5, 8, 10))
+def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, ifss, tiny_weights):
+    case = make_case(annotated=(2, 3, 6, 7, 10))
     found = predict(case, "--report", case.folder / "report")
     page = (case.folder / "report" / "report.html").read_text()
     for label in found["labels"]:
-        assert label["check"]["slices"] == [8]
+        assert label["check"]["slices"] == [6]
         dice = label["check"]["dice"]
         assert set(dice) == {"adapted network", "network", "shape"}
-        assert dice[label["method"]] == max(dice.values())
+        assert dice[label["method"]] >= dice["shape"]
         assert f"held back: shape {dice['shape']:.3f}, adapted network" in page
     plain = predict(case, "--no-adapt")
     assert [label["method"] for label in plain["labels"]] == ["network", "network"]

@@ -1,10 +1,12 @@
 """What a mask measures, in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ifss_keras.data.references import References
-from ifss_keras.inference.summary import content_order, summarize
+from ifss_keras.inference.summary import check_text, content_order, summarize
 
 SPACING_MM = (2.5, 0.8, 0.5)
 VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
@@ -77,3 +79,19 @@ def test_content_order_follows_places_not_codes():
     assert content_order(References.from_array(labels)) == [200, 9, 1]
     permuted = np.select([labels == 9, labels == 200, labels == 1], [1, 9, 200]).astype(np.uint8)
     assert content_order(References.from_array(permuted)) == [9, 1, 200]
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("adapted network", ""),
+        ("network", "; the adapted network is not clearly better"),
+    ],
+)
+def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(box, method, said):
+    references = References.from_array(box, keep_slices=np.array([2, 4, 6]))
+    (summary,) = summarize(box, SPACING_MM, references, method)
+    assert check_text(summary) == ""
+    summary = replace(summary, check={"shape": 0.5, "network": 0.9, "adapted network": 0.905}, check_slices=(4, 12))
+    found = "Dice on slices 4, 12, held back: shape 0.500, network 0.900, adapted network 0.905"
+    assert check_text(summary) == found + said
