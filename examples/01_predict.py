@@ -21,7 +21,7 @@ volume = Volume.from_array(phantom.image, phantom.spacing_mm)
 annotated = np.linspace(0, slices - 1, 9).round().astype(int)
 references = References.from_array(phantom.labels, phantom.names, complete=True, keep_slices=annotated)
 
-# Without `adaptation=None` the network first learns what these muscles look like: better, and two minutes slower.
+# Without `adaptation=None` the volume is also seen mirrored and, with enough references, learned from: slower.
 prediction = Predictor.from_preset().predict(volume, references, adaptation=None)
 
 for muscle in prediction.summaries:
