@@ -3,7 +3,7 @@
 Shape-based interpolation: the signed distances of both references are blended linearly (Raya and Udupa,
 "Shape-based interpolation of multidimensional objects", IEEE TMI 9(1), 1990). Before that, each is moved so
 that its centroid lies on the straight line between both, so that shapes which do not overlap do not vanish
-on the way.
+on the way. Where references beyond them are known, too, distances and centroid follow a curve: see `data.beyond`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.data.beyond import Beyond, curve_weights
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def anchor(
     offsets: Sequence[int] | np.ndarray,
     gap: int,
     softness: Softness | None = None,
+    beyond: tuple[Beyond | None, Beyond | None] = (None, None),
 ) -> np.ndarray:
     """The anchor between two references, (n, row, column) float32 in [0, 1].
 
@@ -123,6 +125,7 @@ def anchor(
         offsets: (n,) slices from a, 0 to `gap`.
         gap: slices from a to b, at least 1.
         softness: how t grows; `Softness()` if None.
+        beyond: references before a and after b.
     """
     offsets = np.atleast_1d(np.asarray(offsets, float))
     if gap < 1 or (offsets.size and not (offsets.min() >= 0 and offsets.max() <= gap)):
@@ -130,7 +133,7 @@ def anchor(
             f"Anchors need a gap of at least one slice and offsets from 0 to the gap, but got a gap of {gap} "
             f"and the offsets {offsets.tolist()}; outside the references there is no anchor."
         )
-    span = ShapeSpan(mask_a, mask_b)
+    span = ShapeSpan(mask_a, mask_b, gap=gap, beyond=beyond)
     scale = (softness or Softness()).at(offsets, gap, span.change()).astype(np.float32)
     values = np.empty((len(offsets), *span.shape), np.float32)
     for index, offset in enumerate(offsets):
@@ -173,7 +176,16 @@ def interpolate_shapes(
 
 
 class ShapeSpan:
-    """Two masks, prepared so that the signed distance at any fraction between them costs two shifts."""
+    """Two masks, prepared so that the signed distance at any fraction between them costs a shift for each reference.
+
+    Args:
+        mask_a: (row, column) bool.
+        mask_b: (row, column) bool.
+        spacing_mm: (row, column).
+        follow_centroid: move each shape so that the centroid lies on the way between both.
+        gap: slices from a to b; for `beyond` only.
+        beyond: references before a and after b; not looked at where a or b is empty.
+    """
 
     def __init__(
         self,
@@ -181,6 +193,8 @@ class ShapeSpan:
         mask_b: np.ndarray,
         spacing_mm: tuple[float, float] = (1.0, 1.0),
         follow_centroid: bool = True,
+        gap: float = 1.0,
+        beyond: tuple[Beyond | None, Beyond | None] = (None, None),
     ):
         mask_a, mask_b = np.asarray(mask_a, bool), np.asarray(mask_b, bool)
         if mask_a.shape != mask_b.shape:
@@ -189,54 +203,78 @@ class ShapeSpan:
                 f"{mask_b.shape}; bring them onto one grid first."
             )
         self.shape = mask_a.shape
-        self.move = np.zeros(2)  # pixels from the centroid of a to that of b
-        if follow_centroid and mask_a.any() and mask_b.any():
-            self.move = _centroid(mask_b) - _centroid(mask_a)
-        self.map_a, self.origin_a = _padded_distance(mask_a, -self.move, spacing_mm)
-        self.map_b, self.origin_b = _padded_distance(mask_b, self.move, spacing_mm)
+        both = mask_a.any() and mask_b.any()
+        before, after = (held if both and held and held.mask.any() else None for held in beyond)
+        self._gap, self._away = gap, (before and before.slices, after and after.slices)
+        self._knots = [
+            _Knot(*held) if held else None
+            for held in (before and before[1:], (mask_a, (0, 0)), (mask_b, (0, 0)), after and after[1:])
+        ]
+        self._places = np.zeros((4, 2))  # of the centroids, in pixels from that of a
+        if follow_centroid and both:
+            centroids = [knot.centroid() if knot else np.zeros(2) for knot in self._knots]
+            self._places = np.array(centroids) - centroids[1]
+        ways = np.array([self._weights(fraction) @ self._places for fraction in np.linspace(0, 1, 17)])
+        for knot, place in zip(self._knots, self._places, strict=True):
+            if knot:
+                knot.prepare(ways - place, self.shape, spacing_mm)
+        _, knot_a, knot_b, _ = self._knots
         if not mask_b.any() and mask_a.any():
-            self.map_b = self.map_a - 2 * self.map_a.max()
+            knot_b.map = knot_a.map - 2 * knot_a.map.max()
         elif not mask_a.any() and mask_b.any():
-            self.map_a = self.map_b - 2 * self.map_b.max()
+            knot_a.map = knot_b.map - 2 * knot_b.map.max()
 
     def change(self) -> float:
         """By how much the masks differ: how far the centroid moves, and how far the borders are apart beside that.
 
         The latter is the mean over the pixels at the border of the shape half-way; 0 where a mask is empty.
         """
-        if not (self.map_a.max() > 0 and self.map_b.max() > 0):
+        _, knot_a, knot_b, _ = self._knots
+        if not (knot_a.map.max() > 0 and knot_b.map.max() > 0):
             return 0.0
-        from_a = _shifted(self.map_a, self.origin_a - 0.5 * self.move, self.shape)
-        from_b = _shifted(self.map_b, self.origin_b + 0.5 * self.move, self.shape)
+        move = self._places[2]
+        from_a, from_b = knot_a.read(-0.5 * move, self.shape), knot_b.read(0.5 * move, self.shape)
         border = np.abs(from_a + from_b) < 4
         apart = float(np.abs(from_a - from_b)[border].mean()) if border.any() else 0.0
-        return apart + float(np.hypot(*self.move))
+        return apart + float(np.hypot(*move))
 
     def at(self, fraction: float) -> np.ndarray:
         """The signed distance at a fraction of the way from a to b, (row, column) float32."""
         if fraction == 0 or fraction == 1:  # the reference itself, to the last bit
-            chosen, origin = (self.map_b, self.origin_b) if fraction else (self.map_a, self.origin_a)
-            return _shifted(chosen, origin.astype(float), self.shape)
-        from_a = _shifted(self.map_a, self.origin_a - fraction * self.move, self.shape)
-        from_b = _shifted(self.map_b, self.origin_b + (1 - fraction) * self.move, self.shape)
-        from_a *= np.float32(1 - fraction)
-        from_b *= np.float32(fraction)
-        from_a += from_b
-        return from_a
+            return self._knots[2 if fraction else 1].read(np.zeros(2), self.shape)
+        weights = self._weights(fraction)
+        way, distance = weights @ self._places, np.zeros(self.shape, np.float32)
+        for knot, place, weight in zip(self._knots, self._places, weights, strict=True):
+            if knot:
+                distance += np.float32(weight) * knot.read(place - way, self.shape)
+        return distance
+
+    def _weights(self, fraction: float) -> np.ndarray:
+        return curve_weights(fraction, self._gap, *self._away)
 
 
-def _padded_distance(
-    mask: np.ndarray, reach: np.ndarray, spacing_mm: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The signed distance on an array that is also true up to `reach` pixels beyond the mask's array.
+class _Knot:
+    """A reference on the way: its mask, and the signed distance as far around as it will be moved."""
 
-    Returns the map and the place of the mask's first pixel in it.
-    """
-    before = np.ceil(np.maximum(-reach, 0)).astype(int)
-    after = np.ceil(np.maximum(reach, 0)).astype(int) + 1  # one more for the interpolation
-    padded = np.zeros(np.asarray(mask.shape) + before + after, bool)
-    padded[before[0] : before[0] + mask.shape[0], before[1] : before[1] + mask.shape[1]] = mask
-    return signed_distance(padded, spacing_mm), before
+    def __init__(self, mask: np.ndarray, origin: tuple[float, float]):
+        self.mask = np.asarray(mask, bool)
+        self.origin = np.asarray(origin, float)
+
+    def centroid(self) -> np.ndarray:
+        """In the span's pixels."""
+        return _centroid(self.mask) + self.origin
+
+    def prepare(self, moves: np.ndarray, shape: tuple[int, int], spacing_mm: tuple[float, float]) -> None:
+        """Makes the distances for moves (n, 2) of the mask, in pixels, and one pixel more for what lies between."""
+        moves = moves + self.origin
+        over = np.asarray(shape) - self.mask.shape - moves.min(axis=0)
+        before, after = (np.ceil(np.maximum(most, 0)).astype(int) + 1 for most in (moves.max(axis=0), over))
+        padded = np.pad(self.mask, list(zip(before, after, strict=True)))
+        self.map, self._first = signed_distance(padded, spacing_mm), before - self.origin
+
+    def read(self, back: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """The signed distance to the mask moved by -`back`, on the span's pixels, a new array."""
+        return _shifted(self.map, self._first + back, shape)
 
 
 def _shifted(distance: np.ndarray, origin: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

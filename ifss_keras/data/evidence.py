@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.data.anchor import Softness, anchor
+from ifss_keras.data.beyond import Beyond
 
 
 class Evidence(NamedTuple):
@@ -26,7 +27,11 @@ class Evidence(NamedTuple):
 
 
 def gather_evidence(
-    image: np.ndarray, references: Mapping[int, np.ndarray], first: int, softness: Softness | None
+    image: np.ndarray,
+    references: Mapping[int, np.ndarray],
+    first: int,
+    softness: Softness | None,
+    beyond: tuple[Beyond | None, Beyond | None] = (None, None),
 ) -> Evidence:
     """The evidence for consecutive slices `first`, `first` + 1, ..., at working size.
 
@@ -38,6 +43,7 @@ def gather_evidence(
         references: slice index to mask (row, column) in [0, 1]; they may lie outside the slices of `image`.
         first: index of `image[0]`.
         softness: how the anchor softens away from the references; None: no anchors.
+        beyond: further references before the first and after the last of `references`, which bend the anchors there.
     """
     annotation, anchors = np.zeros_like(image), np.zeros_like(image)
     is_reference, has_anchor = np.zeros((2, len(image), 1, 1, 1), np.float32)
@@ -50,7 +56,8 @@ def gather_evidence(
     for before, after in pairwise(indices):
         between = np.arange(max(before + 1, first), min(after, stop))
         if len(between) and softness is not None:
-            mask_a, mask_b = (references[index] > 0.5 for index in (before, after))
-            anchors[between - first] = anchor(mask_a, mask_b, between - before, after - before, softness)
+            pair = (references[index] > 0.5 for index in (before, after))
+            ends = beyond[0] if before == indices[0] else None, beyond[1] if after == indices[-1] else None
+            anchors[between - first] = anchor(*pair, between - before, after - before, softness, ends)
             has_anchor[between - first] = 1
     return Evidence(image[..., None], annotation[..., None], is_reference, anchors[..., None], has_anchor)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ifss_keras.data.augmentation import degrade_mask
+from ifss_keras.data.beyond import gather_beyond
 from ifss_keras.data.clips import Clip
 from ifss_keras.data.evidence import gather_evidence
 from ifss_keras.data.exemplars import gather_exemplars
@@ -67,7 +68,10 @@ def draw_pseudo_clip(
     images = volume.window.apply(volume.image[first : first + window])
     images = to_working(images, span.region, spacing_mm, settings.size)
     known = {index: to_working(mask[None], span.region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
-    evidence = gather_evidence(images, known, first, settings.softness)
+    beyond = None, None
+    if settings.curved:
+        beyond = gather_beyond(volume.masks[span.code], span.first, span.last, span.region, spacing_mm, settings.size)
+    evidence = gather_evidence(images, known, first, settings.softness, beyond)
     exemplars = gather_exemplars(
         volume.image, volume.window, masks, span.region, spacing_mm, settings.size, centred=False
     )

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from ifss_keras.data.anchor import ShapeSpan, Softness, signed_distance
 from ifss_keras.data.augmentation import augment_intensity, bend, degrade_mask, jitter_region, smooth_field
+from ifss_keras.data.beyond import gather_beyond
 from ifss_keras.data.clips import Clip
 from ifss_keras.data.evidence import Evidence
 from ifss_keras.data.exemplars import Exemplars, gather_exemplars
@@ -43,6 +44,7 @@ class ReferenceClipSettings:
 
     Attributes:
         open: share of the clips that carry on a mask without an anchor, as outside the outermost references.
+        curved: the anchor bends for references beyond the two.
     """
 
     size: int
@@ -51,6 +53,7 @@ class ReferenceClipSettings:
     least_share: float = 0.5
     softness: Softness | None = field(default_factory=Softness)
     open: float = 0.15
+    curved: bool = False
 
 
 class _Hidden(NamedTuple):
@@ -98,7 +101,11 @@ def draw_reference_clip(rng: np.random.Generator, volume: AnnotatedVolume, setti
     )
     if closed:
         pair = [working(masks[index][None])[0] > 0.5 for index in neighbours]
-        anchors, start = _anchors(rng, pair, truth > 0.5, hidden, indices, settings.softness)
+        beyond = None, None
+        if settings.curved:
+            beyond = gather_beyond(masks, hidden.before, hidden.after, region, spacing_mm, settings.size)
+        span = ShapeSpan(*pair, gap=hidden.after - hidden.before, beyond=beyond)
+        anchors, start = _anchors(rng, span, truth > 0.5, hidden, indices, settings.softness)
     else:
         carried = truth if truth.any() else working(masks[shown[0]][None])[0]
         anchors, start = None, degrade_mask(rng, np.repeat(carried[None], settings.window - 1, axis=0))
@@ -132,14 +139,13 @@ def _first_slice(rng, index, window, slices) -> int:
     return int(np.clip(index - rng.integers(window), 0, slices - window))
 
 
-def _anchors(rng, pair, truth, hidden: _Hidden, indices, softness: Softness):
+def _anchors(rng, span: ShapeSpan, truth, hidden: _Hidden, indices, softness: Softness):
     """Anchors (window, row, column) and estimates (window - 1, row, column) that err by a part of what they would.
 
     The signed distance of the neighbours' anchor is moved towards that of the truth; the same movement serves the
     slices beside it, where the truth is unknown.
     """
-    gap = hidden.after - hidden.before
-    span, size = ShapeSpan(*pair), len(truth)
+    gap, size = hidden.after - hidden.before, len(truth)
     scale = rng.uniform(_LEAST_SCALE, 1)
     wrong = span.at((hidden.index - hidden.before) / gap) - signed_distance(truth)
     wrong = wrong + rng.uniform(0, 1) * smooth_field(rng, (size, size))

@@ -168,11 +168,11 @@ def _check(slices: tuple[int, ...], masks: Mapping[int, np.ndarray], networks: M
 
 def _dice_at(index, hidden, masks, networks) -> dict[str, float]:
     """Method to Dice at the reference `index`, none of the references in `hidden` shown."""
-    before = max(other for other in masks if other < index and other not in hidden)
-    after = min(other for other in masks if other > index and other not in hidden)
+    shown = {other: mask for other, mask in masks.items() if other not in hidden}
+    before, after = max(other for other in shown if other < index), min(other for other in shown if other > index)
     found = {SHAPE: _by_shape(masks[before], masks[after], (index - before) / (after - before), networks)}
     for method, propagation in networks.items():
-        soft = propagation.between(before, after, masks)[index]
+        soft = propagation.between(before, after, shown)[index]
         spacing_mm = propagation.volume.spacing_mm[1:]
         values = to_grid(soft.values[None], soft.region, spacing_mm, masks[index].shape)[0]
         found[method] = values > propagation.working.threshold

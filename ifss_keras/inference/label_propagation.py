@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.data.anchor import Softness
+from ifss_keras.data.beyond import Beyond, gather_beyond
 from ifss_keras.data.evidence import Evidence, gather_evidence
 from ifss_keras.data.exemplars import Exemplars, gather_exemplars
 from ifss_keras.data.intensity import IntensityWindow
@@ -40,6 +41,7 @@ class Working:
         empty_slices: consecutive slices without the muscle after which it has ended.
         recurrent: what was estimated is fed back; otherwise, for comparison, see `propagation.unroll.step`.
         recent: beyond the references look up the newest estimate beside the nearest reference, not a second reference.
+        curved: the anchor between two references bends for those beyond them, see `data.beyond`.
     """
 
     size: int
@@ -54,10 +56,13 @@ class Working:
     empty_slices: int = 3
     recurrent: bool = True
     recent: bool = False
+    curved: bool = False
 
     def clip_settings(self, window: int = 3) -> ReferenceClipSettings:
         """How clips for adaptation are drawn: as the network will be shown the volume."""
-        return ReferenceClipSettings(self.size, window, self.margin, self.least_share, self.softness)
+        return ReferenceClipSettings(
+            self.size, window, self.margin, self.least_share, self.softness, curved=self.curved
+        )
 
 
 class LabelPropagation:
@@ -98,8 +103,8 @@ class LabelPropagation:
         return soft | self.outside(masks, done)
 
     def between(self, first: int, last: int, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
-        """Slice index to soft mask, for the slices between two references."""
-        return self._closed(Span(first, last, True), {index: masks[index] for index in (first, last)})
+        """Slice index to soft mask, for the slices between two references; those beyond them bend the anchor."""
+        return self._closed(Span(first, last, True), masks)
 
     def outside(
         self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
@@ -135,18 +140,22 @@ class LabelPropagation:
 
         If no end is seen on the way to the empty one, its anchor, which shrinks to nothing half-way, decides.
         """
-        held = [index for index, mask in masks.items() if mask.any()]
+        ends = {index: masks[index] for index in (span.first, span.last)}
+        held = [index for index, mask in ends.items() if mask.any()]
         if not held:
             return {}
         if len(held) == 1:
             start, stop = held[0], span.last - 1 if held[0] == span.first else span.first + 1
-            soft = self._open(Span(start, stop, False), masks)
+            soft = self._open(Span(start, stop, False), ends)
             if stop not in soft:
                 return soft
-        region = self._region(list(masks.values()))
+        region = self._region(list(ends.values()))
         indices = list(range(span.first, span.last + 1))
-        evidence = self._evidence(indices, masks, region)
-        exemplars = self._exemplars(masks, region, centred=False)
+        beyond = None, None
+        if self.working.curved:
+            beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, self.working.size)
+        evidence = self._evidence(indices, ends, region, beyond)
+        exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.working.both_directions else forwards
         soft = run(self.network, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
@@ -235,7 +244,13 @@ class LabelPropagation:
         """Exemplars for a network's run of one batch, each about its own centre."""
         return Exemplars(*(part[None] for part in self._exemplars(masks, region, centred=True)))
 
-    def _evidence(self, indices: list[int], masks: Mapping[int, np.ndarray], region: Region) -> Evidence:
+    def _evidence(
+        self,
+        indices: list[int],
+        masks: Mapping[int, np.ndarray],
+        region: Region,
+        beyond: tuple[Beyond | None, Beyond | None] = (None, None),
+    ) -> Evidence:
         """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""
         size = self.working.size
         ascending = slice(min(indices), max(indices) + 1)
@@ -247,7 +262,7 @@ class LabelPropagation:
             (index - first) * sign: to_working(mask[None], region, self._pixel_mm, size)[0]
             for index, mask in masks.items()
         }
-        return gather_evidence(image, known, 0, self.working.softness)
+        return gather_evidence(image, known, 0, self.working.softness, beyond)
 
 
 def shared_on(volume: Volume, region: Region, soft: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Clips from a volume's own references: which one is asked for, what is hidden, and how far the anchor errs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,22 @@ def test_the_anchor_errs_by_a_part_of_what_the_neighbours_say():
         apart.append(1 - 2 * (found & held[hidden]).sum() / (found.sum() + held[hidden].sum()))
     assert np.mean(errors) == pytest.approx(0.6 * np.mean(apart), rel=0.25)
     assert np.quantile(errors, 0.05) < 0.4 * np.mean(apart)
+
+
+def test_the_anchor_bends_for_references_beyond_only_where_asked(monkeypatch):
+    """Of four references on a curve the outer ones bend the way between the inner ones' neighbours."""
+    from ifss_keras.data import reference_clips
+
+    spans, span_of = [], reference_clips.ShapeSpan
+    monkeypatch.setattr(
+        reference_clips, "ShapeSpan", lambda *pair, **known: spans.append(known) or span_of(*pair, **known)
+    )
+    for curved in (False, True):
+        spans.clear()
+        clips(volume(), replace(SETTINGS, curved=curved), count=40)
+        away = {tuple(beyond and beyond.slices for beyond in known["beyond"]) for known in spans}
+        assert {known["gap"] for known in spans} == {16}
+        assert away == ({(None, 8), (8, None)} if curved else {(None, None)})
 
 
 def _error(clip):

@@ -155,6 +155,20 @@ def test_nothing_trained_on_holds_the_reference_that_decides(propagation, monkey
     assert {code: choice.method for code, choice in choices.items()} == {1: ADAPTED, 2: NETWORK}
 
 
+def test_a_reference_held_back_does_not_bend_the_way_to_another(propagation, monkeypatch):
+    asked = []
+
+    def between(first, last, masks):
+        asked.append((first, last, sorted(masks)))
+        return original(first, last, masks)
+
+    original = propagation.between
+    monkeypatch.setattr(propagation, "between", between)
+    masks = references(*range(0, 24, 3))
+    adaptive._check((6, 15), masks, {NETWORK: propagation})
+    assert asked == [(3, 9, [0, 3, 9, 12, 18, 21]), (12, 18, [0, 3, 9, 12, 18, 21])]
+
+
 def test_soft_shapes_are_the_interpolated_masks_exactly():
     masks = references(2, 9, 20)
     soft = soft_shapes(masks, SPACING_MM[1:])

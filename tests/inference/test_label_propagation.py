@@ -86,6 +86,38 @@ def test_the_region_follows_a_muscle_that_wanders(sees):
         assert min(map(dice, carried(sees, truth, references), truth)) > 0.93
 
 
+@pytest.mark.parametrize("references", [[0, 12, 24, 36, 48], [0, 24, 48]])
+def test_the_anchor_bends_for_the_references_beyond(repeats, references):
+    truth = discs([(24 + 0.008 * (index - 20) ** 2, 40 - 0.015 * (index - 30) ** 2) for index in range(49)])
+    straight, curved = (
+        carried(repeats, truth, references, working=Working(size=48, curved=bends, smoothing_mm=0))
+        for bends in (False, True)
+    )
+    assert 1 - dice(curved, truth) < (0.5 if len(references) == 5 else 0.8) * (1 - dice(straight, truth))
+    np.testing.assert_array_equal(curved[references], truth[references])
+
+
+def test_two_references_alone_do_not_bend_and_a_reference_beyond_is_not_looked_up(sees):
+    truth = discs([(24, 28)] * 21)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    looked_up = []
+
+    class Recorder(LabelPropagation):
+        def _exemplars(self, masks, region, centred):
+            looked_up.append(sorted(masks))
+            return super()._exemplars(masks, region, centred)
+
+    masks = {index: truth[index] for index in (0, 10, 20)}
+    pair = {index: truth[index] for index in (0, 10)}
+    curved = Recorder(sees, volume, Working(size=48, curved=True))
+    found, alone = curved.between(0, 10, masks), curved.between(0, 10, pair)
+    assert looked_up == [[0, 10], [0, 10]]
+    straight = LabelPropagation(sees, volume, Working(size=48)).between(0, 10, masks)
+    for index in range(1, 10):
+        np.testing.assert_array_equal(alone[index].values, straight[index].values)
+        np.testing.assert_allclose(found[index].values, straight[index].values, atol=1e-5)  # the shape is constant
+
+
 @pytest.mark.parametrize(("smoothing_mm", "slices"), [(0.0, 0.0), (2.5, 1.25), (4.0, 2.0)])
 def test_soft_masks_between_references_are_smoothed_across_slices_by_millimetres(sees, smoothing_mm, slices):
     # the network repeats the image: bright inside the muscle but for one dark slice. Its dent is a Gaussian as wide

@@ -1,0 +1,119 @@
+"""The references beyond the two that a slice lies between: they tell how the shape bends on its way.
+
+A shape that swells and shrinks again lies, between two references, outside the straight line from one to the other.
+Each pixel's signed distance, and the centroid, therefore follow a cubic Hermite curve: at a reference with another one
+beyond it, its slope is that of the parabola through the three (Catmull and Rom, "A class of local interpolating
+splines", 1974, for unequal distances); at one without, the curve has no curvature there, as a natural spline. Without
+any reference beyond it is the straight line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ifss_keras.data.region import Region, region_around, to_working
+
+_LEAST_PART = 0.5  # of the span: a nearer reference says more of how it was drawn than of how the shape goes on
+_ROOM = 2  # sides of the span's region: as much is seen of a reference beyond, about its own centre
+
+
+class Beyond(NamedTuple):
+    """A reference beyond one end of a span.
+
+    Attributes:
+        slices: from that end, positive.
+        mask: (row, column) bool, on pixels as large as the span's.
+        origin: where in the span's pixels its pixel (0, 0) lies, (row, column).
+    """
+
+    slices: float
+    mask: np.ndarray
+    origin: tuple[float, float] = (0.0, 0.0)
+
+
+def nearest_beyond(masks: Mapping[int, np.ndarray], first: int, last: int) -> tuple[int | None, int | None]:
+    """The slices of the references before `first` and after `last` that bend the span; None where there is none.
+
+    The nearest that is at least half the span away, unless the structure ends before it.
+
+    Args:
+        masks: slice index to (row, column) bool.
+        first: a reference, as is `last`.
+        last: the next one.
+    """
+    least = _LEAST_PART * (last - first)
+    before = _first_far(masks, sorted((index for index in masks if index < first), reverse=True), first, least)
+    return before, _first_far(masks, sorted(index for index in masks if index > last), last, least)
+
+
+def _first_far(masks, outwards: list[int], end: int, least: float) -> int | None:
+    for index in outwards:
+        if not masks[index].any():
+            return None
+        if abs(index - end) >= least:
+            return index
+    return None
+
+
+def gather_beyond(
+    masks: Mapping[int, np.ndarray],
+    first: int,
+    last: int,
+    region: Region,
+    spacing_mm: tuple[float, float],
+    size: int,
+) -> tuple[Beyond | None, Beyond | None]:
+    """Of the span from `first` to `last` the references beyond both ends, at working size.
+
+    Args:
+        masks: slice index to (row, column) bool: all references that may be known.
+        first, last: as in `nearest_beyond`.
+        region: of the span.
+        spacing_mm: (row, column).
+        size: working rows and columns.
+    """
+    ends = zip(nearest_beyond(masks, first, last), (first, last), strict=True)
+    found = (
+        None if index is None else _beyond(masks[index], abs(index - end), region, spacing_mm, size)
+        for index, end in ends
+    )
+    before, after = found
+    return before, after
+
+
+def _beyond(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Beyond:
+    own = Region(region_around([mask], spacing_mm).center_mm, region.side_mm * _ROOM, region.shares)
+    origin = [
+        (own.center_mm[axis] - own.extent_mm[axis] / 2 - region.center_mm[axis] + region.extent_mm[axis] / 2)
+        / (region.extent_mm[axis] / size)
+        for axis in (0, 1)
+    ]
+    return Beyond(slices, to_working(mask[None], own, spacing_mm, size * _ROOM)[0] > 0.5, (origin[0], origin[1]))
+
+
+def curve_weights(fraction: float, gap: float, before: float | None, after: float | None) -> np.ndarray:
+    """What each of four references counts at a fraction of the way between the middle two, (4,), of sum 1.
+
+    Args:
+        fraction: in [0, 1], from the second to the third.
+        gap: slices between these.
+        before: slices from the first to the second; None: there is no first.
+        after: slices from the third to the fourth, likewise.
+    """
+    weights = np.array([0, 1 - fraction, fraction, 0], float)
+    at_first = fraction * (1 - fraction) ** 2  # what the slope there adds, of Hermite's cubics
+    at_last = -(fraction**2) * (1 - fraction)
+    if before is None:
+        at_last -= at_first / 2
+    if after is None:
+        at_first -= at_last / 2
+    if before is not None:
+        factor = at_first * gap**2 / (gap + before)
+        weights += factor * np.array([-1 / before, 1 / before + 1 / gap, -1 / gap, 0])
+    if after is not None:
+        factor = at_last * gap**2 / (gap + after)
+        weights += factor * np.array([0, 1 / gap, -1 / gap - 1 / after, 1 / after])
+    return weights

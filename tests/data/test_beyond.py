@@ -1,0 +1,144 @@
+"""How a span bends for the references beyond it: parabolas in closed form, which references count, where they lie."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ifss_keras.data.anchor import ShapeSpan, Softness, anchor
+from ifss_keras.data.beyond import Beyond, curve_weights, gather_beyond, nearest_beyond
+from ifss_keras.data.region import Region
+
+away = st.one_of(st.none(), st.floats(0.5, 90))
+
+
+def disc(shape, center, radius):
+    row, column = np.ogrid[: shape[0], : shape[1]]
+    return (row - center[0]) ** 2 + (column - center[1]) ** 2 <= radius**2
+
+
+@given(st.floats(0, 1), st.floats(1, 60), away, away)
+@settings(deadline=None)
+def test_straight_lines_stay_straight(fraction, gap, before, after):
+    weights = curve_weights(fraction, gap, before, after)
+    places = np.array([-(before or 0), 0, gap, gap + (after or 0)])
+    assert weights.sum() == pytest.approx(1)
+    assert weights @ places == pytest.approx(fraction * gap, abs=1e-9 * gap)
+    assert before is not None or weights[0] == 0
+    assert after is not None or weights[3] == 0
+
+
+@given(st.floats(0, 1), st.floats(1, 60), st.floats(0.5, 90), st.floats(0.5, 90))
+@settings(deadline=None)
+def test_between_four_references_parabolas_stay_parabolas(fraction, gap, before, after):
+    places = np.array([-before, 0, gap, gap + after])
+    expected = (fraction * gap - 7) ** 2
+    assert curve_weights(fraction, gap, before, after) @ (places - 7) ** 2 == pytest.approx(expected)
+
+
+@given(st.floats(0, 1), st.floats(1, 60), away, away)
+@settings(deadline=None)
+def test_reversal_reverses_the_weights(fraction, gap, before, after):
+    forward, backward = curve_weights(fraction, gap, before, after), curve_weights(1 - fraction, gap, after, before)
+    np.testing.assert_allclose(forward, backward[::-1], atol=1e-9)
+
+
+def test_the_references_themselves_and_no_others_beyond():
+    np.testing.assert_array_equal(curve_weights(0, 8, 3, 5), [0, 1, 0, 0])
+    np.testing.assert_allclose(curve_weights(1, 8, 3, 5), [0, 0, 1, 0])
+    np.testing.assert_allclose(curve_weights(0.3, 8, None, None), [0, 0.7, 0.3, 0])
+
+
+def test_an_end_without_a_reference_beyond_has_no_curvature():
+    values = np.array([0, 3.0, 5.0, 11.0])
+    step = 1e-4
+    near = [curve_weights(fraction, 10, None, 7) @ values for fraction in (0, step, 2 * step)]
+    assert abs(near[0] - 2 * near[1] + near[2]) / step**2 < 0.01
+    slope_mid = (11.0 - 5.0) / 7, (5.0 - 3.0) / 10  # of the chords beside the reference that has one beyond
+    expected = (slope_mid[0] * 10 + slope_mid[1] * 7) / 17
+    last = [curve_weights(fraction, 10, None, 7) @ values for fraction in (1 - step, 1)]
+    assert (last[1] - last[0]) / (10 * step) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_nearest_that_is_half_a_span_away_bends_it():
+    held, empty = np.ones((2, 2), bool), np.zeros((2, 2), bool)
+    masks = {2: held, 5: held, 9: held, 10: held, 20: held, 24: held, 25: held}
+    assert nearest_beyond(masks, 10, 20) == (5, 25)
+    assert nearest_beyond(masks, 9, 10) == (5, 20)
+    assert nearest_beyond(masks, 2, 5) == (None, 9)
+    assert nearest_beyond(masks, 20, 24) == (10, None)
+    assert nearest_beyond(masks | {9: empty}, 10, 20) == (None, 25)
+    assert nearest_beyond(masks | {5: empty, 25: empty}, 10, 20) == (None, None)
+
+
+def test_a_reference_beyond_lies_where_it_lies():
+    """Its centroid in the span's pixels, though it is shown about its own centre, and outside the region in part."""
+    spacing_mm, shape = (0.5, 0.8), (140, 120)
+    masks = {0: disc(shape, (25, 70), 14), 10: disc(shape, (60, 60), 14), 20: disc(shape, (70, 55), 14)}
+    region = Region((65 * 0.5, 57 * 0.8), 40.0, (0.8, 1.0))
+    before, after = gather_beyond(masks, 10, 20, region, spacing_mm, 48)
+    assert after is None
+    assert before.slices == 10
+    pixel_mm = np.array([0.8 * 40 / 48, 40 / 48])
+    rows, columns = np.nonzero(before.mask)
+    centroid = np.array([rows.mean(), columns.mean()]) + before.origin
+    expected = (np.array([25 * 0.5, 70 * 0.8]) - np.array(region.center_mm)) / pixel_mm + 23.5
+    np.testing.assert_allclose(centroid, expected, atol=0.05)
+    area_mm2 = before.mask.sum() * pixel_mm.prod()
+    assert area_mm2 == pytest.approx(masks[0].sum() * 0.5 * 0.8, rel=0.02)
+
+
+def discs_along(shape, slices, radius, center):
+    return {index: disc(shape, center(index), radius(index)) for index in slices}
+
+
+def test_discs_that_swell_and_turn_follow_the_parabola():
+    def radius(index):
+        return 22 - 0.02 * (index - 14) ** 2
+
+    def center(index):
+        return 40 + 0.01 * (index - 10) ** 2, 60 - 0.8 * index
+
+    shape = (90, 100)
+    masks = discs_along(shape, (-10, 0, 12, 30), radius, center)
+    beyond = Beyond(10, masks[-10]), Beyond(18, masks[30])
+    span = ShapeSpan(masks[0], masks[12], gap=12, beyond=beyond)
+    straight = ShapeSpan(masks[0], masks[12])
+    for index in (3, 6, 9):
+        truth = disc(shape, center(index), radius(index))
+        curved = span.at(index / 12) > 0
+        assert np.sqrt(curved.sum() / np.pi) == pytest.approx(radius(index), abs=0.15)
+        assert (curved != truth).sum() < 0.4 * ((straight.at(index / 12) > 0) != truth).sum()
+
+
+def test_the_origin_of_a_reference_beyond_changes_nothing_but_its_place():
+    shape = (60, 64)
+    a, b, c = (disc(shape, (28 + i, 30 + 2 * i), 9 + i) for i in range(3))
+    whole = ShapeSpan(a, b, gap=5, beyond=(None, Beyond(5, c)))
+    cut = ShapeSpan(a, b, gap=5, beyond=(None, Beyond(5, np.pad(c, 9)[13:, 4:], (4.0, -5.0))))
+    for fraction in (0, 0.2, 0.7, 1):
+        np.testing.assert_allclose(cut.at(fraction), whole.at(fraction), atol=1e-4)
+    np.testing.assert_array_equal(whole.at(0) > 0, a)
+    np.testing.assert_array_equal(whole.at(1) > 0, b)
+
+
+def test_where_a_reference_is_empty_nothing_bends():
+    shape = (40, 40)
+    a, c, empty = disc(shape, (20, 20), 9), disc(shape, (20, 20), 15), np.zeros(shape, bool)
+    bent = ShapeSpan(a, empty, gap=6, beyond=(Beyond(6, c), None))
+    np.testing.assert_array_equal(bent.at(0.2), ShapeSpan(a, empty).at(0.2))
+    bent = ShapeSpan(a, a, gap=6, beyond=(Beyond(6, empty), None))
+    np.testing.assert_array_equal(bent.at(0.2), ShapeSpan(a, a).at(0.2))
+
+
+def test_the_anchor_is_as_soft_as_without_references_beyond():
+    shape, softness = (50, 50), Softness(start=0.7, per_slice=0.2, per_change=0.1, maximum=9)
+    a, b, c = (disc(shape, (25, 25), radius) for radius in (9, 12, 13))
+    beyond = (None, Beyond(10, c))
+    found = anchor(a, b, [3, 5], 10, softness, beyond)
+    span, straight = ShapeSpan(a, b, gap=10, beyond=beyond), ShapeSpan(a, b)
+    scale = softness.at(np.array([3, 5]), 10, straight.change())
+    expected = [
+        1 / (1 + np.exp(-span.at(place / 10).astype(float) / t)) for place, t in zip((3, 5), scale, strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
