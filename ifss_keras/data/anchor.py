@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.beyond import Beyond, curve_weights
+from ifss_keras.data.beyond import Beyond, curve_weights, nearest_beyond
 
 
 @dataclass(frozen=True)
@@ -143,36 +143,53 @@ def anchor(
 
 
 def interpolate_shapes(
-    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0), follow_centroid: bool = True
+    masks: Mapping[int, np.ndarray],
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    follow_centroid: bool = True,
+    curved: bool = False,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every slice from the first reference to the last with its mask, one at a time, ascending.
 
     References come back as given; between two of them the interpolated shape. Memory: the bounding box of
-    two references, and one mask.
+    two references (four if curved), and one mask.
 
     Args:
         masks: slice index to (row, column) bool, empty masks allowed.
         spacing_mm: (row, column).
         follow_centroid: move each shape so that the centroid lies on the straight line between both.
+        curved: bend this line and the distances for the references beyond both, see `data.beyond`.
 
     Yields:
         (slice index, mask (row, column) bool).
     """
     indices = sorted(masks)
     for start, stop in pairwise(indices):
-        mask_a, mask_b = (np.asarray(masks[index], bool) for index in (start, stop))
-        yield start, mask_a.copy()
+        yield start, np.array(masks[start], bool)
         if stop == start + 1:
             continue
-        # the interpolated shape never leaves the linearly interpolated bounding box of the two
-        box = _box(mask_a | mask_b, 2)
-        span = ShapeSpan(mask_a[box], mask_b[box], spacing_mm, follow_centroid)
+        span, box = _span_in_box(masks, start, stop, spacing_mm, follow_centroid, curved)
         for index in range(start + 1, stop):
-            mask = np.zeros(mask_a.shape, bool)
+            mask = np.zeros(masks[start].shape, bool)
             mask[box] = span.at((index - start) / (stop - start)) > 0
             yield index, mask
     if indices:
         yield indices[-1], np.array(masks[indices[-1]], bool)
+
+
+def _span_in_box(masks, start, stop, spacing_mm, follow_centroid, curved) -> tuple[ShapeSpan, tuple[slice, slice]]:
+    """The span between two references, and the box that what lies between does not leave.
+
+    On a straight line that is the bounding box of the two; a curve may leave that of all four by a part of their size.
+    """
+    others = nearest_beyond(masks, start, stop) if curved else (None, None)
+    union = np.logical_or.reduce([masks[index] for index in (start, stop, *others) if index is not None])
+    box = _box(union, 2)
+    if curved:
+        box = _box(union, 2 + max(side.stop - side.start for side in box) // 4)
+    away = zip(others, (start, stop), strict=True)
+    beyond = [None if index is None else Beyond(abs(index - end), masks[index][box]) for index, end in away]
+    ends = (masks[index][box] for index in (start, stop))
+    return ShapeSpan(*ends, spacing_mm, follow_centroid, stop - start, tuple(beyond)), box
 
 
 class ShapeSpan:

@@ -10,6 +10,7 @@ from ifss_keras.core.errors import InputError
 NETWORK = "network"
 UNTRAINED = {
     "shape": "ifss_keras.inference.shape:predict_by_shape",
+    "curve": "ifss_keras.inference.shape:predict_by_curve",
     "morphological": "ifss_keras.inference.classic:predict_by_morphology",
     "growcut": "ifss_keras.inference.classic:predict_by_growcut",
     "watershed": "ifss_keras.inference.classic:predict_by_watershed",

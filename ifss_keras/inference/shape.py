@@ -15,23 +15,33 @@ from ifss_keras.inference.summary import Prediction, content_order, summarize
 
 
 def predict_by_shape(
-    volume: Volume, references: References, *, follow_centroid: bool = True, progress=lambda *_: None
+    volume: Volume,
+    references: References,
+    *,
+    follow_centroid: bool = True,
+    curved: bool = False,
+    progress=lambda *_: None,
 ) -> Prediction:
     """The references joined by shape interpolation alone: what a laboratory gets today without a network.
 
-    Between references only; nothing outside them. Where two interpolated labels meet, the first in
-    `content_order` keeps the voxel. `follow_centroid` as in `interpolate_shapes`; `progress` is called with a label's
+    Between references only; nothing outside them. Where two interpolated labels meet, the first in `content_order`
+    keeps the voxel. `follow_centroid` and `curved` as in `interpolate_shapes`; `progress` is called with a label's
     name, the slices done and those to do.
     """
     labels = np.zeros(volume.array.shape, np.min_scalar_type(max(references.codes)))
     for code in reversed(content_order(references)):
         label = references.for_label(code)
         first, last = min(label.masks), max(label.masks)
-        for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:], follow_centroid):
+        for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:], follow_centroid, curved):
             labels[index][mask] = code
             progress(label.name, index - first, last - first)
     restore_references(labels, references)
-    return Prediction(labels, summarize(labels, volume.spacing_mm, references, "shape"))
+    return Prediction(labels, summarize(labels, volume.spacing_mm, references, "curve" if curved else "shape"))
+
+
+def predict_by_curve(volume: Volume, references: References, *, progress=lambda *_: None) -> Prediction:
+    """As `predict_by_shape`, but the shape's way from one reference to the next bends for those beyond them."""
+    return predict_by_shape(volume, references, curved=True, progress=progress)
 
 
 def restore_references(labels: np.ndarray, references: References) -> None:

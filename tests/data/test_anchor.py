@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import ShapeSpan, Softness, anchor, interpolate_shapes, shape_distance, signed_distance
+from ifss_keras.data.beyond import Beyond
 
 
 def disc(shape, center, radius, spacing_mm=(1.0, 1.0)):
@@ -212,6 +213,23 @@ def test_interpolated_shapes_equal_the_distances_on_the_whole_grid():
         expected = shape_distance(masks[start], masks[stop], fractions, spacing_mm) > 0
         np.testing.assert_array_equal([found[index] for index in range(start, stop + 1)], expected)
     assert all(mask.dtype == bool for mask in found.values())
+
+
+def test_curved_shapes_equal_the_distances_on_the_whole_grid():
+    """The box that each span is made in cuts nothing off, though the curve leaves that of its references."""
+    shape = (90, 120)
+    masks = {index: disc(shape, (45, 60), radius) for index, radius in ((0, 6), (10, 25), (20, 25), (30, 6))}
+    masks |= {42: disc(shape, (45, 80), 9), 44: np.zeros(shape, bool)}
+    found = dict(interpolate_shapes(masks, (0.7, 1.3), curved=True))
+    assert found[15].sum() > 1.1 * masks[10].sum()
+    for start, stop, others in ((0, 10, (None, 20)), (10, 20, (0, 30)), (20, 30, (10, 42)), (30, 42, (20, None))):
+        away = zip(others, (start, stop), strict=True)
+        beyond = tuple(None if index is None else Beyond(abs(index - end), masks[index]) for index, end in away)
+        span = ShapeSpan(masks[start], masks[stop], (0.7, 1.3), gap=stop - start, beyond=beyond)
+        for index in range(start + 1, stop):
+            np.testing.assert_array_equal(found[index], span.at((index - start) / (stop - start)) > 0)
+    straight = dict(interpolate_shapes(masks, (0.7, 1.3)))
+    np.testing.assert_array_equal(found[43], straight[43])
 
 
 def test_interpolated_shapes_are_copies_and_need_no_order():
