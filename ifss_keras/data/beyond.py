@@ -4,7 +4,8 @@ A shape that swells and shrinks again lies, between two references, outside the 
 Each pixel's signed distance, and the centroid, therefore follow a cubic Hermite curve: at a reference with another one
 beyond it, its slope is that of the parabola through the three (Catmull and Rom, "A class of local interpolating
 splines", 1974, for unequal distances); at one without, the curve has no curvature there, as a natural spline. Without
-any reference beyond it is the straight line.
+any reference beyond it is the straight line. One so near that the error of its contour would decide the slope bends it
+less.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from ifss_keras.data.region import Region, region_around, to_working
 
-_LEAST_PART = 0.5  # of the span: a nearer reference says more of how it was drawn than of how the shape goes on
+_NEAR = 0.2  # of the span: a reference that is nearer bends it the less; chosen on volumes for development
 _ROOM = 2  # sides of the span's region: as much is seen of a reference beyond, about its own centre
 
 
@@ -35,27 +36,17 @@ class Beyond(NamedTuple):
 
 
 def nearest_beyond(masks: Mapping[int, np.ndarray], first: int, last: int) -> tuple[int | None, int | None]:
-    """The slices of the references before `first` and after `last` that bend the span; None where there is none.
-
-    The nearest that is at least half the span away, unless the structure ends before it.
+    """The nearest references before `first` and after `last`; None where there is none, or the structure is not there.
 
     Args:
         masks: slice index to (row, column) bool.
         first: a reference, as is `last`.
         last: the next one.
     """
-    least = _LEAST_PART * (last - first)
-    before = _first_far(masks, sorted((index for index in masks if index < first), reverse=True), first, least)
-    return before, _first_far(masks, sorted(index for index in masks if index > last), last, least)
-
-
-def _first_far(masks, outwards: list[int], end: int, least: float) -> int | None:
-    for index in outwards:
-        if not masks[index].any():
-            return None
-        if abs(index - end) >= least:
-            return index
-    return None
+    before = max((index for index in masks if index < first), default=None)
+    after = min((index for index in masks if index > last), default=None)
+    before, after = (None if index is None or not masks[index].any() else index for index in (before, after))
+    return before, after
 
 
 def gather_beyond(
@@ -111,9 +102,9 @@ def curve_weights(fraction: float, gap: float, before: float | None, after: floa
     if after is None:
         at_first -= at_last / 2
     if before is not None:
-        factor = at_first * gap**2 / (gap + before)
+        factor = at_first * gap**2 / (gap + before) * min(before / (_NEAR * gap), 1)
         weights += factor * np.array([-1 / before, 1 / before + 1 / gap, -1 / gap, 0])
     if after is not None:
-        factor = at_last * gap**2 / (gap + after)
+        factor = at_last * gap**2 / (gap + after) * min(after / (_NEAR * gap), 1)
         weights += factor * np.array([0, 1 / gap, -1 / gap - 1 / after, 1 / after])
     return weights
