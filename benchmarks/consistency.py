@@ -3,7 +3,8 @@
     python benchmarks/consistency.py
 
 Pixel size: the same calf at 128, 256 and 512 pixels, Dice of each against its own truth. Slice order: reversed and
-turned back. Label codes: permuted and put back. A span alone: cut out of the volume, its intensity window kept.
+turned back. Label codes: permuted and put back. A span with the
+references beside it: cut out of the volume, its intensity window kept.
 """
 
 import argparse
@@ -63,18 +64,19 @@ def label_codes(predictor: Predictor, phantom: Phantom, usual: np.ndarray) -> No
 
 
 def span_alone(predictor: Predictor, phantom: Phantom) -> None:
-    """Whether the soft masks of one span are the same bits alone and in the volume."""
+    """Whether the soft masks of one span are the same bits in the volume and cut out with the references beside it."""
     code = next(iter(phantom.names))
     slices = spaced_slices(np.flatnonzero((phantom.labels == code).any(axis=(1, 2))), EVERY)
     masks = {index: phantom.labels[index] == code for index in slices}
     whole = LabelPropagation(predictor.spans, Volume.from_array(phantom.image, phantom.spacing_mm), predictor.working)
     first, last = slices[1], slices[2]
-    part = Volume.from_array(phantom.image[first : last + 1], phantom.spacing_mm)
+    begin, *_, end = beside = slices[:4]
+    part = Volume.from_array(phantom.image[begin : end + 1], phantom.spacing_mm)
     alone = LabelPropagation(predictor.spans, part, predictor.working)
     alone.window = IntensityWindow.from_volume(phantom.image, predictor.working.percentiles)
     in_volume = whole.run(masks)
-    by_itself = alone.run({index - first: masks[index] for index in (first, last)})
-    same = all((in_volume[index].values == by_itself[index - first].values).all() for index in range(first + 1, last))
+    by_itself = alone.run({index - begin: masks[index] for index in beside})
+    same = all((in_volume[index].values == by_itself[index - begin].values).all() for index in range(first + 1, last))
     print("span alone   identical:", bool(same))
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.beyond import Beyond, curve_weights, nearest_beyond
+from ifss_keras.data.beyond import NOTHING_BEYOND, Beyond, Further, nearest_beyond
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def anchor(
     offsets: Sequence[int] | np.ndarray,
     gap: int,
     softness: Softness | None = None,
-    beyond: tuple[Beyond | None, Beyond | None] = (None, None),
+    beyond: Beyond = NOTHING_BEYOND,
 ) -> np.ndarray:
     """The anchor between two references, (n, row, column) float32 in [0, 1].
 
@@ -187,9 +187,9 @@ def _span_in_box(masks, start, stop, spacing_mm, follow_centroid, curved) -> tup
     if curved:
         box = _box(union, 2 + max(side.stop - side.start for side in box) // 4)
     away = zip(others, (start, stop), strict=True)
-    beyond = [None if index is None else Beyond(abs(index - end), masks[index][box]) for index, end in away]
+    further = [None if index is None else Further(abs(index - end), masks[index][box]) for index, end in away]
     ends = (masks[index][box] for index in (start, stop))
-    return ShapeSpan(*ends, spacing_mm, follow_centroid, stop - start, tuple(beyond)), box
+    return ShapeSpan(*ends, spacing_mm, follow_centroid, stop - start, Beyond(*further)), box
 
 
 class ShapeSpan:
@@ -211,7 +211,7 @@ class ShapeSpan:
         spacing_mm: tuple[float, float] = (1.0, 1.0),
         follow_centroid: bool = True,
         gap: float = 1.0,
-        beyond: tuple[Beyond | None, Beyond | None] = (None, None),
+        beyond: Beyond = NOTHING_BEYOND,
     ):
         mask_a, mask_b = np.asarray(mask_a, bool), np.asarray(mask_b, bool)
         if mask_a.shape != mask_b.shape:
@@ -221,8 +221,8 @@ class ShapeSpan:
             )
         self.shape = mask_a.shape
         both = mask_a.any() and mask_b.any()
-        before, after = (held if both and held and held.mask.any() else None for held in beyond)
-        self._gap, self._away = gap, (before and before.slices, after and after.slices)
+        before, after = (held if both and held and held.mask.any() else None for held in beyond[:2])
+        self._gap, self._beyond = gap, Beyond(before, after, beyond.part)
         self._knots = [
             _Knot(*held) if held else None
             for held in (before and before[1:], (mask_a, (0, 0)), (mask_b, (0, 0)), after and after[1:])
@@ -267,7 +267,7 @@ class ShapeSpan:
         return distance
 
     def _weights(self, fraction: float) -> np.ndarray:
-        return curve_weights(fraction, self._gap, *self._away)
+        return self._beyond.weights(fraction, self._gap)
 
 
 class _Knot:

@@ -21,7 +21,7 @@ _NEAR = 0.2  # of the span: a reference that is nearer bends it the less; chosen
 _ROOM = 2  # sides of the span's region: as much is seen of a reference beyond, about its own centre
 
 
-class Beyond(NamedTuple):
+class Further(NamedTuple):
     """A reference beyond one end of a span.
 
     Attributes:
@@ -33,6 +33,50 @@ class Beyond(NamedTuple):
     slices: float
     mask: np.ndarray
     origin: tuple[float, float] = (0.0, 0.0)
+
+
+class Beyond(NamedTuple):
+    """What is known beyond a span.
+
+    Attributes:
+        before: the reference before its first one, if any.
+        after: the one after its last.
+        part: of the bend that the shape is given, 0 to 1.
+    """
+
+    before: Further | None = None
+    after: Further | None = None
+    part: float = 1.0
+
+    def weights(self, fraction: float, gap: float) -> np.ndarray:
+        """What each of four references counts at a fraction of the way between the middle two, (4,), of sum 1.
+
+        Args:
+            fraction: in [0, 1], from the second to the third.
+            gap: slices between these.
+        """
+        weights = np.array([0, 1 - fraction, fraction, 0], float)
+        at_first = fraction * (1 - fraction) ** 2  # what the slope there adds, of Hermite's cubics
+        at_last = -(fraction**2) * (1 - fraction)
+        if self.before is None:
+            at_last -= at_first / 2
+        if self.after is None:
+            at_first -= at_last / 2
+        if self.before is not None:
+            away = self.before.slices
+            slope = np.array([-1 / away, 1 / away + 1 / gap, -1 / gap, 0])
+            weights += at_first * self._bend(away, gap) * slope
+        if self.after is not None:
+            away = self.after.slices
+            slope = np.array([0, 1 / gap, -1 / gap - 1 / away, 1 / away])
+            weights += at_last * self._bend(away, gap) * slope
+        return weights
+
+    def _bend(self, away: float, gap: float) -> float:
+        return self.part * gap**2 / (gap + away) * min(away / (_NEAR * gap), 1)
+
+
+NOTHING_BEYOND = Beyond()
 
 
 def nearest_beyond(masks: Mapping[int, np.ndarray], first: int, last: int) -> tuple[int | None, int | None]:
@@ -56,7 +100,8 @@ def gather_beyond(
     region: Region,
     spacing_mm: tuple[float, float],
     size: int,
-) -> tuple[Beyond | None, Beyond | None]:
+    part: float,
+) -> Beyond:
     """Of the span from `first` to `last` the references beyond both ends, at working size.
 
     Args:
@@ -65,46 +110,23 @@ def gather_beyond(
         region: of the span.
         spacing_mm: (row, column).
         size: working rows and columns.
+        part: of the bend; with 0 nothing is gathered.
     """
+    if part == 0:
+        return NOTHING_BEYOND
     ends = zip(nearest_beyond(masks, first, last), (first, last), strict=True)
     found = (
-        None if index is None else _beyond(masks[index], abs(index - end), region, spacing_mm, size)
+        None if index is None else _further(masks[index], abs(index - end), region, spacing_mm, size)
         for index, end in ends
     )
-    before, after = found
-    return before, after
+    return Beyond(*found, part)
 
 
-def _beyond(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Beyond:
+def _further(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Further:
     own = Region(region_around([mask], spacing_mm).center_mm, region.side_mm * _ROOM, region.shares)
     origin = [
         (own.center_mm[axis] - own.extent_mm[axis] / 2 - region.center_mm[axis] + region.extent_mm[axis] / 2)
         / (region.extent_mm[axis] / size)
         for axis in (0, 1)
     ]
-    return Beyond(slices, to_working(mask[None], own, spacing_mm, size * _ROOM)[0] > 0.5, (origin[0], origin[1]))
-
-
-def curve_weights(fraction: float, gap: float, before: float | None, after: float | None) -> np.ndarray:
-    """What each of four references counts at a fraction of the way between the middle two, (4,), of sum 1.
-
-    Args:
-        fraction: in [0, 1], from the second to the third.
-        gap: slices between these.
-        before: slices from the first to the second; None: there is no first.
-        after: slices from the third to the fourth, likewise.
-    """
-    weights = np.array([0, 1 - fraction, fraction, 0], float)
-    at_first = fraction * (1 - fraction) ** 2  # what the slope there adds, of Hermite's cubics
-    at_last = -(fraction**2) * (1 - fraction)
-    if before is None:
-        at_last -= at_first / 2
-    if after is None:
-        at_first -= at_last / 2
-    if before is not None:
-        factor = at_first * gap**2 / (gap + before) * min(before / (_NEAR * gap), 1)
-        weights += factor * np.array([-1 / before, 1 / before + 1 / gap, -1 / gap, 0])
-    if after is not None:
-        factor = at_last * gap**2 / (gap + after) * min(after / (_NEAR * gap), 1)
-        weights += factor * np.array([0, 1 / gap, -1 / gap - 1 / after, 1 / after])
-    return weights
+    return Further(slices, to_working(mask[None], own, spacing_mm, size * _ROOM)[0] > 0.5, (origin[0], origin[1]))

@@ -9,7 +9,6 @@ import numpy as np
 
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.augmentation import augment_intensity, degrade_mask, flip, jitter_region, lose_part, redraw_mask
-from ifss_keras.data.beyond import gather_beyond
 from ifss_keras.data.corpus import TrainingVolume
 from ifss_keras.data.evidence import Evidence, gather_evidence
 from ifss_keras.data.exemplars import Exemplars, gather_exemplars
@@ -36,7 +35,6 @@ class ClipSettings:
         recent: share of the clips with references on one side that look up an estimate of the slices just before,
             as prediction does there, beside the first reference.
         lost: share of the estimates, of starts and of recent slices, that lack a large part of the muscle.
-        curved: share of the clips between two references whose anchor bends for others beyond them.
     """
 
     size: int = 96
@@ -51,7 +49,6 @@ class ClipSettings:
     redrawn: float = 0.0
     recent: float = 0.0
     lost: float = 0.0
-    curved: float = 0.0
 
 
 class Clip(NamedTuple):
@@ -170,11 +167,7 @@ def draw_clip(rng: np.random.Generator, volume: TrainingVolume, settings: ClipSe
         shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
     if estimated is not None:
         shown.mask[1, ..., 0] = _estimate(rng, shown.mask[1:, ..., 0], settings)[0]
-    beyond = None, None
-    if not far and settings.curved and rng.random() < settings.curved:
-        others = {index: labels[index] == code for index in _further_references(rng, references, extent)}
-        beyond = gather_beyond(others, *references, region, spacing_mm, settings.size)
-    evidence = gather_evidence(images, known, first, settings.softness, beyond)
+    evidence = gather_evidence(images, known, first, settings.softness)
     before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, settings.size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
     return flip(rng, _with_start(rng, evidence, truth, before, shown, settings))
@@ -184,14 +177,6 @@ def _augmented(rng, images, exemplars: Exemplars):
     """The images of the clip and of its exemplars, changed alike."""
     together = augment_intensity(rng, np.concatenate([images, exemplars.image[..., 0]]))
     return together[: len(images)], exemplars._replace(image=together[len(images) :, ..., None])
-
-
-def _further_references(rng, references, extent) -> list[int]:
-    """Slices about as far beyond the two references as these are apart, or where the muscle ends if that is nearer."""
-    first, last = references
-    away = ((last - first) * rng.uniform(0.6, 1.5, 2)).round().astype(int)
-    slices = max(first - int(away[0]), extent[0]), min(last + int(away[1]), extent[1])
-    return [index for index in slices if index not in references]
 
 
 def _recent_slice(rng, references, newest: int) -> int | None:

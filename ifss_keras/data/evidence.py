@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.data.anchor import Softness, anchor
-from ifss_keras.data.beyond import Beyond
+from ifss_keras.data.beyond import NOTHING_BEYOND, Beyond
 
 
 class Evidence(NamedTuple):
@@ -31,7 +31,7 @@ def gather_evidence(
     references: Mapping[int, np.ndarray],
     first: int,
     softness: Softness | None,
-    beyond: tuple[Beyond | None, Beyond | None] = (None, None),
+    beyond: Beyond = NOTHING_BEYOND,
 ) -> Evidence:
     """The evidence for consecutive slices `first`, `first` + 1, ..., at working size.
 
@@ -57,7 +57,8 @@ def gather_evidence(
         between = np.arange(max(before + 1, first), min(after, stop))
         if len(between) and softness is not None:
             pair = (references[index] > 0.5 for index in (before, after))
-            ends = beyond[0] if before == indices[0] else None, beyond[1] if after == indices[-1] else None
-            anchors[between - first] = anchor(*pair, between - before, after - before, softness, ends)
+            ends = beyond.before if before == indices[0] else None, beyond.after if after == indices[-1] else None
+            bent = Beyond(*ends, beyond.part)
+            anchors[between - first] = anchor(*pair, between - before, after - before, softness, bent)
             has_anchor[between - first] = 1
     return Evidence(image[..., None], annotation[..., None], is_reference, anchors[..., None], has_anchor)

@@ -68,9 +68,9 @@ def draw_pseudo_clip(
     images = volume.window.apply(volume.image[first : first + window])
     images = to_working(images, span.region, spacing_mm, settings.size)
     known = {index: to_working(mask[None], span.region, spacing_mm, settings.size)[0] for index, mask in masks.items()}
-    beyond = None, None
-    if settings.curved:
-        beyond = gather_beyond(volume.masks[span.code], span.first, span.last, span.region, spacing_mm, settings.size)
+    beyond = gather_beyond(
+        volume.masks[span.code], span.first, span.last, span.region, spacing_mm, settings.size, settings.bend
+    )
     evidence = gather_evidence(images, known, first, settings.softness, beyond)
     exemplars = gather_exemplars(
         volume.image, volume.window, masks, span.region, spacing_mm, settings.size, centred=False

@@ -44,7 +44,7 @@ class ReferenceClipSettings:
 
     Attributes:
         open: share of the clips that carry on a mask without an anchor, as outside the outermost references.
-        curved: the anchor bends for references beyond the two.
+        bend: of the anchor for references beyond the two, see `Working`.
     """
 
     size: int
@@ -53,7 +53,7 @@ class ReferenceClipSettings:
     least_share: float = 0.5
     softness: Softness | None = field(default_factory=Softness)
     open: float = 0.15
-    curved: bool = False
+    bend: float = 0.0
 
 
 class _Hidden(NamedTuple):
@@ -101,9 +101,7 @@ def draw_reference_clip(rng: np.random.Generator, volume: AnnotatedVolume, setti
     )
     if closed:
         pair = [working(masks[index][None])[0] > 0.5 for index in neighbours]
-        beyond = None, None
-        if settings.curved:
-            beyond = gather_beyond(masks, hidden.before, hidden.after, region, spacing_mm, settings.size)
+        beyond = gather_beyond(masks, hidden.before, hidden.after, region, spacing_mm, settings.size, settings.bend)
         span = ShapeSpan(*pair, gap=hidden.after - hidden.before, beyond=beyond)
         anchors, start = _anchors(rng, span, truth > 0.5, hidden, indices, settings.softness)
     else:

@@ -61,8 +61,7 @@ class Predictor:
             )
         settings = recipe.clip_settings(network.window)
         working = Working(settings.size, settings.margin, settings.least_share, settings.softness)
-        learned = {"recent": settings.recent > 0, "curved": settings.curved > 0}
-        return cls(network, replace(working, **learned, recurrent=recipe.clips.recurrent))
+        return cls(network, replace(working, recent=settings.recent > 0, recurrent=recipe.clips.recurrent))
 
     def predict(
         self,

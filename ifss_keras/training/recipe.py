@@ -78,7 +78,6 @@ class Clips(Part):
     redrawn: float = Field(0.0, ge=0, le=1)
     recent: float = Field(0.0, ge=0, le=1)
     lost: float = Field(0.0, ge=0, le=1)
-    curved: float = Field(0.0, ge=0, le=1)
     recurrent: bool = True
     rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import ShapeSpan, Softness, anchor, interpolate_shapes, shape_distance, signed_distance
-from ifss_keras.data.beyond import Beyond
+from ifss_keras.data.beyond import Beyond, Further
 
 
 def disc(shape, center, radius, spacing_mm=(1.0, 1.0)):
@@ -224,7 +224,7 @@ def test_curved_shapes_equal_the_distances_on_the_whole_grid():
     assert found[15].sum() > 1.1 * masks[10].sum()
     for start, stop, others in ((0, 10, (None, 20)), (10, 20, (0, 30)), (20, 30, (10, 42)), (30, 42, (20, None))):
         away = zip(others, (start, stop), strict=True)
-        beyond = tuple(None if index is None else Beyond(abs(index - end), masks[index]) for index, end in away)
+        beyond = Beyond(*(None if index is None else Further(abs(index - end), masks[index]) for index, end in away))
         span = ShapeSpan(masks[start], masks[stop], (0.7, 1.3), gap=stop - start, beyond=beyond)
         for index in range(start + 1, stop):
             np.testing.assert_array_equal(found[index], span.at((index - start) / (stop - start)) > 0)

@@ -6,8 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifss_keras.data.anchor import ShapeSpan, Softness, anchor
-from ifss_keras.data.beyond import Beyond, curve_weights, gather_beyond, nearest_beyond
+from ifss_keras.data.beyond import Beyond, Further, gather_beyond, nearest_beyond
 from ifss_keras.data.region import Region
+
+NOWHERE = np.zeros((1, 1), bool)
+
+
+def curve_weights(fraction, gap, before, after, part=1.0):
+    """The weights with references so many slices beyond the ends, None for none."""
+    further = (None if away is None else Further(away, NOWHERE) for away in (before, after))
+    return Beyond(*further, part).weights(fraction, gap)
+
 
 away = st.one_of(st.none(), st.floats(0.5, 90))
 
@@ -34,6 +43,14 @@ def test_between_four_references_parabolas_stay_parabolas(fraction, gap, before,
     places = np.array([-before, 0, gap, gap + after])
     expected = (fraction * gap - 7) ** 2
     assert curve_weights(fraction, gap, before, after) @ (places - 7) ** 2 == pytest.approx(expected)
+
+
+@given(st.floats(0, 1), st.floats(1, 60), away, away, st.floats(0, 1))
+@settings(deadline=None)
+def test_a_part_of_the_bend_lies_between_straight_and_bent(fraction, gap, before, after, part):
+    bent, straight = curve_weights(fraction, gap, before, after), np.array([0, 1 - fraction, fraction, 0])
+    found = curve_weights(fraction, gap, before, after, part)
+    np.testing.assert_allclose(found, part * bent + (1 - part) * straight, atol=1e-9)
 
 
 @given(st.floats(0, 1), st.floats(1, 60), away, away)
@@ -82,8 +99,8 @@ def test_a_reference_beyond_lies_where_it_lies():
     spacing_mm, shape = (0.5, 0.8), (140, 120)
     masks = {0: disc(shape, (25, 70), 14), 10: disc(shape, (60, 60), 14), 20: disc(shape, (70, 55), 14)}
     region = Region((65 * 0.5, 57 * 0.8), 40.0, (0.8, 1.0))
-    before, after = gather_beyond(masks, 10, 20, region, spacing_mm, 48)
-    assert after is None
+    before, after, part = gather_beyond(masks, 10, 20, region, spacing_mm, 48, 0.7)
+    assert (after, part) == (None, 0.7)
     assert before.slices == 10
     pixel_mm = np.array([0.8 * 40 / 48, 40 / 48])
     rows, columns = np.nonzero(before.mask)
@@ -107,7 +124,7 @@ def test_discs_that_swell_and_turn_follow_the_parabola():
 
     shape = (90, 100)
     masks = discs_along(shape, (-10, 0, 12, 30), radius, center)
-    beyond = Beyond(10, masks[-10]), Beyond(18, masks[30])
+    beyond = Beyond(Further(10, masks[-10]), Further(18, masks[30]))
     span = ShapeSpan(masks[0], masks[12], gap=12, beyond=beyond)
     straight = ShapeSpan(masks[0], masks[12])
     for index in (3, 6, 9):
@@ -120,8 +137,8 @@ def test_discs_that_swell_and_turn_follow_the_parabola():
 def test_the_origin_of_a_reference_beyond_changes_nothing_but_its_place():
     shape = (60, 64)
     a, b, c = (disc(shape, (28 + i, 30 + 2 * i), 9 + i) for i in range(3))
-    whole = ShapeSpan(a, b, gap=5, beyond=(None, Beyond(5, c)))
-    cut = ShapeSpan(a, b, gap=5, beyond=(None, Beyond(5, np.pad(c, 9)[13:, 4:], (4.0, -5.0))))
+    whole = ShapeSpan(a, b, gap=5, beyond=Beyond(after=Further(5, c)))
+    cut = ShapeSpan(a, b, gap=5, beyond=Beyond(after=Further(5, np.pad(c, 9)[13:, 4:], (4.0, -5.0))))
     for fraction in (0, 0.2, 0.7, 1):
         np.testing.assert_allclose(cut.at(fraction), whole.at(fraction), atol=1e-4)
     np.testing.assert_array_equal(whole.at(0) > 0, a)
@@ -131,16 +148,16 @@ def test_the_origin_of_a_reference_beyond_changes_nothing_but_its_place():
 def test_where_a_reference_is_empty_nothing_bends():
     shape = (40, 40)
     a, c, empty = disc(shape, (20, 20), 9), disc(shape, (20, 20), 15), np.zeros(shape, bool)
-    bent = ShapeSpan(a, empty, gap=6, beyond=(Beyond(6, c), None))
+    bent = ShapeSpan(a, empty, gap=6, beyond=Beyond(Further(6, c)))
     np.testing.assert_array_equal(bent.at(0.2), ShapeSpan(a, empty).at(0.2))
-    bent = ShapeSpan(a, a, gap=6, beyond=(Beyond(6, empty), None))
+    bent = ShapeSpan(a, a, gap=6, beyond=Beyond(Further(6, empty)))
     np.testing.assert_array_equal(bent.at(0.2), ShapeSpan(a, a).at(0.2))
 
 
 def test_the_anchor_is_as_soft_as_without_references_beyond():
     shape, softness = (50, 50), Softness(start=0.7, per_slice=0.2, per_change=0.1, maximum=9)
     a, b, c = (disc(shape, (25, 25), radius) for radius in (9, 12, 13))
-    beyond = (None, Beyond(10, c))
+    beyond = Beyond(after=Further(10, c), part=0.5)
     found = anchor(a, b, [3, 5], 10, softness, beyond)
     span, straight = ShapeSpan(a, b, gap=10, beyond=beyond), ShapeSpan(a, b)
     scale = softness.at(np.array([3, 5]), 10, straight.change())

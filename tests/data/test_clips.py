@@ -166,46 +166,6 @@ def test_annotation_and_anchor_depend_on_the_references_alone(moving_discs, draw
     assert other_targets == 30
 
 
-@given(st.integers(0, 2**32), st.integers(10, 60), st.integers(1, 20))
-def test_further_references_are_about_as_far_beyond_and_on_the_muscle(seed, first, gap):
-    extent, last = (5, 80), first + gap
-    further = clips._further_references(np.random.default_rng(seed), (first, last), extent)
-    for index in further:
-        assert extent[0] <= index <= extent[1]
-        away = first - index if index < first else index - last
-        assert 0 < away <= round(1.5 * gap)
-        assert away >= int(0.6 * gap) or index in extent
-    assert len(further) == (first > extent[0] and 0.6 * gap >= 0.5) + (last < extent[1] and 0.6 * gap >= 0.5)
-
-
-@pytest.mark.parametrize(("curved", "share"), [(0.0, 0), (1.0, 1), (0.4, 0.4)])
-def test_anchors_bend_for_further_references_in_a_share_of_the_clips(moving_discs, drawn, monkeypatch, curved, share):
-    gathered, gather_beyond = [], clips.gather_beyond
-    monkeypatch.setattr(clips, "gather_beyond", lambda *given: gathered.append(given) or gather_beyond(*given))
-    settings = dataclasses.replace(SETTINGS, both_ends=1, curved=curved)
-    for seed in range(80):
-        clip_of(moving_discs, seed, settings=settings)
-    assert len(gathered) / 80 == pytest.approx(share, abs=0.15)
-    for masks, first, last, *_ in gathered:
-        assert not set(masks) & {first, last}
-        assert len(masks) <= 2
-    assert not gathered or any(len(masks) == 2 for masks, *_ in gathered)
-
-
-def test_a_bent_anchor_is_that_of_prediction(moving_discs, drawn, monkeypatch):
-    """What the clip shows of the slices between is `gather_evidence` with the references beyond, no more."""
-    shown = []
-    monkeypatch.setattr(clips, "gather_evidence", lambda *given: shown.append(given) or gather_evidence(*given))
-    settings = dataclasses.replace(SETTINGS, both_ends=1, curved=1.0)
-    bent = 0
-    for seed in range(30):
-        clip_of(moving_discs, seed, settings=settings)
-        images, known, first, softness, beyond = shown[-1]
-        straight = gather_evidence(images, known, first, softness)
-        bent += (gather_evidence(*shown[-1]).anchor != straight.anchor).any() and beyond != (None, None)
-    assert bent > 15
-
-
 def test_one_sided_clips_have_no_anchor(moving_discs):
     settings = dataclasses.replace(SETTINGS, both_ends=0)
     for seed in range(20):

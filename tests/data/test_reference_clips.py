@@ -91,12 +91,12 @@ def test_the_anchor_bends_for_references_beyond_only_where_asked(monkeypatch):
     monkeypatch.setattr(
         reference_clips, "ShapeSpan", lambda *pair, **known: spans.append(known) or span_of(*pair, **known)
     )
-    for curved in (False, True):
+    for bend in (0.0, 0.5):
         spans.clear()
-        clips(volume(), replace(SETTINGS, curved=curved), count=40)
-        away = {tuple(beyond and beyond.slices for beyond in known["beyond"]) for known in spans}
+        clips(volume(), replace(SETTINGS, bend=bend), count=40)
+        away = {tuple(further and further.slices for further in known["beyond"][:2]) for known in spans}
         assert {known["gap"] for known in spans} == {16}
-        assert away == ({(None, 8), (8, None)} if curved else {(None, None)})
+        assert away == ({(None, 8), (8, None)} if bend else {(None, None)})
 
 
 def _error(clip):
