@@ -4,8 +4,9 @@ A shape that swells and shrinks again lies, between two references, outside the 
 Each pixel's signed distance, and the centroid, therefore follow a cubic Hermite curve: at a reference with another one
 beyond it, its slope is that of the parabola through the three (Catmull and Rom, "A class of local interpolating
 splines", 1974, for unequal distances); at one without, the curve has no curvature there, as a natural spline. Without
-any reference beyond it is the straight line. One so near that the error of its contour would decide the slope bends it
-less.
+any reference beyond it is the straight line. One that is nearer than the span is long bends it less, with the square of
+its distance: what it says of the slope holds nearby only, as where a muscle begins bluntly or becomes a tendon, and the
+error of its contour would else decide. Chosen on volumes for development and on shapes that do not bend.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ import numpy as np
 
 from ifss_keras.data.region import Region, region_around, to_working
 
-_NEAR = 0.2  # of the span: a reference that is nearer bends it the less; chosen on volumes for development
-_ROOM = 2  # sides of the span's region: as much is seen of a reference beyond, about its own centre
+_ROOM = 2  # sides of the span's region: as much is seen of a reference beyond, and as far away it may lie
 
 
 class Further(NamedTuple):
@@ -73,7 +73,7 @@ class Beyond(NamedTuple):
         return weights
 
     def _bend(self, away: float, gap: float) -> float:
-        return self.part * gap**2 / (gap + away) * min(away / (_NEAR * gap), 1)
+        return self.part * gap**2 / (gap + away) * min(away / gap, 1) ** 2
 
 
 NOTHING_BEYOND = Beyond()
@@ -122,11 +122,14 @@ def gather_beyond(
     return Beyond(*found, part)
 
 
-def _further(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Further:
+def _further(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Further | None:
+    """The reference about its own centre; None if that lies so far off that the structure is hardly the same."""
     own = Region(region_around([mask], spacing_mm).center_mm, region.side_mm * _ROOM, region.shares)
     origin = [
         (own.center_mm[axis] - own.extent_mm[axis] / 2 - region.center_mm[axis] + region.extent_mm[axis] / 2)
         / (region.extent_mm[axis] / size)
         for axis in (0, 1)
     ]
+    if any(abs(origin[axis] + _ROOM * size / 2 - size / 2) > _ROOM * size for axis in (0, 1)):
+        return None
     return Further(slices, to_working(mask[None], own, spacing_mm, size * _ROOM)[0] > 0.5, (origin[0], origin[1]))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifss_keras.data.anchor import ShapeSpan, Softness, anchor
+from ifss_keras.data.anchor import ShapeSpan, Softness, anchor, interpolate_shapes
 from ifss_keras.data.beyond import Beyond, Further, gather_beyond, nearest_beyond
 from ifss_keras.data.region import Region
 
@@ -37,7 +37,7 @@ def test_straight_lines_stay_straight(fraction, gap, before, after):
     assert after is not None or weights[3] == 0
 
 
-@given(st.floats(0, 1), st.floats(1, 60), st.floats(12, 90), st.floats(12, 90))
+@given(st.floats(0, 1), st.floats(1, 60), st.floats(60, 90), st.floats(60, 90))
 @settings(deadline=None)
 def test_between_four_references_parabolas_stay_parabolas(fraction, gap, before, after):
     places = np.array([-before, 0, gap, gap + after])
@@ -69,11 +69,10 @@ def test_the_references_themselves_and_no_others_beyond():
 def test_an_end_without_a_reference_beyond_has_no_curvature():
     values = np.array([0, 3.0, 5.0, 11.0])
     step = 1e-4
-    near = [curve_weights(fraction, 10, None, 7) @ values for fraction in (0, step, 2 * step)]
+    near = [curve_weights(fraction, 10, None, 10) @ values for fraction in (0, step, 2 * step)]
     assert abs(near[0] - 2 * near[1] + near[2]) / step**2 < 0.01
-    slope_mid = (11.0 - 5.0) / 7, (5.0 - 3.0) / 10  # of the chords beside the reference that has one beyond
-    expected = (slope_mid[0] * 10 + slope_mid[1] * 7) / 17
-    last = [curve_weights(fraction, 10, None, 7) @ values for fraction in (1 - step, 1)]
+    expected = ((11.0 - 5.0) / 10 + (5.0 - 3.0) / 10) / 2  # the mean slope of the chords on both sides
+    last = [curve_weights(fraction, 10, None, 10) @ values for fraction in (1 - step, 1)]
     assert (last[1] - last[0]) / (10 * step) == pytest.approx(expected, abs=1e-3)
 
 
@@ -87,11 +86,41 @@ def test_the_nearest_references_bend_a_span_where_they_hold_the_structure():
     assert nearest_beyond(masks | {5: empty, 24: empty}, 10, 20) == (None, None)
 
 
-@given(st.floats(0, 1), st.floats(1, 60), st.floats(0.01, 1))
+@given(st.floats(0, 1), st.floats(1, 60), st.floats(0.01, 3), st.one_of(st.none(), st.floats(1, 90)))
 @settings(deadline=None)
-def test_the_error_of_a_contour_nearby_is_never_larger_on_the_way(fraction, gap, part):
-    """An error of one pixel in a reference however near moves the shape by less than one pixel."""
-    assert abs(curve_weights(fraction, gap, part * gap, None)[0]) < 1
+def test_the_error_of_a_contour_beyond_is_never_more_than_a_tenth_on_the_way(fraction, gap, part, after):
+    assert abs(curve_weights(fraction, gap, part * gap, after)[0]) < 0.1
+
+
+BLUNT = {0: 6, 10: 25, 60: 25, 70: 6}
+TENDON = {0: 12, 5: 4, 35: 4}
+CUT = {0: 14, 20: 14, 22: 4, 40: 3}
+REDRAWN = {9: 5, 10: 3, 40: 3}
+
+
+@pytest.mark.parametrize("radii", [BLUNT, TENDON, CUT, REDRAWN])
+def test_a_short_span_does_not_bend_a_long_one_beside_it(radii):
+    """Where a muscle begins bluntly or becomes a tendon, the long span is neither swollen nor emptied."""
+    masks = {index: disc((96, 96), (48, 48), radius) for index, radius in radii.items()}
+    curved, straight = (dict(interpolate_shapes(masks, curved=bent)) for bent in (True, False))
+    for index, mask in straight.items():
+        assert abs(np.sqrt(curved[index].sum()) - np.sqrt(mask.sum())) < np.sqrt(np.pi)  # one pixel of radius
+        assert curved[index].any()
+
+
+def test_a_shape_that_jumps_and_stays_is_not_carried_on():
+    masks = {index: disc((96, 96), (48, column), 4) for index, column in ((0, 20), (10, 60), (60, 60), (70, 20))}
+    found = dict(interpolate_shapes(masks, curved=True))
+    columns = np.nonzero(found[35])[1]
+    assert found[35].sum() == masks[10].sum()
+    assert abs(columns.mean() - 60) < 2.5
+
+
+def test_a_reference_far_off_does_not_bend_and_needs_no_room():
+    masks = {0: disc((256, 256), (250, 250), 0.5), 10: disc((256, 256), (5, 5), 0.5)}
+    masks |= {60: masks[10], 70: masks[0]}
+    region = Region((5.0, 5.0), 1.4)
+    assert gather_beyond(masks, 10, 60, region, (1.0, 1.0), 96, 0.5) == Beyond(None, None, 0.5)
 
 
 def test_a_reference_beyond_lies_where_it_lies():

@@ -30,7 +30,7 @@ SPACING_MM = (2.5, 0.8, 0.5)
 # percent, of the volume in closed form: sphere, ellipsoid, cone, tilted cylinder, annotated every 8 slices
 MEASURED = {
     "shape": (-14.25, -11.59, 0.50, 0.49),
-    "curve": (-0.54, -3.79, 0.56, 0.68),
+    "curve": (-5.51, -3.79, 0.56, 0.68),
     "morphological": (-13.77, -9.77, 1.49, -0.11),
     "growcut": (-3.29, -2.68, 1.15, 0.74),
     "watershed": (-2.24, -1.17, 1.00, 0.11),
