@@ -3,8 +3,8 @@
     python benchmarks/consistency.py
 
 Pixel size: the same calf at 128, 256 and 512 pixels, Dice of each against its own truth. Slice order: reversed and
-turned back. Label codes: permuted and put back. A span with the
-references beside it: cut out of the volume, its intensity window kept.
+turned back. Label codes: permuted and put back. A span with the references beside it: cut out of the volume, its
+intensity window kept.
 """
 
 import argparse
