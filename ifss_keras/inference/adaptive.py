@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ifss_keras.data.anchor import ShapeSpan
+from ifss_keras.data.anchor import interpolate_shapes
 from ifss_keras.data.pseudo_clips import PseudoSpan
 from ifss_keras.data.region import to_grid
 from ifss_keras.inference.label_propagation import LabelPropagation
@@ -22,7 +22,8 @@ LEAST_GAP = 4
 MOST_CHECKED = 3
 SHARE_BEFORE_CHOICE = 0.7  # of the steps; the others see all references
 
-ADAPTED, NETWORK, SHAPE = "adapted network", "network", "shape"
+ADAPTED, NETWORK = "adapted network", "network"
+SHAPE, CURVE = INTERPOLATIONS = ("shape", "curve")
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ class Check:
 
     @property
     def winner(self) -> str:
-        """The network, unless the adapted one is clearly better, or shape interpolation better at all.
+        """The network, unless the adapted one is clearly better, or an interpolation better at all.
 
-        Then the better one of these two.
+        Then the best one of these.
         """
         network, adapted = self.dice[NETWORK], self.dice[ADAPTED]
         clearly = adapted > network and 1 - adapted <= CLEARLY * (1 - network)
-        if not clearly and self.dice[SHAPE] <= network:
+        if not clearly and all(self.dice[method] <= network for method in INTERPOLATIONS):
             return NETWORK
-        return max((ADAPTED, SHAPE), key=self.dice.__getitem__)
+        return max((ADAPTED, *INTERPOLATIONS), key=self.dice.__getitem__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +56,9 @@ class Choice:
     """What a label is predicted with.
 
     Attributes:
-        method: `ADAPTED`, `NETWORK` or `SHAPE`.
-        propagation: by a network that also sees the volume mirrored; for `SHAPE` it serves outside the outermost
-            references only.
+        method: `ADAPTED`, `NETWORK`, `SHAPE` or `CURVE`.
+        propagation: by a network that also sees the volume mirrored; for the interpolations it serves outside the
+            outermost references only.
         check: what was decided on; None where there was nothing to decide.
     """
 
@@ -96,10 +97,10 @@ def choose(
     """For every label the method to predict it with; the same input gives the same choice.
 
     A copy of the network is trained without one to three references of each label, which then decide between that
-    copy, the network as it was, and shape interpolation; at last the copy is trained on all for a few steps more.
-    With fewer than `LEAST_BETWEEN` references that lie between two others every label keeps the network: on synthetic
-    calves with 3 or 4 references for each of three muscles the copy was worse, and a reference held back did not tell,
-    as it is twice as far from its neighbours as any slice that is predicted.
+    copy, the network as it was, and shape interpolation, straight or bent; at last the copy is trained on all for a
+    few steps more. With fewer than `LEAST_BETWEEN` references that lie between two others every label keeps the
+    network: on synthetic calves with 3 or 4 references for each of three muscles the copy was worse, and a reference
+    held back did not tell, as it is twice as far from its neighbours as any slice that is predicted.
 
     Args:
         propagation: with the network as it is.
@@ -170,15 +171,17 @@ def _dice_at(index, hidden, masks, networks) -> dict[str, float]:
     """Method to Dice at the reference `index`, none of the references in `hidden` shown."""
     shown = {other: mask for other, mask in masks.items() if other not in hidden}
     before, after = max(other for other in shown if other < index), min(other for other in shown if other > index)
-    found = {SHAPE: _by_shape(masks[before], masks[after], (index - before) / (after - before), networks)}
+    spacing_mm = next(iter(networks.values())).volume.spacing_mm[1:]
+    found = {method: _interpolated(shown, index, spacing_mm, method == CURVE) for method in INTERPOLATIONS}
     for method, propagation in networks.items():
         soft = propagation.between(before, after, shown)[index]
-        spacing_mm = propagation.volume.spacing_mm[1:]
         values = to_grid(soft.values[None], soft.region, spacing_mm, masks[index].shape)[0]
         found[method] = values > propagation.working.threshold
     return {method: float(dice(mask[None], masks[index][None])) for method, mask in found.items()}
 
 
-def _by_shape(before, after, fraction, networks):
-    spacing_mm = next(iter(networks.values())).volume.spacing_mm[1:]
-    return ShapeSpan(before, after, spacing_mm).at(fraction) > 0
+def _interpolated(shown: Mapping[int, np.ndarray], index: int, spacing_mm, curved: bool) -> np.ndarray:
+    """The slice `index` of a label, interpolated from the two references before it and the two after it."""
+    before, after = (sorted(other for other in shown if (other > index) == later) for later in (False, True))
+    near = {other: shown[other] for other in before[-2:] + after[:2]}
+    return dict(interpolate_shapes(near, spacing_mm, curved=curved))[index]

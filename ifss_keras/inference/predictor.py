@@ -10,7 +10,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.data.anchor import Softness
 from ifss_keras.data.references import LabelReferences, References
 from ifss_keras.data.volume import Volume
-from ifss_keras.inference.adaptive import NETWORK, SHAPE, Choice, choose
+from ifss_keras.inference.adaptive import CURVE, INTERPOLATIONS, NETWORK, Choice, choose
 from ifss_keras.inference.label_propagation import LabelPropagation, Working
 from ifss_keras.inference.shape import soft_shapes
 from ifss_keras.inference.soft_volume import SoftMask, compose
@@ -76,8 +76,8 @@ class Predictor:
         Between references both sides are used; outside them the mask is carried on and ends where the muscle ends.
         Where labels meet, each voxel goes to the more probable one. With enough references a copy of the
         network is first adapted to the volume, and references held back decide between that copy, the network as it
-        is, and shape interpolation (`inference.adaptive`); the network also sees the volume mirrored. The same input
-        gives the same result.
+        is, and shape interpolation, straight or bent (`inference.adaptive`); the network also sees the volume
+        mirrored. The same input gives the same result.
 
         Args:
             volume: any grid, any real voxel type.
@@ -99,9 +99,9 @@ def _soft(choice: Choice, label: LabelReferences, volume: Volume, progress) -> d
     """The soft masks of one label by the method that was chosen for it."""
     total = len(volume.array) - len(label.masks)
     done = _Counter(lambda count: progress(label.name, count, total))
-    if choice.method != SHAPE:
+    if choice.method not in INTERPOLATIONS:
         return choice.propagation.run(label.masks, done)
-    between = soft_shapes(label.masks, volume.spacing_mm[1:])
+    between = soft_shapes(label.masks, volume.spacing_mm[1:], curved=choice.method == CURVE)
     done(len(between))
     return between | choice.propagation.outside(label.masks, done)
 

@@ -54,7 +54,9 @@ def restore_references(labels: np.ndarray, references: References) -> None:
         labels[index] = np.where(plane > 0, plane, keep)
 
 
-def soft_shapes(masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float]) -> dict[int, SoftMask]:
+def soft_shapes(
+    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float], curved: bool = False
+) -> dict[int, SoftMask]:
     """Slice index to the interpolated shape, 0 or 1, for every slice between the references.
 
     The region of each is the square of as many pixels as the plane's longer side, so that nothing is resampled.
@@ -62,9 +64,10 @@ def soft_shapes(masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float]
     Args:
         masks: slice index to (row, column) bool.
         spacing_mm: (row, column).
+        curved: as in `interpolate_shapes`.
     """
     soft = {}
-    for index, mask in interpolate_shapes(masks, spacing_mm):
+    for index, mask in interpolate_shapes(masks, spacing_mm, curved=curved):
         if index in masks:
             continue
         side = max(mask.shape)

@@ -12,10 +12,10 @@ from ifss_keras.data.anchor import interpolate_shapes
 from ifss_keras.data.references import References
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference import adaptive
-from ifss_keras.inference.adaptive import ADAPTED, NETWORK, SHAPE, Check, choose, held_out_references
+from ifss_keras.inference.adaptive import ADAPTED, CURVE, NETWORK, SHAPE, Check, choose, held_out_references
 from ifss_keras.inference.label_propagation import LabelPropagation, Working
 from ifss_keras.inference.predictor import Predictor
-from ifss_keras.inference.shape import predict_by_shape, soft_shapes
+from ifss_keras.inference.shape import predict_by_curve, predict_by_shape, soft_shapes
 from ifss_keras.inference.soft_volume import compose
 from ifss_keras.inference.span_network import SpanNetwork
 from ifss_keras.training.adaptation import Adaptation
@@ -86,38 +86,43 @@ def test_references_held_back_are_no_neighbours(slices):
 
 
 @pytest.mark.parametrize(
-    ("shape", "network", "adapted", "winner"),
+    ("shape", "curve", "network", "adapted", "winner"),
     [
-        (0.9, 0.9, 0.9, NETWORK),
-        (0.9, 0.9, 0.8, NETWORK),
-        (0.91, 0.9, 0.8, SHAPE),
-        (0.0, 0.9, 0.905, NETWORK),  # better, but not clearly
-        (0.0, 0.9, 0.912, ADAPTED),
-        (0.903, 0.9, 0.905, ADAPTED),  # it is not to be worse than interpolation, clear or not
-        (0.92, 0.9, 0.915, SHAPE),
-        (1.0, 1.0, 1.0, NETWORK),
+        (0.9, 0.9, 0.9, 0.9, NETWORK),
+        (0.9, 0.9, 0.9, 0.8, NETWORK),
+        (0.91, 0.8, 0.9, 0.8, SHAPE),
+        (0.8, 0.91, 0.9, 0.8, CURVE),
+        (0.91, 0.91, 0.9, 0.8, SHAPE),
+        (0.0, 0.0, 0.9, 0.905, NETWORK),  # better, but not clearly
+        (0.0, 0.0, 0.9, 0.912, ADAPTED),
+        (0.903, 0.0, 0.9, 0.905, ADAPTED),  # it is not to be worse than interpolation, clear or not
+        (0.0, 0.903, 0.9, 0.905, ADAPTED),
+        (0.0, 0.92, 0.9, 0.915, CURVE),
+        (1.0, 1.0, 1.0, 1.0, NETWORK),
     ],
 )
 def test_the_network_stays_unless_another_is_clearly_better_or_interpolation_is_better_at_all(
-    shape, network, adapted, winner
+    shape, curve, network, adapted, winner
 ):
-    assert Check((3,), {SHAPE: shape, NETWORK: network, ADAPTED: adapted}).winner == winner
+    assert Check((3,), {SHAPE: shape, CURVE: curve, NETWORK: network, ADAPTED: adapted}).winner == winner
 
 
-@given(st.tuples(*3 * [st.floats(0, 1)]))
+@given(st.tuples(*4 * [st.floats(0, 1)]))
 def test_what_is_chosen_was_never_worse_than_interpolation(dices):
-    check = Check((3,), dict(zip((SHAPE, NETWORK, ADAPTED), dices, strict=True)))
-    assert check.dice[check.winner] >= check.dice[SHAPE]
+    check = Check((3,), dict(zip((SHAPE, CURVE, NETWORK, ADAPTED), dices, strict=True)))
+    assert check.dice[check.winner] >= max(check.dice[SHAPE], check.dice[CURVE])
 
 
-def test_the_check_of_shape_interpolation_is_that_of_its_neighbours(propagation):
+def test_the_checks_of_interpolation_are_those_without_the_reference_held_back(propagation):
     masks = references(0, 6, 12, 18, 23)
     choice = choose(propagation, {1: masks}, SHORT)[1]
-    between = dict(interpolate_shapes({6: masks[6], 18: masks[18]}, SPACING_MM[1:]))[12]
-    expected = 2 * (between & TRUTH[12]).sum() / (between.sum() + TRUTH[12].sum())
     assert choice.check.slices == (12,)
-    assert choice.check.dice[SHAPE] == pytest.approx(expected, abs=1e-6)
-    assert choice.method == SHAPE  # the network is untrained
+    del masks[12]
+    for method, curved in ((SHAPE, False), (CURVE, True)):
+        between = dict(interpolate_shapes(masks, SPACING_MM[1:], curved=curved))[12]
+        expected = 2 * (between & TRUTH[12]).sum() / (between.sum() + TRUTH[12].sum())
+        assert choice.check.dice[method] == pytest.approx(expected, abs=1e-6)
+    assert choice.method in (SHAPE, CURVE)  # the network is untrained
 
 
 def test_too_few_references_between_others_leave_the_network_as_it_is(propagation, monkeypatch):
@@ -169,22 +174,25 @@ def test_a_reference_held_back_does_not_bend_the_way_to_another(propagation, mon
     assert asked == [(3, 9, [0, 3, 9, 12, 18, 21]), (12, 18, [0, 3, 9, 12, 18, 21])]
 
 
-def test_soft_shapes_are_the_interpolated_masks_exactly():
+@pytest.mark.parametrize("curved", [False, True])
+def test_soft_shapes_are_the_interpolated_masks_exactly(curved):
     masks = references(2, 9, 20)
-    soft = soft_shapes(masks, SPACING_MM[1:])
+    soft = soft_shapes(masks, SPACING_MM[1:], curved)
     assert sorted(soft) == [index for index in range(3, 20) if index != 9]
     labels = compose({1: soft}, {1: masks}, TRUTH.shape, SPACING_MM)
-    for index, mask in interpolate_shapes(masks, SPACING_MM[1:]):
+    for index, mask in interpolate_shapes(masks, SPACING_MM[1:], curved=curved):
         np.testing.assert_array_equal(labels[index] == 1, mask)
 
 
-def test_predict_by_the_chosen_shape_is_shape_interpolation_between_the_references(network):
+@pytest.mark.parametrize(("method", "function"), [(SHAPE, predict_by_shape), (CURVE, predict_by_curve)])
+def test_predict_by_a_chosen_interpolation_is_that_between_the_references(network, monkeypatch, method, function):
+    monkeypatch.setattr(Check, "winner", method)
     held = np.zeros(TRUTH.shape, np.uint8)
     held[[0, 6, 12, 18, 23]] = TRUTH[[0, 6, 12, 18, 23]]
     volume = Volume.from_array(np.where(TRUTH, 180, 40).astype(np.uint8), SPACING_MM)
     references = References.from_array(held)
     prediction = Predictor(network, Working(size=16)).predict(volume, references, adaptation=SHORT)
     summary = prediction.summaries[0]
-    assert (summary.method, summary.check_slices) == (SHAPE, (12,))
-    assert set(summary.check) == {SHAPE, NETWORK, ADAPTED}
-    np.testing.assert_array_equal(prediction.labels, predict_by_shape(volume, references).labels)
+    assert (summary.method, summary.check_slices) == (method, (12,))
+    assert set(summary.check) == {SHAPE, CURVE, NETWORK, ADAPTED}
+    np.testing.assert_array_equal(prediction.labels, function(volume, references).labels)
