@@ -33,10 +33,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @click.option(
     "--adapt/--no-adapt",
-    default=True,
-    show_default=True,
-    help="Take more time: train a copy of the network on the annotated slices first, if there are enough, and look "
-    "at the volume mirrored, too.",
+    default=None,
+    help="By default take more time: train a copy of the network on the annotated slices first, if there are enough, "
+    "and look at the volume mirrored, too.",
 )
 @options.axis(None)
 @options.spacing
@@ -69,7 +68,6 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
-    from ifss_keras.inference.job import spacing_note
     from ifss_keras.inference.summary import check_text, presumed_text
 
     rows = [
@@ -90,12 +88,11 @@ def _print(job, result):
             click.echo(f"{summary.name}: {check_text(summary)}.")
         if summary.presumed_ends:
             click.echo(f"{summary.name}: {presumed_text(summary)}.")
-    if job.adapt and job.method == NETWORK and job.reference:
+    if job.adapts:
         few = [summary.name for summary in result.prediction.summaries if not summary.check]
         if few:
             click.echo(f"Not adapted to, as too few annotated slices lie between two others: {', '.join(few)}.")
-    note = spacing_note(result.volume)
-    if note:
+    for note in result.notes:
         click.echo(f"Warning: {note}", err=True)
     for summary in result.prediction.summaries:
         if summary.first_slice is None:

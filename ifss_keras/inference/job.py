@@ -34,7 +34,7 @@ class Job:
         preset: a released preset; None for the default one.
         weights: from `ifss train`, in place of a preset.
         method: one of `inference.methods.METHODS`.
-        adapt: take more time, see `Predictor.predict`.
+        adapt: take more time, see `Predictor.predict`; None takes it where there is a network and annotated slices.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
@@ -48,7 +48,7 @@ class Job:
     preset: str | None = None
     weights: Path | None = None
     method: str = NETWORK
-    adapt: bool = True
+    adapt: bool | None = None
     axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
     labels: dict[int, str] | None = None
@@ -59,6 +59,11 @@ class Job:
     def released(self) -> str:
         """The released preset to use if there are no weights of one's own."""
         return self.preset or DEFAULT_PRESET
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the network may be adapted to the annotated slices."""
+        return self.adapt is not False and self.method == NETWORK and self.reference is not None
 
     @property
     def source_of_weights(self) -> str:
@@ -72,11 +77,12 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class JobResult:
-    """What a job read and made; `names` are the labels', `seconds` its wall time."""
+    """What a job read and made; `names` are the labels', `notes` on the input, `seconds` its wall time."""
 
     volume: Volume
     names: dict[int, str]
     prediction: Prediction
+    notes: tuple[str, ...]
     seconds: float
 
 
@@ -104,10 +110,12 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
         references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
         if job.axis is None:
             _refuse_another_axis(job, volume, references)
+        _refuse_nothing_between(job, references)
         prediction = _predict(job, volume, references, progress)
     names = {summary.code: summary.name for summary in prediction.summaries}
     write_labels(job.output, prediction.labels, volume, names)
-    result = JobResult(volume, names, prediction, time.monotonic() - began)
+    notes = tuple(filter(None, (spacing_note(volume), non_finite_note(volume))))
+    result = JobResult(volume, names, prediction, notes, time.monotonic() - began)
     if job.report is not None:
         from ifss_keras.inference.report import write_report
 
@@ -127,7 +135,7 @@ def _predict(job: Job, volume: Volume, references: References, progress) -> Pred
     from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
 
     predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.released)
-    adaptation = DEFAULT_ADAPTATION if job.adapt else None
+    adaptation = DEFAULT_ADAPTATION if job.adapts else None
     return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
 
 
@@ -154,6 +162,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
         "shape": list(result.volume.array.shape),
         "spacing_mm": list(result.volume.spacing_mm),
         "seconds": round(result.seconds, 2),
+        "notes": list(result.notes),
         "labels": [
             {
                 "code": summary.code,
@@ -199,11 +208,23 @@ def _refuse_another_axis(job: Job, volume: Volume, references: References) -> No
         )
 
 
+def _refuse_nothing_between(job: Job, references: References) -> None:
+    """Methods without a network fill nothing but what lies between two annotated slices of a label."""
+    alone = [references.names[code] for code in references.codes if len(references.for_label(code).masks) < 2]
+    if job.method != NETWORK and alone:
+        raise InputError(
+            f"The method {job.method} fills what lies between annotated slices: expected two or more of each label, "
+            f"received one of {', '.join(alone)}; annotate another, or leave out --method."
+        )
+
+
 def _refuse_what_does_not_go_together(job: Job) -> None:
     if job.method != NETWORK:
         for option, given in (("--weights", job.weights), ("--preset", job.preset)):
             if given is not None:
                 raise InputError(f"The method {job.method} uses no network: leave out {option} or --method.")
+        if job.adapt:
+            raise InputError(f"The method {job.method} has no network to adapt: leave out --adapt or --method.")
     if job.weights is not None and job.preset is not None:
         raise InputError("--weights takes the place of --preset: leave one of them out.")
     alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
@@ -214,6 +235,8 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
         )
     if job.reference is not None and alone:
         raise InputError(f"{job.weights} is of a network that takes no references: leave out --reference.")
+    if job.adapt and not job.adapts:
+        raise InputError("Without annotated slices there is nothing to adapt to: leave out --adapt.")
 
 
 def _takes_references(weights: Path) -> bool:
@@ -241,10 +264,10 @@ def run_info(job: Job, result: JobResult):
         date=time.strftime("%Y-%m-%d %H:%M"),
         parameters={
             "complete": job.complete,
-            "adapt": job.adapt and job.method == NETWORK and job.reference is not None,
+            "adapt": job.adapts,
             "labels": job.labels or {},
         },
-        note=spacing_note(result.volume),
+        notes=result.notes,
     )
 
 
@@ -259,6 +282,16 @@ def spacing_note(volume: Volume) -> str:
         f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
         f"count {ratio:.4g} times as much."
     )
+
+
+def non_finite_note(volume: Volume) -> str:
+    """How many voxels are no numbers, for people; empty if all are."""
+    if volume.array.dtype.kind != "f":
+        return ""
+    count = sum(plane.size - int(np.isfinite(plane).sum()) for plane in volume.array)
+    if count == 0:
+        return ""
+    return f"{count} of {volume.array.size} voxels of the image are NaN or infinite and count as black."
 
 
 def package_versions() -> dict[str, str]:

@@ -64,8 +64,8 @@ class RunInfo:
     """Everything that a reader needs to repeat a prediction; `preset` and `output_path` may be None.
 
     `shape` and `spacing_mm` are (slice, row, column); `axis` is the stored axis that the slices lie along;
-    `date` is shown as given; `versions` (package to version) and `parameters` (name to value) are free; a `note`,
-    whole sentences, stands with the warnings.
+    `date` is shown as given; `versions` (package to version) and `parameters` (name to value) are free;
+    `notes`, whole sentences, stand with the warnings.
     """
 
     image_path: str
@@ -80,7 +80,7 @@ class RunInfo:
     date: str
     versions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def write_report(folder, image, labels, summaries: Sequence[LabelSummary], run: 
         subject=f"{Path(run.image_path).name} · {run.date}",
         facts=_facts(run),
         volumes=[_volume_row(item, style) for item, style in zip(summaries, styles, strict=False)],
-        warnings=[*_warnings(summaries), *filter(None, [run.note])],
+        warnings=[*_warnings(summaries), *run.notes],
         outside=_outside_references(summaries),
         presumed=[(item.name, presumed_text(item)) for item in summaries if item.presumed_ends],
         evaluation=_evaluation_rows(evaluated, styles),

@@ -83,12 +83,20 @@ class PropagatingModel(ZooModel):
 
 
 def keyword_arguments(cls):
-    """The names of the keyword-only arguments of a class, in order."""
-    return [item.name for item in inspect.signature(cls.__init__).parameters.values() if item.kind is item.KEYWORD_ONLY]
+    """{name: default} of the keyword-only arguments of a class, in order."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
 
 
 def arguments_of(cls, held):
-    """{name: value} of the keyword-only arguments of `cls` among `held`, the `locals()` of its `__init__`."""
+    """{name: value} of the keyword-only arguments of `cls` among `held`, the `locals()` of its `__init__`.
+
+    Raises:
+        ValueError: a value other than true or false where the default is one of these.
+    """
+    for name, default in keyword_arguments(cls).items():
+        right = not isinstance(default, bool) or isinstance(held[name], bool)
+        require(right, f"{name} must be true or false, received {held[name]!r}.")
     return {name: held[name] for name in keyword_arguments(cls)}
 
 

@@ -233,6 +233,18 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     assert told == {"3": False, "7": True}
 
 
+def test_voxels_that_are_no_numbers_are_counted(case, ifss):
+    image = nibabel.load(case.image)
+    values = np.asanyarray(image.dataobj).astype(np.float32)
+    values[1, 2, 3], values[4, 5, 6] = np.nan, np.inf
+    nibabel.Nifti1Image(values, image.affine).to_filename(case.image)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    note = "2 of 6240 voxels of the image are NaN or infinite and count as black."
+    assert ifss(*arguments, "--report", case.folder / "r").err == f"Warning: {note}\n"
+    assert note in (case.folder / "r" / "report.html").read_text()
+    assert json.loads(ifss(*arguments, "--json").out)["notes"] == [note]
+
+
 def test_complete_says_that_a_missing_label_has_ended(case, predict, read_mask):
     image = nibabel.load(case.reference)
     references = np.asanyarray(image.dataobj).copy()
@@ -287,9 +299,9 @@ def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_c
     for label in found["labels"]:
         assert label["check"]["slices"] == [6]
         dice = label["check"]["dice"]
-        assert set(dice) == {"adapted network", "network", "shape"}
-        assert dice[label["method"]] >= dice["shape"]
-        assert f"held back: shape {dice['shape']:.3f}, adapted network" in page
+        assert set(dice) == {"adapted network", "network", "shape", "curve"}
+        assert dice[label["method"]] >= max(dice["shape"], dice["curve"])
+        assert f"held back: shape {dice['shape']:.3f}, curve {dice['curve']:.3f}, adapted network" in page
     plain = predict(case, "--no-adapt")
     assert [label["method"] for label in plain["labels"]] == ["network", "network"]
     assert [label["check"] for label in plain["labels"]] == [None, None]

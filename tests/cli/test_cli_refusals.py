@@ -113,6 +113,7 @@ BAD_OPTIONS = {
     "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
     "preset beside weights": (["--preset", DEFAULT_PRESET, "--weights", "w.h5"], ["--preset", "leave one of them out"]),
     "preset without a network": (["--preset", DEFAULT_PRESET, "--method", "shape"], ["--preset", "shape", "leave out"]),
+    "adapted without a network": (["--adapt", "--method", "curve", "--weights="], ["no network to adapt", "--adapt"]),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
     "spacing of zero": (["--spacing-mm", "0,1,1"], ["above 0", "SLICE,ROW,COLUMN"]),
@@ -140,11 +141,22 @@ def test_bad_options_are_refused_in_one_sentence(name, case, ifss, tiny_weights,
     (case.folder / "folder.mha").mkdir()
     (case.folder / "link.nii.gz").symlink_to(case.image)
     before = snapshot(case.folder)
-    weights = [] if "--preset" in more else ["--weights", tiny_weights]
+    weights = [] if "--preset" in more or "--weights=" in more else ["--weights", tiny_weights]
     more = [item for item in more if item != "--weights="]
     outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, *weights, *more)
     message = one_sentence(outcome)
     for words in said:
+        assert words in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("method", ["shape", "curve"])
+def test_nothing_between_annotated_slices_is_refused_where_nothing_else_is_filled(method, make_case, ifss, snapshot):
+    case = make_case(annotated=(6,))
+    before = snapshot(case.folder)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", method)
+    message = one_sentence(ifss(*arguments, "--label", "7=SOL", "--label", "3=GM"))
+    for words in (method, "two or more", "GM, SOL", "annotate another"):
         assert words in message
     assert snapshot(case.folder) == before
 
