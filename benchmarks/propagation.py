@@ -6,9 +6,9 @@
 
 Labels in at least `--least` slices are annotated every 5, 10, 20 and 50 slices and where they end, or in their first
 three slices of a tenth of the largest area ("three"). Methods: plain (signed distances interpolated), shape (the same,
-with the centroid on a straight line), network (`--no-adapt`), adapted (the default of `ifss predict`); on demand the
-others of docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the better
-one of plain and shape.
+with the centroid on a straight line), network (`--no-adapt`), adapted (the default of `ifss predict`); on demand curve
+and the others of docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the
+better one of plain and shape.
 """
 
 import argparse
@@ -153,15 +153,21 @@ def plot(rows: list[dict], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     names = list(dict.fromkeys(row["volume"] for row in rows))
-    figure, axes = plt.subplots(1, len(names), figsize=(3.2 * len(names), 3.2), squeeze=False, layout="constrained")
-    for axis, name in zip(axes[0], names, strict=True):
+    columns = min(len(names), 3)
+    shape = -(-len(names) // columns), columns
+    figure, axes = plt.subplots(*shape, figsize=(3.2 * columns, 3 * shape[0]), squeeze=False, layout="constrained")
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes.flat, names, strict=False):
         for method in dict.fromkeys(row["method"] for row in rows):
             held = [row for row in rows if (row["volume"], row["method"]) == (name, method) and row["every"] != "three"]
             held.sort(key=lambda row: row["annotated"])
             axis.plot([r["annotated"] for r in held], [r["dice"] for r in held], "o-", markersize=3, label=method)
-        axis.set(title=name, xlabel="annotated slices", xscale="log")
-    axes[0, 0].set_ylabel("Dice")
-    axes[0, 0].legend()
+        axis.set(title=name, xlabel="annotated slices", ylabel="Dice", xscale="log")
+        ticks = sorted({row["annotated"] for row in rows if row["volume"] == name and row["every"] != "three"})
+        axis.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        axis.minorticks_off()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.savefig(path, dpi=100)
 
 
