@@ -68,7 +68,8 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
-    from ifss_keras.inference.summary import check_text, presumed_text
+    from ifss_keras.inference.job import unchecked
+    from ifss_keras.inference.summary import check_text, gaps_text, presumed_text
 
     rows = [
         [
@@ -89,7 +90,7 @@ def _print(job, result):
         if summary.presumed_ends:
             click.echo(f"{summary.name}: {presumed_text(summary)}.")
     if job.adapts:
-        few = [summary.name for summary in result.prediction.summaries if not summary.check]
+        few = unchecked(result.prediction)
         if few:
             click.echo(f"Not adapted to, as too few annotated slices lie between two others: {', '.join(few)}.")
     for note in result.notes:
@@ -97,6 +98,8 @@ def _print(job, result):
     for summary in result.prediction.summaries:
         if summary.first_slice is None:
             click.echo(f"Warning: no voxel of {summary.name} was found.", err=True)
+        if summary.gaps:
+            click.echo(f"Warning: {gaps_text(summary)}", err=True)
         if summary.touches_edge:
             click.echo(f"Warning: {summary.name} touches the volume's edge; part of it may lie outside.", err=True)
     places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")

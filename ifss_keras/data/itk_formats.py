@@ -88,6 +88,8 @@ def write_itk(
             writer.Execute(image)
         except RuntimeError as error:
             raise OSError(str(error).strip().splitlines()[-1]) from None
+    if not is_intact(path):  # on a full disk the last bytes can be missing without an error
+        raise OSError("its end is missing, as on a full disk")
 
 
 def _starts_as(path: Path, file_format: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras import __version__
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import IFSSError, InputError
 from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
 from ifss_keras.data.references import References, annotated_axis, load_references
 from ifss_keras.data.volume import Volume, voxel_spacing_mm
-from ifss_keras.inference.methods import NETWORK, untrained_method
+from ifss_keras.inference.methods import NETWORK, UNSEEING, untrained_method
 from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
@@ -100,6 +100,8 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     _refuse_what_does_not_go_together(job)
     if job.report is not None:
         check_folder(job.report)
+        if job.report.absolute() == job.output.absolute():
+            raise InputError(f"The report and the mask cannot both be {job.output}: choose another name for one.")
     if job.method == NETWORK and job.weights is None:
         verified_weights(find_preset(job.released))
     volume = read_volume(job.image, axis=LAST_AXIS if job.axis is None else job.axis, spacing_mm=job.spacing_mm)
@@ -117,16 +119,18 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     notes = tuple(filter(None, (spacing_note(volume), non_finite_note(volume))))
     result = JobResult(volume, names, prediction, notes, time.monotonic() - began)
     if job.report is not None:
-        from ifss_keras.inference.report import write_report
-
-        write_report(
-            job.report,
-            volume.array,
-            prediction.labels,
-            prediction.summaries,
-            run_info(job, result),
-        )
+        _report(job, result)
     return result
+
+
+def _report(job: Job, result: JobResult) -> None:
+    from ifss_keras.inference.report import write_report
+
+    held = result.prediction
+    try:
+        write_report(job.report, result.volume.array, held.labels, held.summaries, run_info(job, result))
+    except (OSError, IFSSError) as error:
+        raise InputError(f"The mask {job.output} is written, but not its report: {error}") from error
 
 
 def _predict(job: Job, volume: Volume, references: References, progress) -> Prediction:
@@ -163,6 +167,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
         "spacing_mm": list(result.volume.spacing_mm),
         "seconds": round(result.seconds, 2),
         "notes": list(result.notes),
+        "adaptation": adaptation_text(job, result.prediction),
         "labels": [
             {
                 "code": summary.code,
@@ -177,6 +182,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
                 "references": len(summary.reference_slices),
                 "reference_slices": list(summary.reference_slices),
                 "presumed_ends": list(summary.presumed_ends),
+                "gaps": [list(run) for run in summary.gaps],
                 "touches_edge": summary.touches_edge,
             }
             for summary in result.prediction.summaries
@@ -191,8 +197,10 @@ def _refuse_own_input(job: Job) -> None:
 
 
 def _refuse_a_constant_image(job: Job, volume: Volume) -> None:
-    first = volume.array.flat[0]
-    if all((plane == first).all() for plane in volume.array):
+    if job.method in UNSEEING:
+        return
+    first = next(values[0] for values in _finite_values(volume))
+    if all((values == first).all() for values in _finite_values(volume)):
         raise InputError(
             f"{job.image} holds the value {first} in every voxel: expected an image to look at; export it again."
         )
@@ -264,11 +272,26 @@ def run_info(job: Job, result: JobResult):
         date=time.strftime("%Y-%m-%d %H:%M"),
         parameters={
             "complete": job.complete,
-            "adapt": job.adapts,
+            "adaptation": adaptation_text(job, result.prediction),
             "labels": job.labels or {},
         },
         notes=result.notes,
     )
+
+
+def unchecked(prediction: Prediction) -> list[str]:
+    """The names of the labels for which nothing was held back, so that the network serves them as it is."""
+    return [summary.name for summary in prediction.summaries if not summary.check]
+
+
+def adaptation_text(job: Job, prediction: Prediction) -> str:
+    """Whether the network was adapted to the annotated slices, for people."""
+    if not job.adapts:
+        return "no"
+    few = unchecked(prediction)
+    if len(few) == len(prediction.summaries):
+        return "no, too few annotated slices lie between two others"
+    return f"yes, but not to {', '.join(few)}" if few else "yes"
 
 
 def spacing_note(volume: Volume) -> str:
@@ -288,10 +311,15 @@ def non_finite_note(volume: Volume) -> str:
     """How many voxels are no numbers, for people; empty if all are."""
     if volume.array.dtype.kind != "f":
         return ""
-    count = sum(plane.size - int(np.isfinite(plane).sum()) for plane in volume.array)
+    count = volume.array.size - sum(len(values) for values in _finite_values(volume))
     if count == 0:
         return ""
     return f"{count} of {volume.array.size} voxels of the image are NaN or infinite and count as black."
+
+
+def _finite_values(volume: Volume) -> Iterator[np.ndarray]:
+    """Of every slice that has some the values that are numbers, (n,)."""
+    return (values for values in (plane[np.isfinite(plane)] for plane in volume.array) if len(values))
 
 
 def package_versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ UNTRAINED = {
     "watershed": "ifss_keras.inference.classic:predict_by_watershed",
     "random-walker": "ifss_keras.inference.classic:predict_by_random_walker",
 }
+UNSEEING = ("shape", "curve", "morphological")  # these do not look at the image
 METHODS = (NETWORK, *UNTRAINED)
 
 

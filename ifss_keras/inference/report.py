@@ -14,7 +14,7 @@ import numpy as np
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.inference.figures import Curve, areas_png, dice_png, label_styles, overlay_png
-from ifss_keras.inference.summary import LabelSummary, check_text, presumed_text
+from ifss_keras.inference.summary import LabelSummary, check_text, gaps_text, presumed_text
 from ifss_keras.metrics.evaluation import DEFINITIONS
 
 CSV_COLUMNS = (
@@ -246,7 +246,7 @@ def _compared(other_ml, volume_ml):
 
 
 def _warnings(summaries):
-    texts = []
+    texts = [gaps_text(item) for item in summaries if item.gaps]
     for item in summaries:
         if item.first_slice is None:
             texts.append(f"The mask of {item.name} is empty: no voxel was found.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class LabelSummary:
         check_slices: those references' slices.
         presumed_ends: slices beyond the references where the label was presumed to have ended, since a series of
             annotated slices would have gone on there.
+        gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
     """
 
     code: int
@@ -48,6 +50,7 @@ class LabelSummary:
     check: Mapping[str, float] = field(default_factory=dict)
     check_slices: tuple[int, ...] = ()
     presumed_ends: tuple[int, ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +143,19 @@ def _label_summary(labels, spacing_mm, label: LabelReferences, method: str) -> L
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
         method=method,
+        gaps=_gaps(pixels, label.masks),
     )
+
+
+def _gaps(pixels: np.ndarray, masks: Mapping[int, np.ndarray]) -> tuple[tuple[int, int], ...]:
+    """See `LabelSummary`; `pixels` is the mask's count in every slice."""
+    missing = np.zeros(len(pixels) + 2, int)
+    for before, after in pairwise(sorted(masks)):
+        if masks[before].any() and masks[after].any():
+            missing[before + 2 : after + 1] = pixels[before + 1 : after] == 0
+    steps = np.diff(missing)
+    runs = zip(np.flatnonzero(steps > 0), np.flatnonzero(steps < 0), strict=True)
+    return tuple((int(first), int(end) - 1) for first, end in runs)
 
 
 def check_text(summary: LabelSummary) -> str:
@@ -149,10 +164,11 @@ def check_text(summary: LabelSummary) -> str:
         return ""
     found = ", ".join(f"{method} {dice:.3f}" for method, dice in summary.check.items())
     slices = ", ".join(str(index) for index in summary.check_slices)
-    text = f"Dice on slice{'s' * (len(summary.check_slices) > 1)} {slices}, held back: {found}"
+    several = "s" * (len(summary.check_slices) > 1)
+    text = f"Dice on slice{several} {slices}, held back and found over twice the usual distance: {found}"
     best = max(summary.check, key=summary.check.__getitem__)
     passed_over = summary.check[best] > summary.check[summary.method]
-    return f"{text}; the {best} is not clearly better" if passed_over else text
+    return f"{text}; the {best} is not taken, as this alone tells too little" if passed_over else text
 
 
 def presumed_text(summary: LabelSummary) -> str:
@@ -161,6 +177,17 @@ def presumed_text(summary: LabelSummary) -> str:
         return ""
     slices = " and ".join(str(index) for index in summary.presumed_ends)
     return f"presumed to have ended before slice {slices}, where the annotated series would go on"
+
+
+def gaps_text(summary: LabelSummary) -> str:
+    """Where the mask is missing between annotated slices, for people; empty if nowhere."""
+    if not summary.gaps:
+        return ""
+    runs = (str(first) if first == last else f"{first} to {last}" for first, last in summary.gaps)
+    return (
+        f"The mask of {summary.name} is empty on slices {', '.join(runs)} between annotated ones that hold it. "
+        "Annotate a slice there."
+    )
 
 
 def content_order(references: References) -> list[int]:

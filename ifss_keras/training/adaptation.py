@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,10 +64,10 @@ class VolumeTrainer:
         from ifss_keras.training.muon import Muon
         from ifss_keras.training.trainer import PropagationTrainer
 
-        keras.utils.set_random_seed(adaptation.seed)
         self.settings, self.adaptation = settings, adaptation
         self.steps, self.done = steps, 0
-        self.network, copy = (type(network).from_config(network.get_config()) for _ in range(2))
+        with _seeded(adaptation.seed):
+            self.network, copy = (type(network).from_config(network.get_config()) for _ in range(2))
         self._before = network.get_weights()
         for held in (self.network, copy):
             held.set_weights(self._before)
@@ -114,3 +116,14 @@ class VolumeTrainer:
         self.done += steps
         after = self._trainer.network.get_weights()
         self.network.set_weights([(a + b) / 2 for a, b in zip(self._before, after, strict=True)])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The seeds that layers draw for themselves, of dropout as an example, are the same; the caller's are untouched."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

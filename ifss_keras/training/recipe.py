@@ -34,9 +34,9 @@ def _ascending(pair):
 
 
 class Part(BaseModel):
-    """A part of a recipe: frozen, and a key that it does not know is an error."""
+    """A part of a recipe: frozen; a key that it does not know is an error, as is a number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Corpus(Part):

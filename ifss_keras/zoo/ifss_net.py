@@ -271,5 +271,6 @@ def _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window)
         require(
             max(level_rates) < size,
             f"rates must be below the size of their level, or they reach only padding: "
-            f"level {level + 1} is {size} pixels wide, received {level_rates}.",
+            f"level {level + 1} is {size} pixels wide, received {level_rates}; choose other rates or a larger "
+            "image_size.",
         )

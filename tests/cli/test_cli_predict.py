@@ -233,6 +233,21 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     assert told == {"3": False, "7": True}
 
 
+def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss, monkeypatch):
+    def with_a_gap(masks, *arguments):
+        for index, mask in interpolate_shapes(masks, *arguments):
+            yield index, mask & (index not in (3, 4, 8))
+
+    monkeypatch.setattr("ifss_keras.inference.shape.interpolate_shapes", with_a_gap)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    outcome = ifss(*arguments, "--label", "7=SOL", "--report", case.folder / "r")
+    said = "The mask of SOL is empty on slices 3 to 4, 8 between annotated ones that hold it."
+    assert f"Warning: {said}" in outcome.err
+    assert said in (case.folder / "r" / "report.html").read_text()
+    found = json.loads(ifss(*arguments, "--json").out)
+    assert [label["gaps"] for label in found["labels"]] == [[[3, 4], [8, 8]]] * 2
+
+
 def test_voxels_that_are_no_numbers_are_counted(case, ifss):
     image = nibabel.load(case.image)
     values = np.asanyarray(image.dataobj).astype(np.float32)
@@ -289,11 +304,14 @@ def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny
     outcome = ifss(*arguments)
     assert outcome.code == 0
     assert "Not adapted to, as too few annotated slices lie between two others: 3, 7." in outcome.out
+    found = json.loads(ifss(*arguments, "--json", "--report", case.folder / "r").out)
+    assert found["adaptation"] == "no, too few annotated slices lie between two others"
+    assert found["adaptation"] in (case.folder / "r" / "report.html").read_text()
     assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
 
 
 def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, ifss, tiny_weights):
-    case = make_case(annotated=(2, 3, 6, 7, 10))
+    case = make_case(annotated=(2, 4, 6, 8, 10))
     found = predict(case, "--report", case.folder / "report")
     page = (case.folder / "report" / "report.html").read_text()
     for label in found["labels"]:
@@ -301,7 +319,9 @@ def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_c
         dice = label["check"]["dice"]
         assert set(dice) == {"adapted network", "network", "shape", "curve"}
         assert dice[label["method"]] >= max(dice["shape"], dice["curve"])
-        assert f"held back: shape {dice['shape']:.3f}, curve {dice['curve']:.3f}, adapted network" in page
+        assert f"usual distance: curve {dice['curve']:.3f}, shape {dice['shape']:.3f}, adapted network" in page
+    assert (found["adaptation"], page.count("Parameter adaptation")) == ("yes", 1)
     plain = predict(case, "--no-adapt")
+    assert plain["adaptation"] == "no"
     assert [label["method"] for label in plain["labels"]] == ["network", "network"]
     assert [label["check"] for label in plain["labels"]] == [None, None]

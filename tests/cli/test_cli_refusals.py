@@ -63,6 +63,10 @@ BAD_FILES = {
         lambda case: changed(case.image, lambda a, m: (np.full_like(a, 7), m)),
         ["image.nii.gz", "the value 7 in every voxel", "export it again"],
     ),
+    "constant but for what is no number": (
+        lambda case: changed(case.image, lambda a, m: (np.where(a == a.flat[0], np.nan, np.float32(7)), m)),
+        ["image.nii.gz", "the value 7.0 in every voxel", "export it again"],
+    ),
     "reference on another grid": (lambda case: changed(case.reference, shifted), ["reference.nii.gz", "another grid"]),
     "reference with other spacing": (
         lambda case: changed(case.reference, lambda a, m: (a, m @ np.diag([1, 1, 2, 1]))),
@@ -130,6 +134,7 @@ BAD_OPTIONS = {
     "output is the reference": (["-o", "reference.nii.gz"], ["would overwrite", "reference.nii.gz"]),
     "output is a link to the image": (["-o", "link.nii.gz"], ["would overwrite", "image.nii.gz"]),
     "report is a file": (["--report", "image.nii.gz"], ["report folder", "is a file"]),
+    "report is the output": (["-o", "new.nii.gz", "--report", "new.nii.gz"], ["report", "mask", "another name"]),
     "report in no folder": (["--report", "nowhere/report"], ["report folder", "nowhere"]),
 }
 

@@ -12,7 +12,7 @@ from ifss_keras.data.anchor import interpolate_shapes
 from ifss_keras.data.references import References
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference import adaptive
-from ifss_keras.inference.adaptive import ADAPTED, CURVE, NETWORK, SHAPE, Check, choose, held_out_references
+from ifss_keras.inference.adaptive import ADAPTED, CURVE, NETWORK, SHAPE, Check, choose, held_out_references, winners
 from ifss_keras.inference.label_propagation import LabelPropagation, Working
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.inference.shape import predict_by_curve, predict_by_shape, soft_shapes
@@ -64,7 +64,9 @@ def references(*slices, empty=()):
         (references(0, 6, 12), (6,)),
         (references(0, 12), ()),
         (references(5, 6, 7), ()),
-        (references(5, 6, 7, 18), (7,)),
+        (references(5, 6, 7, 18), ()),
+        (references(0, 1, 7, 8, 18, 19), ()),  # each has a neighbour
+        (references(0, 1, 7, 18, 19), (7,)),
         (references(0, 6, 12, empty=(18, 23)), (6,)),
         (references(6, 12, empty=(0, 18)), ()),
         (references(*range(0, 24, 3)), (6, 15)),
@@ -92,11 +94,11 @@ def test_references_held_back_are_no_neighbours(slices):
         (0.9, 0.9, 0.9, 0.8, NETWORK),
         (0.91, 0.8, 0.9, 0.8, SHAPE),
         (0.8, 0.91, 0.9, 0.8, CURVE),
-        (0.91, 0.91, 0.9, 0.8, SHAPE),
+        (0.91, 0.91, 0.9, 0.8, CURVE),
         (0.0, 0.0, 0.9, 0.905, NETWORK),  # better, but not clearly
         (0.0, 0.0, 0.9, 0.912, ADAPTED),
-        (0.903, 0.0, 0.9, 0.905, ADAPTED),  # it is not to be worse than interpolation, clear or not
-        (0.0, 0.903, 0.9, 0.905, ADAPTED),
+        (0.903, 0.0, 0.9, 0.905, SHAPE),
+        (0.0, 0.903, 0.9, 0.905, CURVE),
         (0.0, 0.92, 0.9, 0.915, CURVE),
         (1.0, 1.0, 1.0, 1.0, NETWORK),
     ],
@@ -104,13 +106,27 @@ def test_references_held_back_are_no_neighbours(slices):
 def test_the_network_stays_unless_another_is_clearly_better_or_interpolation_is_better_at_all(
     shape, curve, network, adapted, winner
 ):
-    assert Check((3,), {SHAPE: shape, CURVE: curve, NETWORK: network, ADAPTED: adapted}).winner == winner
+    check = Check((3,), {SHAPE: shape, CURVE: curve, NETWORK: network, ADAPTED: adapted})
+    assert winners({7: check}) == {7: winner}
 
 
 @given(st.tuples(*4 * [st.floats(0, 1)]))
 def test_what_is_chosen_was_never_worse_than_interpolation(dices):
     check = Check((3,), dict(zip((SHAPE, CURVE, NETWORK, ADAPTED), dices, strict=True)))
-    assert check.dice[check.winner] >= max(check.dice[SHAPE], check.dice[CURVE])
+    winner = winners({7: check})[7]
+    assert check.dice[winner] >= max(check.dice[SHAPE], check.dice[CURVE])
+
+
+def test_what_is_found_over_all_labels_counts_as_three_slices():
+    def check(slices, curve):
+        return Check(tuple(range(slices)), {SHAPE: 0, CURVE: curve, NETWORK: 0.8, ADAPTED: 0})
+
+    # the mean of the curve is 0.6, 0.2 below the network's: one slice needs to be 4 times this above it, three twice
+    assert winners({1: check(1, 1.0), 2: check(1, 0.2)}) == {1: NETWORK, 2: NETWORK}
+    assert winners({1: check(3, 0.99), 2: check(1, 0.21)}) == {1: NETWORK, 2: NETWORK}
+    assert winners({1: check(3, 1.0), 2: check(1, 0.3)}) == {1: CURVE, 2: NETWORK}
+    assert winners({1: check(1, 0.7), 2: check(1, 1.0)}) == {1: CURVE, 2: CURVE}
+    assert winners({}) == {}
 
 
 def test_the_checks_of_interpolation_are_those_without_the_reference_held_back(propagation):
@@ -153,7 +169,7 @@ def test_nothing_trained_on_holds_the_reference_that_decides(propagation, monkey
             seen.append((steps, {code: sorted(masks) for code, masks in volume.masks.items()}))
 
     monkeypatch.setattr(adaptive, "VolumeTrainer", Recorder)
-    monkeypatch.setattr(Check, "winner", ADAPTED)
+    monkeypatch.setattr(adaptive, "winners", lambda checks: dict.fromkeys(checks, ADAPTED))
     masks = {1: references(0, 6, 12, 18, 23), 2: references(0, 13)}
     choices = choose(propagation, masks, Adaptation(steps=100))
     assert seen == [(106, {1: [0, 6, 18, 23], 2: [0, 13]}), (46, {1: [0, 6, 12, 18, 23], 2: [0, 13]})]
@@ -186,7 +202,7 @@ def test_soft_shapes_are_the_interpolated_masks_exactly(curved):
 
 @pytest.mark.parametrize(("method", "function"), [(SHAPE, predict_by_shape), (CURVE, predict_by_curve)])
 def test_predict_by_a_chosen_interpolation_is_that_between_the_references(network, monkeypatch, method, function):
-    monkeypatch.setattr(Check, "winner", method)
+    monkeypatch.setattr(adaptive, "winners", lambda checks: dict.fromkeys(checks, method))
     held = np.zeros(TRUTH.shape, np.uint8)
     held[[0, 6, 12, 18, 23]] = TRUTH[[0, 6, 12, 18, 23]]
     volume = Volume.from_array(np.where(TRUTH, 180, 40).astype(np.uint8), SPACING_MM)

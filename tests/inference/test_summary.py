@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.data.references import References
-from ifss_keras.inference.summary import check_text, content_order, summarize
+from ifss_keras.inference.summary import check_text, content_order, gaps_text, summarize
 
 SPACING_MM = (2.5, 0.8, 0.5)
 VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
@@ -58,6 +58,30 @@ def test_one_reference_gives_no_volume_by_shape_or_spline(box):
     assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
 
 
+def test_runs_without_the_mask_between_references_that_hold_it_are_gaps(box):
+    references = References.from_array(box, {5: "SOL"}, keep_slices=np.array([2, 6]))
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
+    assert (summary.gaps, gaps_text(summary)) == ((), "")
+    box[[3, 5]] = 0
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
+    assert summary.gaps == ((3, 3), (5, 5))
+    box[4:6] = 0
+    (summary,) = summarize(box, SPACING_MM, references, "shape")
+    assert summary.gaps == ((3, 5),)
+    assert gaps_text(summary).startswith("The mask of SOL is empty on slices 3 to 5 between annotated ones that hold")
+
+
+def test_beyond_references_and_beside_one_without_the_label_nothing_is_a_gap(box):
+    box[4, 0, 0] = 9
+    references = References.from_array(box, keep_slices=np.array([2, 4, 6]), complete=True)
+    found = {summary.code: summary.gaps for summary in summarize(np.zeros_like(box), SPACING_MM, references, "shape")}
+    assert found == {5: ((3, 3), (5, 5)), 9: ()}
+    labels = np.where(np.arange(9)[:, None, None] == 4, 0, box)
+    references = References.from_array(np.where(labels == 5, 5, box), keep_slices=np.array([2, 4, 6]), complete=True)
+    (gaps, _) = (summary.gaps for summary in summarize(labels, SPACING_MM, references, "shape"))
+    assert gaps == ()
+
+
 @pytest.mark.parametrize("place", [(0, 5, 5), (8, 5, 5), (4, 0, 5), (4, 9, 5), (4, 5, 0), (4, 5, 10)])
 def test_each_face_is_an_edge(place, box):
     references = References.from_array(box, keep_slices=np.array([4]))
@@ -85,7 +109,7 @@ def test_content_order_follows_places_not_codes():
     ("method", "said"),
     [
         ("adapted network", ""),
-        ("network", "; the adapted network is not clearly better"),
+        ("network", "; the adapted network is not taken, as this alone tells too little"),
     ],
 )
 def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(box, method, said):
@@ -93,5 +117,6 @@ def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(box, method,
     (summary,) = summarize(box, SPACING_MM, references, method)
     assert check_text(summary) == ""
     summary = replace(summary, check={"shape": 0.5, "network": 0.9, "adapted network": 0.905}, check_slices=(4, 12))
-    found = "Dice on slices 4, 12, held back: shape 0.500, network 0.900, adapted network 0.905"
+    found = "Dice on slices 4, 12, held back and found over twice the usual distance: "
+    found += "shape 0.500, network 0.900, adapted network 0.905"
     assert check_text(summary) == found + said

@@ -1,5 +1,7 @@
 """Adapting a network to a volume: a copy learns, the original stays, and twice the same is the same."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -77,6 +79,13 @@ def test_the_same_input_gives_the_same_weights(network, volume):
     once, twice = (adapted(network, volume, (5,)).get_weights() for _ in range(2))
     for a, b in zip(once, twice, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_callers_random_numbers_stay_their_own(network, volume):
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    adapted(network, volume, parts=(2,))
+    assert random.getstate() == states[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1][1])  # noqa: NPY002
 
 
 def test_training_in_parts_goes_on_where_it_was(network, volume):

@@ -76,6 +76,7 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"loss": {"rule": "ascent"}}, "loss.rule: .*received 'ascent'"),
         ({"loss": {"smooth": 0}}, "loss.smooth: .*received 0"),
         ({"loss": {"low": 0.7}}, "loss.low: .*received 0.7"),
+        ({"optimizer": {"learning_rate": float("inf")}}, "optimizer.learning_rate: .*finite number, received inf"),
         ({"network": 3}, "network: .*received 3"),
         ({"network": {"image_size": [96]}}, r"network: .*image_size must be \(rows, columns\)"),
         ({"network": {"image_size": [32, 48]}}, "network: .*image_size must be square, received 32x48"),
