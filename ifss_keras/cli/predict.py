@@ -41,6 +41,11 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @options.spacing
 @options.label
 @click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")
+@click.option(
+    "--ends-annotated",
+    is_flag=True,
+    help="The first and the last annotated slice of each label are its ends: nothing is drawn beyond them.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv.")
 @options.as_json
 def predict(as_json, labels, **choices):

@@ -39,6 +39,7 @@ class Job:
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
         complete: a label that an annotated slice does not hold is absent there.
+        ends_annotated: see `Predictor.predict`.
         report: folder for the report, if any.
     """
 
@@ -53,6 +54,7 @@ class Job:
     spacing_mm: tuple[float, float, float] | None = None
     labels: dict[int, str] | None = None
     complete: bool = False
+    ends_annotated: bool = False
     report: Path | None = None
 
     @property
@@ -140,7 +142,8 @@ def _predict(job: Job, volume: Volume, references: References, progress) -> Pred
 
     predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.released)
     adaptation = DEFAULT_ADAPTATION if job.adapts else None
-    return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
+    ends = job.ends_annotated
+    return predictor.predict(volume, references, adaptation=adaptation, ends_annotated=ends, progress=progress)
 
 
 def _segment(job: Job, volume: Volume, progress) -> Prediction:
@@ -217,12 +220,13 @@ def _refuse_another_axis(job: Job, volume: Volume, references: References) -> No
 
 
 def _refuse_nothing_between(job: Job, references: References) -> None:
-    """Methods without a network fill nothing but what lies between two annotated slices of a label."""
+    """Methods without a network, and any where the ends are annotated, fill only between two slices of a label."""
     alone = [references.names[code] for code in references.codes if len(references.for_label(code).masks) < 2]
-    if job.method != NETWORK and alone:
+    option = f"--method {job.method}" if job.method != NETWORK else "--ends-annotated" if job.ends_annotated else None
+    if option and alone:
         raise InputError(
-            f"The method {job.method} fills what lies between annotated slices: expected two or more of each label, "
-            f"received one of {', '.join(alone)}; annotate another, or leave out --method."
+            f"With {option} nothing is filled but what lies between annotated slices: expected two or more of each "
+            f"label, received one of {', '.join(alone)}; annotate another, or leave out {option}."
         )
 
 
@@ -233,6 +237,8 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
                 raise InputError(f"The method {job.method} uses no network: leave out {option} or --method.")
         if job.adapt:
             raise InputError(f"The method {job.method} has no network to adapt: leave out --adapt or --method.")
+        if job.ends_annotated:
+            raise InputError(f"The method {job.method} draws nothing beyond the ends: leave out --ends-annotated.")
     if job.weights is not None and job.preset is not None:
         raise InputError("--weights takes the place of --preset: leave one of them out.")
     alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
@@ -243,6 +249,8 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
         )
     if job.reference is not None and alone:
         raise InputError(f"{job.weights} is of a network that takes no references: leave out --reference.")
+    if job.ends_annotated and job.reference is None:
+        raise InputError("Without annotated slices there are no ends: leave out --ends-annotated.")
     if job.adapt and not job.adapts:
         raise InputError("Without annotated slices there is nothing to adapt to: leave out --adapt.")
 
@@ -272,6 +280,7 @@ def run_info(job: Job, result: JobResult):
         date=time.strftime("%Y-%m-%d %H:%M"),
         parameters={
             "complete": job.complete,
+            "ends annotated": job.ends_annotated,
             "adaptation": adaptation_text(job, result.prediction),
             "labels": job.labels or {},
         },

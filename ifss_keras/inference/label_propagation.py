@@ -95,12 +95,18 @@ class LabelPropagation:
             masks: slice index to (row, column) bool, the references.
             done: called with the number of slices that have just been dealt with.
         """
+        return self.within(masks, done) | self.outside(masks, done)
+
+    def within(
+        self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
+    ) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices between two references."""
         soft = {}
         for span in plan_spans(list(masks), len(self.volume.array), self.network.window):
             if span.closed:
                 soft |= self.between(span.first, span.last, masks)
                 done(span.last - span.first - 1)
-        return soft | self.outside(masks, done)
+        return soft
 
     def between(self, first: int, last: int, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
         """Slice index to soft mask, for the slices between two references; those beyond them bend the anchor."""

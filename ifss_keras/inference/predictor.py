@@ -69,6 +69,7 @@ class Predictor:
         references: References,
         *,
         adaptation: Adaptation | None = DEFAULT_ADAPTATION,
+        ends_annotated: bool = False,
         progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     ) -> Prediction:
         """The references carried through the volume by the network.
@@ -83,6 +84,7 @@ class Predictor:
             volume: any grid, any real voxel type.
             references: on the volume's grid.
             adaptation: how long the network is adapted; None leaves it as it is, and the volume is seen once.
+            ends_annotated: the outermost references that hold a label are its ends, nothing is found beyond them.
             progress: called with a label's name, or "adaptation", the slices or steps done and those to do.
         """
         propagation = LabelPropagation(self.spans, volume, self.working)
@@ -90,20 +92,30 @@ class Predictor:
         choices = dict.fromkeys(masks, Choice(NETWORK, propagation))
         if adaptation is not None:
             choices = choose(propagation, masks, adaptation, lambda done, total: progress("adaptation", done, total))
-        soft = {code: _soft(choices[code], references.for_label(code), volume, progress) for code in masks}
+        soft = {
+            code: _soft(choices[code], references.for_label(code), volume, ends_annotated, progress) for code in masks
+        }
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
-        return Prediction(labels, summarize(labels, volume.spacing_mm, references, NETWORK, choices))
+        summaries = summarize(labels, volume.spacing_mm, references, NETWORK, choices, ends_annotated)
+        return Prediction(labels, summaries)
 
 
-def _soft(choice: Choice, label: LabelReferences, volume: Volume, progress) -> dict[int, SoftMask]:
+def _soft(
+    choice: Choice, label: LabelReferences, volume: Volume, ends_annotated: bool, progress
+) -> dict[int, SoftMask]:
     """The soft masks of one label by the method that was chosen for it."""
-    total = len(volume.array) - len(label.masks)
-    done = _Counter(lambda count: progress(label.name, count, total))
-    if choice.method not in INTERPOLATIONS:
-        return choice.propagation.run(label.masks, done)
-    between = soft_shapes(label.masks, volume.spacing_mm[1:], curved=choice.method == CURVE)
-    done(len(between))
-    return between | choice.propagation.outside(label.masks, done)
+    masks, slices = label.masks, len(volume.array)
+    if ends_annotated:
+        held = [index for index, mask in masks.items() if mask.any()]
+        masks = {index: mask for index, mask in masks.items() if min(held) <= index <= max(held)}
+        slices = max(held) - min(held) + 1
+    done = _Counter(lambda count: progress(label.name, count, slices - len(masks)))
+    if choice.method in INTERPOLATIONS:
+        within = soft_shapes(masks, volume.spacing_mm[1:], curved=choice.method == CURVE)
+        done(len(within))
+    else:
+        within = choice.propagation.within(masks, done)
+    return within if ends_annotated else within | choice.propagation.outside(masks, done)
 
 
 def working_of(preset: Preset) -> Working:

@@ -72,6 +72,7 @@ def summarize(
     references: References,
     method: str,
     choices: Mapping | None = None,
+    ends_annotated: bool = False,
 ) -> tuple[LabelSummary, ...]:
     """A `LabelSummary` of every label in the references, in the order of their codes.
 
@@ -81,6 +82,7 @@ def summarize(
         references: that `labels` were made from.
         method: what made them.
         choices: label code to `Choice` of the method, where each label has its own.
+        ends_annotated: see `Predictor.predict`; then no end is presumed.
     """
     summaries = []
     for code in references.codes:
@@ -88,7 +90,7 @@ def summarize(
         summary = _label_summary(labels, spacing_mm, label, method)
         if choices:
             held = [index for index, mask in label.masks.items() if mask.any()]
-            ends = presumed_ends(held, list(label.masks), len(labels))
+            ends = () if ends_annotated else presumed_ends(held, list(label.masks), len(labels))
             summary = replace(summary, method=choices[code].method, presumed_ends=tuple(ends))
         if choices and choices[code].check:
             check = choices[code].check

@@ -274,6 +274,24 @@ def test_complete_says_that_a_missing_label_has_ended(case, predict, read_mask):
     assert spans[("--complete",)] == {3: 7, 7: 10}
 
 
+@pytest.mark.parametrize("more", [(), ("--complete",)])
+def test_nothing_is_drawn_beyond_ends_that_are_annotated(more, make_case, predict, read_mask):
+    case = make_case(annotated=(3, 5, 7))
+    image = nibabel.load(case.reference)
+    references = np.asanyarray(image.dataobj).copy()
+    references[:, :, 9] = np.where(case.labels[9].T == 7, 7, 0)  # label 3 ends on slice 7
+    nibabel.Nifti1Image(references, image.affine).to_filename(case.reference)
+    predict(case, "--no-adapt", *more)
+    free, _ = read_mask(case.output)
+    found = predict(case, "--no-adapt", "--ends-annotated", *more)
+    ended, _ = read_mask(case.output)
+    slices = np.arange(13)[:, None, None]
+    assert ((free > 0) & ((slices < 3) | (slices > 9))).any()  # the network goes on, unless it is told
+    np.testing.assert_array_equal(ended == 7, (free == 7) & (slices >= 3) & (slices <= 9))
+    np.testing.assert_array_equal(ended == 3, (free == 3) & (slices >= 3) & (slices <= 7))
+    assert [label["presumed_ends"] for label in found["labels"]] == [[], []]
+
+
 def test_as_a_command_of_its_own(case, tiny_weights):
     arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights]
     command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
