@@ -97,7 +97,8 @@ def _print(job, result):
     if job.adapts:
         few = unchecked(result.prediction)
         if few:
-            click.echo(f"Not adapted to, as too few annotated slices lie between two others: {', '.join(few)}.")
+            why = "too few annotated slices lie between two others and not beside one"
+            click.echo(f"Not adapted to, as {why}: {', '.join(few)}.")
     for note in result.notes:
         click.echo(f"Warning: {note}", err=True)
     for summary in result.prediction.summaries:

@@ -22,19 +22,30 @@ def is_intact(path: Path) -> bool:
     Args:
         path: a file whose header is known to be a MetaImage or NRRD header; the data may lie beside it.
     """
+    data = _compressed_data(path)
+    if data is None or not data[0].is_file():  # a list or a pattern of files, or none: ITK finds out
+        return True
+    return _is_whole(*data)
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a MetaImage or NRRD file that was just written compressed is there to its last byte."""
+    data = _compressed_data(path)
+    return data is not None and data[0].is_file() and _is_whole(*data)
+
+
+def _compressed_data(path: Path) -> tuple[Path, int] | None:
+    """The file of the compressed voxels and where in it they begin; None if the header speaks of none."""
     with path.open("rb") as file:
         fields = _header_fields(file)
-        compressed = fields.get(b"compresseddata", b"").lower() == b"true"
-        if not compressed and fields.get(b"encoding") not in (b"gzip", b"gz"):
-            return True
-        data_file = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
-        if data_file.upper() == b"LOCAL":
-            return _is_whole(file)
-    beside = path.parent / data_file.decode(errors="replace")
-    if not beside.is_file():  # a list or a pattern of files, or none: ITK finds out
-        return True
-    with beside.open("rb") as file:
-        return _is_whole(file)
+        begin = file.tell()
+    compressed = fields.get(b"compresseddata", b"").lower() == b"true"
+    if not compressed and fields.get(b"encoding") not in (b"gzip", b"gz"):
+        return None
+    data_file = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
+    if data_file.upper() == b"LOCAL":
+        return path, begin
+    return path.parent / data_file.decode(errors="replace"), 0
 
 
 def _header_fields(file: BinaryIO) -> dict[bytes, bytes]:
@@ -49,14 +60,16 @@ def _header_fields(file: BinaryIO) -> dict[bytes, bytes]:
     return fields
 
 
-def _is_whole(file: BinaryIO) -> bool:
+def _is_whole(path: Path, begin: int) -> bool:
     stream = zlib.decompressobj(_ZLIB_OR_GZIP)
-    try:
-        while not stream.eof:
-            piece = stream.unconsumed_tail or file.read(_PIECE_BYTES)
-            if not piece:
-                return False
-            stream.decompress(piece, 4 * _PIECE_BYTES)
-    except zlib.error:
-        return False
+    with path.open("rb") as file:
+        file.seek(begin)
+        try:
+            while not stream.eof:
+                piece = stream.unconsumed_tail or file.read(_PIECE_BYTES)
+                if not piece:
+                    return False
+                stream.decompress(piece, 4 * _PIECE_BYTES)
+        except zlib.error:
+            return False
     return True

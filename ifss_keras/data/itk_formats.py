@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.integrity import is_intact
+from ifss_keras.data.integrity import is_complete, is_intact
 from ifss_keras.data.stored import Stored, drop_trailing_axes
 
 _IMAGE_IO = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}
@@ -88,7 +88,7 @@ def write_itk(
             writer.Execute(image)
         except RuntimeError as error:
             raise OSError(str(error).strip().splitlines()[-1]) from None
-    if not is_intact(path):  # on a full disk the last bytes can be missing without an error
+    if not is_complete(path):  # a full disk is not always an error to ITK
         raise OSError("its end is missing, as on a full disk")
 
 

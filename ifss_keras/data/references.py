@@ -46,12 +46,15 @@ class References:
         names: name of every label present.
         complete: whether every label is annotated wherever it occurs on an annotated slice, so that a label
             missing there is absent there.
+        ends_annotated: whether the first and the last slice that hold a label are where it ends, so that nothing is
+            to be found beyond them.
     """
 
     slices: np.ndarray
     masks: np.ndarray
     names: dict[int, str]
     complete: bool = False
+    ends_annotated: bool = False
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -106,7 +109,7 @@ class References:
         return cls(slices, masks, {code: names.get(code, str(code)) for code in codes}, complete)
 
     def for_label(self, code: int) -> LabelReferences:
-        """What these references say about one label.
+        """What these references say about one label; nothing beyond its ends where these are annotated.
 
         Raises:
             InputError: if no slice holds it.
@@ -120,6 +123,9 @@ class References:
                 masks[index] = mask
             else:
                 excluded[index] = plane != 0
+        if self.ends_annotated:
+            held = [index for index, mask in masks.items() if mask.any()]
+            masks = {index: mask for index, mask in masks.items() if held[0] <= index <= held[-1]}
         return LabelReferences(int(code), self.names[code], masks, excluded)
 
 

@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Job:
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
         complete: a label that an annotated slice does not hold is absent there.
-        ends_annotated: see `Predictor.predict`.
+        ends_annotated: see `References`.
         report: folder for the report, if any.
     """
 
@@ -102,7 +102,7 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     _refuse_what_does_not_go_together(job)
     if job.report is not None:
         check_folder(job.report)
-        if job.report.absolute() == job.output.absolute():
+        if job.report.resolve() == job.output.resolve():
             raise InputError(f"The report and the mask cannot both be {job.output}: choose another name for one.")
     if job.method == NETWORK and job.weights is None:
         verified_weights(find_preset(job.released))
@@ -112,6 +112,7 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
         prediction = _segment(job, volume, progress)
     else:
         references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
+        references = replace(references, ends_annotated=job.ends_annotated)
         if job.axis is None:
             _refuse_another_axis(job, volume, references)
         _refuse_nothing_between(job, references)
@@ -142,8 +143,7 @@ def _predict(job: Job, volume: Volume, references: References, progress) -> Pred
 
     predictor = Predictor.from_training(job.weights) if job.weights else Predictor.from_preset(job.released)
     adaptation = DEFAULT_ADAPTATION if job.adapts else None
-    ends = job.ends_annotated
-    return predictor.predict(volume, references, adaptation=adaptation, ends_annotated=ends, progress=progress)
+    return predictor.predict(volume, references, adaptation=adaptation, progress=progress)
 
 
 def _segment(job: Job, volume: Volume, progress) -> Prediction:
@@ -222,7 +222,7 @@ def _refuse_another_axis(job: Job, volume: Volume, references: References) -> No
 def _refuse_nothing_between(job: Job, references: References) -> None:
     """Methods without a network, and any where the ends are annotated, fill only between two slices of a label."""
     alone = [references.names[code] for code in references.codes if len(references.for_label(code).masks) < 2]
-    option = f"--method {job.method}" if job.method != NETWORK else "--ends-annotated" if job.ends_annotated else None
+    option = "--ends-annotated" if job.ends_annotated else f"--method {job.method}" if job.method != NETWORK else None
     if option and alone:
         raise InputError(
             f"With {option} nothing is filled but what lies between annotated slices: expected two or more of each "
@@ -237,8 +237,6 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
                 raise InputError(f"The method {job.method} uses no network: leave out {option} or --method.")
         if job.adapt:
             raise InputError(f"The method {job.method} has no network to adapt: leave out --adapt or --method.")
-        if job.ends_annotated:
-            raise InputError(f"The method {job.method} draws nothing beyond the ends: leave out --ends-annotated.")
     if job.weights is not None and job.preset is not None:
         raise InputError("--weights takes the place of --preset: leave one of them out.")
     alone = job.method == NETWORK and job.weights is not None and not _takes_references(job.weights)
@@ -299,8 +297,8 @@ def adaptation_text(job: Job, prediction: Prediction) -> str:
         return "no"
     few = unchecked(prediction)
     if len(few) == len(prediction.summaries):
-        return "no, too few annotated slices lie between two others"
-    return f"yes, but not to {', '.join(few)}" if few else "yes"
+        return "no, too few annotated slices lie between two others and not beside one"
+    return f"yes, but for too few annotated slices without a choice for {', '.join(few)}" if few else "yes"
 
 
 def spacing_note(volume: Volume) -> str:

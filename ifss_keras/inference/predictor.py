@@ -69,12 +69,12 @@ class Predictor:
         references: References,
         *,
         adaptation: Adaptation | None = DEFAULT_ADAPTATION,
-        ends_annotated: bool = False,
         progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     ) -> Prediction:
         """The references carried through the volume by the network.
 
-        Between references both sides are used; outside them the mask is carried on and ends where the muscle ends.
+        Between references both sides are used; outside them, unless they are said to be the ends, the mask is carried
+        on and ends where the muscle ends.
         Where labels meet, each voxel goes to the more probable one. With enough references a copy of the
         network is first adapted to the volume, and references held back decide between that copy, the network as it
         is, and shape interpolation, straight or bent (`inference.adaptive`); the network also sees the volume
@@ -84,7 +84,6 @@ class Predictor:
             volume: any grid, any real voxel type.
             references: on the volume's grid.
             adaptation: how long the network is adapted; None leaves it as it is, and the volume is seen once.
-            ends_annotated: the outermost references that hold a label are its ends, nothing is found beyond them.
             progress: called with a label's name, or "adaptation", the slices or steps done and those to do.
         """
         propagation = LabelPropagation(self.spans, volume, self.working)
@@ -92,12 +91,10 @@ class Predictor:
         choices = dict.fromkeys(masks, Choice(NETWORK, propagation))
         if adaptation is not None:
             choices = choose(propagation, masks, adaptation, lambda done, total: progress("adaptation", done, total))
-        soft = {
-            code: _soft(choices[code], references.for_label(code), volume, ends_annotated, progress) for code in masks
-        }
+        ends = references.ends_annotated
+        soft = {code: _soft(choices[code], references.for_label(code), volume, ends, progress) for code in masks}
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
-        summaries = summarize(labels, volume.spacing_mm, references, NETWORK, choices, ends_annotated)
-        return Prediction(labels, summaries)
+        return Prediction(labels, summarize(labels, volume.spacing_mm, references, NETWORK, choices))
 
 
 def _soft(
@@ -106,9 +103,7 @@ def _soft(
     """The soft masks of one label by the method that was chosen for it."""
     masks, slices = label.masks, len(volume.array)
     if ends_annotated:
-        held = [index for index, mask in masks.items() if mask.any()]
-        masks = {index: mask for index, mask in masks.items() if min(held) <= index <= max(held)}
-        slices = max(held) - min(held) + 1
+        slices = max(masks) - min(masks) + 1
     done = _Counter(lambda count: progress(label.name, count, slices - len(masks)))
     if choice.method in INTERPOLATIONS:
         within = soft_shapes(masks, volume.spacing_mm[1:], curved=choice.method == CURVE)

@@ -72,7 +72,6 @@ def summarize(
     references: References,
     method: str,
     choices: Mapping | None = None,
-    ends_annotated: bool = False,
 ) -> tuple[LabelSummary, ...]:
     """A `LabelSummary` of every label in the references, in the order of their codes.
 
@@ -82,7 +81,6 @@ def summarize(
         references: that `labels` were made from.
         method: what made them.
         choices: label code to `Choice` of the method, where each label has its own.
-        ends_annotated: see `Predictor.predict`; then no end is presumed.
     """
     summaries = []
     for code in references.codes:
@@ -90,7 +88,7 @@ def summarize(
         summary = _label_summary(labels, spacing_mm, label, method)
         if choices:
             held = [index for index, mask in label.masks.items() if mask.any()]
-            ends = () if ends_annotated else presumed_ends(held, list(label.masks), len(labels))
+            ends = () if references.ends_annotated else presumed_ends(held, list(label.masks), len(labels))
             summary = replace(summary, method=choices[code].method, presumed_ends=tuple(ends))
         if choices and choices[code].check:
             check = choices[code].check
@@ -170,7 +168,7 @@ def check_text(summary: LabelSummary) -> str:
     text = f"Dice on slice{several} {slices}, held back and found over twice the usual distance: {found}"
     best = max(summary.check, key=summary.check.__getitem__)
     passed_over = summary.check[best] > summary.check[summary.method]
-    return f"{text}; the {best} is not taken, as this alone tells too little" if passed_over else text
+    return f"{text}; the {best} is not taken, as so few slices can mislead" if passed_over else text
 
 
 def presumed_text(summary: LabelSummary) -> str:

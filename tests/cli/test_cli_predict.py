@@ -292,6 +292,19 @@ def test_nothing_is_drawn_beyond_ends_that_are_annotated(more, make_case, predic
     assert [label["presumed_ends"] for label in found["labels"]] == [[], []]
 
 
+@pytest.mark.parametrize("method", ["shape", "curve"])
+def test_without_a_network_ends_that_are_annotated_are_ends_as_well(method, case, predict):
+    image = nibabel.load(case.reference)
+    references = np.asanyarray(image.dataobj).copy()
+    references[:, :, 10][references[:, :, 10] == 3] = 0
+    nibabel.Nifti1Image(references, image.affine).to_filename(case.reference)
+    found = predict(case, "--method", method, "--complete", "--ends-annotated")
+    assert {label["code"]: label["last_slice"] for label in found["labels"]} == {3: 6, 7: 10}
+    for label in found["labels"]:
+        if method == "shape":
+            assert label["shape_volume_ml"] == label["volume_ml"]
+
+
 def test_as_a_command_of_its_own(case, tiny_weights):
     arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights]
     command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
@@ -321,9 +334,9 @@ def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights)
     outcome = ifss(*arguments)
     assert outcome.code == 0
-    assert "Not adapted to, as too few annotated slices lie between two others: 3, 7." in outcome.out
+    assert "Not adapted to, as too few annotated slices lie between two others and not beside one: 3, 7." in outcome.out
     found = json.loads(ifss(*arguments, "--json", "--report", case.folder / "r").out)
-    assert found["adaptation"] == "no, too few annotated slices lie between two others"
+    assert found["adaptation"] == "no, too few annotated slices lie between two others and not beside one"
     assert found["adaptation"] in (case.folder / "r" / "report.html").read_text()
     assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
 

@@ -118,7 +118,6 @@ BAD_OPTIONS = {
     "preset beside weights": (["--preset", DEFAULT_PRESET, "--weights", "w.h5"], ["--preset", "leave one of them out"]),
     "preset without a network": (["--preset", DEFAULT_PRESET, "--method", "shape"], ["--preset", "shape", "leave out"]),
     "adapted without a network": (["--adapt", "--method", "curve", "--weights="], ["no network to adapt", "--adapt"]),
-    "ends without a network": (["--ends-annotated", "--method", "shape", "--weights="], ["beyond", "--ends-annotated"]),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
     "spacing of zero": (["--spacing-mm", "0,1,1"], ["above 0", "SLICE,ROW,COLUMN"]),
@@ -167,11 +166,12 @@ def test_nothing_between_annotated_slices_is_refused_where_nothing_else_is_fille
     assert snapshot(case.folder) == before
 
 
-def test_one_annotated_slice_has_no_two_ends(make_case, ifss, tiny_weights, snapshot):
+@pytest.mark.parametrize("more", [(), ("--complete",), ("--method", "curve", "--complete")])
+def test_one_annotated_slice_has_no_two_ends(more, make_case, ifss, tiny_weights, snapshot):
     case = make_case(annotated=(6,))
     before = snapshot(case.folder)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights)
-    message = one_sentence(ifss(*arguments, "--ends-annotated"))
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--ends-annotated")
+    message = one_sentence(ifss(*arguments, *more, *(() if "--method" in more else ("--weights", tiny_weights))))
     assert "expected two or more of each label, received one of 3, 7" in message
     assert "leave out --ends-annotated" in message
     assert snapshot(case.folder) == before

@@ -109,7 +109,7 @@ def test_content_order_follows_places_not_codes():
     ("method", "said"),
     [
         ("adapted network", ""),
-        ("network", "; the adapted network is not taken, as this alone tells too little"),
+        ("network", "; the adapted network is not taken, as so few slices can mislead"),
     ],
 )
 def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(box, method, said):
