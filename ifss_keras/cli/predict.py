@@ -73,7 +73,7 @@ def predict(as_json, labels, **choices):
 
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
-    from ifss_keras.inference.job import unchecked
+    from ifss_keras.inference.job import TOO_FEW, unchecked
     from ifss_keras.inference.summary import check_text, gaps_text, presumed_text
 
     rows = [
@@ -97,8 +97,7 @@ def _print(job, result):
     if job.adapts:
         few = unchecked(result.prediction)
         if few:
-            why = "too few annotated slices lie between two others and not beside one"
-            click.echo(f"Not adapted to, as {why}: {', '.join(few)}.")
+            click.echo(f"Not adapted to, as {TOO_FEW}: {', '.join(few)}.")
     for note in result.notes:
         click.echo(f"Warning: {note}", err=True)
     for summary in result.prediction.summaries:

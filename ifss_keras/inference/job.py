@@ -22,6 +22,7 @@ from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
 LAST_AXIS = 2
+TOO_FEW = "too few annotated slices lie between two others and not beside one"  # to adapt to, or to choose by
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def adaptation_text(job: Job, prediction: Prediction) -> str:
         return "no"
     few = unchecked(prediction)
     if len(few) == len(prediction.summaries):
-        return "no, too few annotated slices lie between two others and not beside one"
+        return f"no, {TOO_FEW}"
     return f"yes, but for too few annotated slices without a choice for {', '.join(few)}" if few else "yes"
 
 
