@@ -54,7 +54,10 @@ def real_volume(folder: Path, least: int) -> Phantom:
 def volumes(options):
     """Name and labelled volume, one at a time."""
     if options.folder:
-        for folder in sorted(path.parent for path in options.folder.glob("*/label.nii.gz")):
+        folders = sorted(path.parent for path in options.folder.glob("*/label.nii.gz"))
+        if not folders:
+            raise SystemExit(f"{options.folder} holds no folder with a label.nii.gz: pass a folder of such folders.")
+        for folder in folders:
             if not options.volumes or folder.name in options.volumes:
                 yield folder.name, real_volume(folder, options.least)
     for kind in (calf, random_shapes, crowded_structures):

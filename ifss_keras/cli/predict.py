@@ -74,7 +74,7 @@ def predict(as_json, labels, **choices):
 def _print(job, result):
     from ifss_keras.cli.console import number, print_table
     from ifss_keras.inference.job import TOO_FEW, unchecked
-    from ifss_keras.inference.summary import check_text, gaps_text, presumed_text
+    from ifss_keras.inference.summary import check_text, ends_text, gaps_text
 
     rows = [
         [
@@ -92,8 +92,8 @@ def _print(job, result):
     for summary in result.prediction.summaries:
         if summary.check:
             click.echo(f"{summary.name}: {check_text(summary)}.")
-        if summary.presumed_ends:
-            click.echo(f"{summary.name}: {presumed_text(summary)}.")
+        if ends_text(summary):
+            click.echo(f"{summary.name}: {ends_text(summary)}.")
     if job.adapts:
         few = unchecked(result.prediction)
         if few:

@@ -186,6 +186,7 @@ def result_dict(job: Job, result: JobResult) -> dict:
                 "references": len(summary.reference_slices),
                 "reference_slices": list(summary.reference_slices),
                 "presumed_ends": list(summary.presumed_ends),
+                "seen_ends": list(summary.seen_ends),
                 "gaps": [list(run) for run in summary.gaps],
                 "touches_edge": summary.touches_edge,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from ifss_keras.data.intensity import IntensityWindow
 from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings
 from ifss_keras.data.region import Region, region_around, to_grid, to_working
 from ifss_keras.data.volume import Volume
+from ifss_keras.inference.seen_ends import seen_ends
 from ifss_keras.inference.soft_volume import SoftMask
 from ifss_keras.inference.span_network import SpanNetwork, both_directions, forwards
 from ifss_keras.propagation.spans import Span, plan_spans, presumed_ends
@@ -95,7 +96,8 @@ class LabelPropagation:
             masks: slice index to (row, column) bool, the references.
             done: called with the number of slices that have just been dealt with.
         """
-        return self.within(masks, done) | self.outside(masks, done)
+        within = self.within(masks, done)
+        return within | self.outside(masks, done, self.seen_ends(masks, within))
 
     def within(
         self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
@@ -112,17 +114,34 @@ class LabelPropagation:
         """Slice index to soft mask, for the slices between two references; those beyond them bend the anchor."""
         return self._closed(Span(first, last, True), masks)
 
+    def seen_ends(self, masks: Mapping[int, np.ndarray], within: Mapping[int, SoftMask]) -> list[int]:
+        """The slices right beyond the outermost references where the image shows that the label is gone.
+
+        Args:
+            masks: slice index to (row, column) bool, the references.
+            within: slice index to soft mask, for the slices between them.
+        """
+        return seen_ends(self.volume, self.window, masks, within, self.working.threshold)
+
     def outside(
-        self, masks: Mapping[int, np.ndarray], done: Callable[[int], None] = lambda slices: None
+        self,
+        masks: Mapping[int, np.ndarray],
+        done: Callable[[int], None] = lambda slices: None,
+        gone: Sequence[int] = (),
     ) -> dict[int, SoftMask]:
         """Slice index to soft mask, for the slices beyond the outermost references that may hold the label.
 
         A series of references that stops presumes an end, see `presumed_ends`.
+
+        Args:
+            masks, done: as in `run`.
+            gone: slices beyond them on which the label is no more, see `seen_ends`.
         """
         soft, slices = {}, len(self.volume.array)
         held = [index for index, mask in masks.items() if mask.any()]
-        ends = presumed_ends(held, list(masks), slices)
-        known = dict(masks) | {index: np.zeros_like(masks[held[0]]) for index in ends}
+        ends = presumed_ends(held, [*masks, *gone], slices)
+        known = dict(masks) | {index: np.zeros_like(masks[held[0]]) for index in (*ends, *gone)}
+        done(len(gone))
         for span in plan_spans(list(known), slices, self.network.window):
             if not span.closed:
                 soft |= self._open(span, known)

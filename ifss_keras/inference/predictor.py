@@ -73,8 +73,8 @@ class Predictor:
     ) -> Prediction:
         """The references carried through the volume by the network.
 
-        Between references both sides are used; outside them, unless they are said to be the ends, the mask is carried
-        on and ends where the muscle ends.
+        Between references both sides are used; outside them, unless they are said or seen to be the ends, the mask is
+        carried on and ends where the muscle ends.
         Where labels meet, each voxel goes to the more probable one. With enough references a copy of the
         network is first adapted to the volume, and references held back decide between that copy, the network as it
         is, and shape interpolation, straight or bent (`inference.adaptive`); the network also sees the volume
@@ -92,15 +92,17 @@ class Predictor:
         if adaptation is not None:
             choices = choose(propagation, masks, adaptation, lambda done, total: progress("adaptation", done, total))
         ends = references.ends_annotated
-        soft = {code: _soft(choices[code], references.for_label(code), volume, ends, progress) for code in masks}
+        soft, gone = {}, {}
+        for code in masks:
+            soft[code], gone[code] = _soft(choices[code], references.for_label(code), volume, ends, progress)
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.working.threshold)
-        return Prediction(labels, summarize(labels, volume.spacing_mm, references, NETWORK, choices))
+        return Prediction(labels, summarize(labels, volume.spacing_mm, references, NETWORK, choices, gone))
 
 
 def _soft(
     choice: Choice, label: LabelReferences, volume: Volume, ends_annotated: bool, progress
-) -> dict[int, SoftMask]:
-    """The soft masks of one label by the method that was chosen for it."""
+) -> tuple[dict[int, SoftMask], list[int]]:
+    """The soft masks of one label by the method that was chosen for it, and where it was seen to be gone."""
     masks, slices = label.masks, len(volume.array)
     if ends_annotated:
         slices = max(masks) - min(masks) + 1
@@ -110,7 +112,10 @@ def _soft(
         done(len(within))
     else:
         within = choice.propagation.within(masks, done)
-    return within if ends_annotated else within | choice.propagation.outside(masks, done)
+    if ends_annotated:
+        return within, []
+    gone = choice.propagation.seen_ends(masks, within)
+    return within | choice.propagation.outside(masks, done, gone), gone
 
 
 def working_of(preset: Preset) -> Working:

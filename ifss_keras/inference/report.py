@@ -14,7 +14,7 @@ import numpy as np
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.inference.figures import Curve, areas_png, dice_png, label_styles, overlay_png
-from ifss_keras.inference.summary import LabelSummary, check_text, gaps_text, presumed_text
+from ifss_keras.inference.summary import LabelSummary, check_text, ends_text, gaps_text
 from ifss_keras.metrics.evaluation import DEFINITIONS
 
 CSV_COLUMNS = (
@@ -134,7 +134,7 @@ def write_report(folder, image, labels, summaries: Sequence[LabelSummary], run: 
         volumes=[_volume_row(item, style) for item, style in zip(summaries, styles, strict=False)],
         warnings=[*_warnings(summaries), *run.notes],
         outside=_outside_references(summaries),
-        presumed=[(item.name, presumed_text(item)) for item in summaries if item.presumed_ends],
+        ends=[(item.name, text) for item in summaries if (text := ends_text(item))],
         evaluation=_evaluation_rows(evaluated, styles),
         pictures=pictures,
     )
@@ -174,7 +174,7 @@ def write_evaluation_report(folder, prediction, truth, evaluation, run: Evaluati
         volumes=[],
         warnings=[],
         outside=[],
-        presumed=[],
+        ends=[],
         evaluation=_evaluation_rows(evaluated, styles),
         pictures=pictures,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -33,6 +33,7 @@ class LabelSummary:
         check_slices: those references' slices.
         presumed_ends: slices beyond the references where the label was presumed to have ended, since a series of
             annotated slices would have gone on there.
+        seen_ends: slices right beyond the references where the image showed that the label is gone.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
     """
 
@@ -50,6 +51,7 @@ class LabelSummary:
     check: Mapping[str, float] = field(default_factory=dict)
     check_slices: tuple[int, ...] = ()
     presumed_ends: tuple[int, ...] = ()
+    seen_ends: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
 
 
@@ -72,6 +74,7 @@ def summarize(
     references: References,
     method: str,
     choices: Mapping | None = None,
+    gone: Mapping[int, Sequence[int]] | None = None,
 ) -> tuple[LabelSummary, ...]:
     """A `LabelSummary` of every label in the references, in the order of their codes.
 
@@ -81,6 +84,7 @@ def summarize(
         references: that `labels` were made from.
         method: what made them.
         choices: label code to `Choice` of the method, where each label has its own.
+        gone: label code to the slices right beyond its references where it was seen to be gone.
     """
     summaries = []
     for code in references.codes:
@@ -88,8 +92,9 @@ def summarize(
         summary = _label_summary(labels, spacing_mm, label, method)
         if choices:
             held = [index for index, mask in label.masks.items() if mask.any()]
-            ends = () if references.ends_annotated else presumed_ends(held, list(label.masks), len(labels))
-            summary = replace(summary, method=choices[code].method, presumed_ends=tuple(ends))
+            seen = tuple((gone or {}).get(code, ()))
+            ends = () if references.ends_annotated else presumed_ends(held, [*label.masks, *seen], len(labels))
+            summary = replace(summary, method=choices[code].method, presumed_ends=tuple(ends), seen_ends=seen)
         if choices and choices[code].check:
             check = choices[code].check
             summary = replace(summary, check=check.dice, check_slices=check.slices)
@@ -171,12 +176,14 @@ def check_text(summary: LabelSummary) -> str:
     return f"{text}; the {best} is not taken, as so few slices can mislead" if passed_over else text
 
 
-def presumed_text(summary: LabelSummary) -> str:
-    """Where the label was presumed to have ended, for people; empty if nowhere."""
-    if not summary.presumed_ends:
-        return ""
-    slices = " and ".join(str(index) for index in summary.presumed_ends)
-    return f"presumed to have ended before slice {slices}, where the annotated series would go on"
+def ends_text(summary: LabelSummary) -> str:
+    """Where the label was seen or presumed to have ended, for people; empty if nowhere."""
+    seen, presumed = (" and ".join(map(str, ends)) for ends in (summary.seen_ends, summary.presumed_ends))
+    texts = (
+        seen and f"gone on slice {seen}, where the image changes more than anywhere inside",
+        presumed and f"presumed to have ended before slice {presumed}, where the annotated series would go on",
+    )
+    return "; ".join(filter(None, texts))
 
 
 def gaps_text(summary: LabelSummary) -> str:

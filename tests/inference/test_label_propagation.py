@@ -176,6 +176,20 @@ def test_a_mask_that_is_repeated_stays(repeats):
     assert min(dice(found[index], truth[index]) for index in range(30)) > 0.93
 
 
+@pytest.mark.parametrize(("references", "expected"), [([4, 30], (4, 30)), ([4, 29], (4, 33)), ([8, 30], (0, 30))])
+def test_a_mask_ends_where_the_image_changes_at_once(repeats, references, expected):
+    truth = discs([(24, 28)] * 34)
+    image = 100 + 10 * np.arange(34)[:, None, None] % 30 + np.zeros((34, 48, 56), np.uint8)
+    image[:4], image[31:] = 220, 10
+    done = []
+    volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
+    masks = {index: truth[index] for index in references}
+    soft = LabelPropagation(repeats, volume, Working(size=48)).run(masks, done.append)
+    found = held(compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1)
+    assert (found[0], found[-1]) == expected
+    assert sum(done) == 34 - len(references)
+
+
 def test_between_two_references_the_anchor_leads(repeats):
     # the image holds nothing: what comes out moves from one reference to the other
     truth = discs([(24, 18 + index) for index in range(17)])

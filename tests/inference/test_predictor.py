@@ -1,5 +1,7 @@
 """`Predictor`: several labels, their codes, and what it is made from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -105,6 +107,21 @@ def test_a_constant_image_and_one_with_nan_are_no_obstacle(tiny, two_muscles):
     for image in (np.full_like(two_muscles[0], 9), spoilt):
         labels = tiny.predict(Volume.from_array(image, SPACING_MM), references).labels
         np.testing.assert_array_equal(labels[2] == 3, two_muscles[1][2] == 3)
+
+
+def test_ends_that_the_image_shows_are_told_of_unless_they_are_annotated(tiny):
+    labels = np.zeros((30, 24, 26), np.uint8)
+    labels[3:27, 6:16, 8:20] = 7
+    image = (100 + 4 * (np.arange(30) % 3))[:, None, None] * np.ones((30, 24, 26), np.uint8)
+    image[:3], image[27:] = 30, 220
+    volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
+    for kept, seen in (([3, 12, 26], (2, 27)), ([5, 12, 26], (27,))):
+        references = References.from_array(labels, keep_slices=np.array(kept))
+        prediction = tiny.predict(volume, references, adaptation=None)
+        assert prediction.summaries[0].seen_ends == seen
+        assert not prediction.labels[27:].any()
+        ended = tiny.predict(volume, replace(references, ends_annotated=True), adaptation=None)
+        assert ended.summaries[0].seen_ends == ()
 
 
 def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):

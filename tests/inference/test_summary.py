@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ifss_keras.data.references import References
-from ifss_keras.inference.summary import check_text, content_order, gaps_text, summarize
+from ifss_keras.inference.adaptive import Choice
+from ifss_keras.inference.summary import check_text, content_order, ends_text, gaps_text, summarize
 
 SPACING_MM = (2.5, 0.8, 0.5)
 VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
@@ -80,6 +81,29 @@ def test_beyond_references_and_beside_one_without_the_label_nothing_is_a_gap(box
     references = References.from_array(np.where(labels == 5, 5, box), keep_slices=np.array([2, 4, 6]), complete=True)
     (gaps, _) = (summary.gaps for summary in summarize(labels, SPACING_MM, references, "shape"))
     assert gaps == ()
+
+
+SEEN = "gone on slice {}, where the image changes more than anywhere inside"
+PRESUMED = "presumed to have ended before slice {}, where the annotated series would go on"
+
+
+@pytest.mark.parametrize(
+    ("gone", "presumed", "said"),
+    [
+        ((), (1, 21), PRESUMED.format("1 and 21")),
+        ((17,), (1,), SEEN.format("17") + "; " + PRESUMED.format("1")),
+        ((5, 17), (), SEEN.format("5 and 17")),
+    ],
+)
+def test_an_end_that_was_seen_is_not_presumed_further_out(gone, presumed, said):
+    labels = np.zeros((24, 10, 11), np.uint8)
+    labels[6:17, 3:7, 2:8] = 5
+    references = References.from_array(labels, keep_slices=np.array([6, 11, 16]))
+    (summary,) = summarize(labels, SPACING_MM, references, "network", {5: Choice("network", None)}, {5: gone})
+    assert (summary.seen_ends, summary.presumed_ends) == (gone, presumed)
+    assert ends_text(summary) == said
+    (summary,) = summarize(labels, SPACING_MM, references, "shape")
+    assert ends_text(summary) == ""
 
 
 @pytest.mark.parametrize("place", [(0, 5, 5), (8, 5, 5), (4, 0, 5), (4, 9, 5), (4, 5, 0), (4, 5, 10)])

@@ -1,0 +1,106 @@
+"""Ends that the image shows, on volumes whose changes from slice to slice are known."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ifss_keras.data.intensity import IntensityWindow
+from ifss_keras.data.region import Region
+from ifss_keras.data.volume import Volume
+from ifss_keras.inference.seen_ends import CLEARLY, LEAST_STEPS, MOST_STEPS, seen_ends
+from ifss_keras.inference.shape import soft_shapes
+from ifss_keras.inference.soft_volume import SoftMask
+
+WINDOW = IntensityWindow(0.0, 1000.0)
+SPACING_MM = (2.0, 0.7, 1.1)
+
+
+def disc(radius=8.0, centre=(17, 23), shape=(36, 49)):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return np.hypot(rows - centre[0], columns - centre[1]) < radius
+
+
+def grey(changes):
+    """A volume of slices without texture, the first at 500; `changes` are the steps from each to the next."""
+    levels = 500 + np.concatenate([[0], np.cumsum(changes)])
+    return Volume.from_array(np.broadcast_to(levels[:, None, None], (len(levels), 36, 49)).copy(), SPACING_MM)
+
+
+def ends(volume, references, empty=(), mask=None):
+    mask = disc() if mask is None else mask
+    masks = dict.fromkeys(references, mask) | {index: np.zeros_like(mask) for index in empty}
+    held = dict.fromkeys(references, mask)
+    return seen_ends(volume, WINDOW, masks, soft_shapes(held, SPACING_MM[1:]))
+
+
+@pytest.mark.parametrize("mask", [disc(), disc(centre=(3, 47)), disc(3.0, (35, 0))])
+@pytest.mark.parametrize(("last", "first", "expected"), [(1.05, 1.05, []), (1.15, 0, [33]), (0, -1.15, [2])])
+def test_a_change_greater_than_any_further_in_is_an_end_wherever_the_label_lies(mask, last, first, expected):
+    assert 1.05 < CLEARLY < 1.15
+    volume = grey([90, 90, 20 * first, *[20, -20] * 14, 20, 20 * last, 90, 90])  # references on slices 3 and 32
+    assert ends(volume, [3, 32], mask=mask) == expected
+
+
+def test_both_ends_are_seen_and_reversed_slices_give_reversed_ends():
+    volume = grey([0, 300, *[3, -4] * 15, 200, 0, 0])
+    assert ends(volume, [2, 12, 32]) == [1, 33]
+    turned = Volume.from_array(volume.array[::-1].copy(), SPACING_MM)
+    last = len(volume.array) - 1
+    assert ends(turned, [last - index for index in (2, 12, 32)]) == [last - 33, last - 1]
+
+
+def test_few_steps_say_nothing():
+    assert ends(grey([300, *[1] * LEAST_STEPS, 300]), [1, LEAST_STEPS + 1]) == [0, LEAST_STEPS + 2]
+    assert ends(grey([300, *[1] * (LEAST_STEPS - 1), 300]), [1, LEAST_STEPS]) == []
+
+
+def test_only_the_nearest_steps_are_compared_with():
+    def changes(far):
+        return [0, 0, *[1] * 10, 300, *[1] * far, 200, 0]
+
+    last = 13 + MOST_STEPS
+    assert ends(grey(changes(MOST_STEPS)), [2, last]) == [last + 1]
+    assert ends(grey(changes(MOST_STEPS - 1)), [2, last - 1]) == []
+
+
+def test_known_absences_and_the_volumes_edge_leave_nothing_to_see():
+    volume = grey([300, *[1] * 30, 300, 0])
+    assert ends(volume, [1, 31]) == [0, 32]
+    assert ends(volume, [1, 31], empty=[33]) == [0]
+    assert ends(volume, [1, 31], empty=[0]) == [32]
+    assert ends(grey([1] * 30), [0, 30]) == []
+    assert ends(grey([300, *[1] * 30]), [0, 31]) == []
+
+
+def test_steps_beyond_a_gap_in_the_mask_do_not_count():
+    volume, masks = grey([*[1] * 40, 300, 0]), {0: disc(), 40: disc()}
+    soft = soft_shapes(masks, SPACING_MM[1:])
+    assert seen_ends(volume, WINDOW, masks, soft) == [41]
+    soft[25] = SoftMask(soft[25].region, np.zeros_like(soft[25].values))
+    assert seen_ends(volume, WINDOW, masks, soft) == []
+    assert seen_ends(volume, WINDOW, masks, {index: mask for index, mask in soft.items() if index != 25}) == []
+
+
+def test_soft_masks_count_where_they_lie_on_the_grid():
+    # a soft mask at half the resolution over a part of the plane; outside it the image changes wildly
+    here = np.zeros((36, 49), bool)
+    here[10:20, 20:30] = True
+    volume = grey([*[10, -10] * 20, 15, 0])
+    far = np.zeros((36, 49), bool)
+    far[:, 45:] = True
+    volume.array[::2, far] = 0
+    region = Region((14.5 * 0.7, 24.5 * 1.1), 11.0, (7 / 11, 1.0))
+    soft = {index: SoftMask(region, np.ones((5, 5), np.float32)) for index in range(11, 40)}
+    assert seen_ends(volume, WINDOW, {10: here, 40: here}, soft) == [41]
+
+
+def test_speckle_that_is_new_on_every_slice_hides_no_end_and_makes_none():
+    rng = np.random.default_rng(3)
+    speckle = 500 + 100 * rng.standard_normal((60, 36, 49))
+    tissue = 60 * ndimage.gaussian_filter(rng.standard_normal((60, 36, 49)), (8, 4, 4)) * 60
+    image = speckle + tissue
+    mask = disc(11.0)
+    image[15:51, mask] += 150
+    volume = Volume.from_array(image, SPACING_MM)
+    assert ends(volume, [15, 30, 50], mask=mask) == [14, 51]
+    assert ends(volume, [18, 30, 44], mask=mask) == []
