@@ -152,7 +152,7 @@ def voxel_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
 
 
 def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-    """The spacing as three floats (slice, row, column), refused unless each is finite and positive."""
+    """The spacing as three floats (slice, row, column), refused unless each lies between a nanometre and a metre."""
     try:
         slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
     except (TypeError, ValueError):
@@ -160,9 +160,9 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
             f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, SLICE,ROW,COLUMN."
         ) from None
     values = (slice_mm, row_mm, column_mm)
-    if not all(np.isfinite(value) and value > 0 for value in values):
+    if not all(1e-6 <= value <= 1e3 for value in values):
         raise InputError(
-            f"spacing {values} mm cannot be used: expected three finite numbers above 0, SLICE,ROW,COLUMN."
+            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to 1000, SLICE,ROW,COLUMN."
         )
     return values
 
@@ -188,8 +188,12 @@ def check_voxels(array: np.ndarray, name: str, *, image: bool = True) -> None:
         raise InputError(f"{name} has no finite voxel: expected intensities, received only NaN or infinity.")
 
 
-def check_same_grid(expected: Volume, received: Volume, name: str = "the other volume") -> None:
+def check_same_grid(expected: Volume, received: Volume, name: str = "the other volume", of: str = "the image") -> None:
     """Refuses a volume whose voxels are not those of another, in whatever formats the two were stored.
+
+    Args:
+        expected, received: the two.
+        name, of: what to call the one received, and the one expected.
 
     Raises:
         GeometryError: naming the shape, direction, spacing or origin that differs.
@@ -197,17 +201,19 @@ def check_same_grid(expected: Volume, received: Volume, name: str = "the other v
     if expected.array.shape != received.array.shape:
         raise GeometryError(
             f"{name} lies on another grid: expected shape {expected.array.shape} (slice, row, column), "
-            f"received {received.array.shape}; export it on the image's grid."
+            f"received {received.array.shape}; save it on the grid of {of}."
         )
-    offset = grid_offset(expected, received, name)
+    offset = grid_offset(expected, received, name, of)
     if offset != (0, 0, 0):
         raise GeometryError(
             f"{name} lies on another grid: expected the same origin, received one shifted by {offset} voxels "
-            "(slice, row, column); export it on the image's grid."
+            f"(slice, row, column); save it on the grid of {of}."
         )
 
 
-def grid_offset(image: Volume, other: Volume, name: str = "the other volume") -> tuple[int, int, int]:
+def grid_offset(
+    image: Volume, other: Volume, name: str = "the other volume", of: str = "the image"
+) -> tuple[int, int, int]:
     """Index in `image` of the first voxel of `other`, whose voxels must lie on voxels of the image's grid.
 
     The offset may be negative and the other volume may reach beyond the image. The affines of the files are
@@ -220,12 +226,12 @@ def grid_offset(image: Volume, other: Volume, name: str = "the other volume") ->
     expected_mm, received_mm = (np.array(affine_spacing_mm(v.affine)) for v in (image, other))
     expected_axes = image.affine[:3, :3] / expected_mm
     received_axes = other.affine[:3, :3] / received_mm
-    advice = "save the annotation on the image's own grid."
+    advice = f"save it on the grid of {of}."
 
     turned = np.linalg.norm(received_axes - expected_axes, axis=0) * steps
     if turned.max() > GRID_TOLERANCE_VOXELS:
         raise GeometryError(
-            f"{name} lies on another grid: expected the direction {_axes_text(expected_axes)} of the image's "
+            f"{name} lies on another grid: expected the direction {_axes_text(expected_axes)} of the "
             f"slice, row and column axes (RAS), received {_axes_text(received_axes)}; {advice}"
         )
     stretched = np.abs(received_mm / expected_mm - 1) * steps
@@ -238,7 +244,7 @@ def grid_offset(image: Volume, other: Volume, name: str = "the other volume") ->
     whole = np.rint(offset)
     if np.abs(offset - whole).max() > GRID_TOLERANCE_VOXELS:
         raise GeometryError(
-            f"{name} lies on another grid: expected its origin on a voxel of the image, whose origin is "
+            f"{name} lies on another grid: expected its origin on a voxel of {of}, whose origin is "
             f"{_mm_text(image.affine[:3, 3])} mm (RAS), received {_mm_text(other.affine[:3, 3])} mm, which "
             f"is voxel ({', '.join(f'{value:.2f}' for value in offset)}); {advice}"
         )

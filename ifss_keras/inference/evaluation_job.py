@@ -29,7 +29,7 @@ def evaluate_files(
     if report is not None:
         check_folder(report)
     predicted, true = read_labels(prediction, axis=axis), read_labels(truth, axis=axis)
-    check_same_grid(true, predicted, str(prediction))
+    check_same_grid(true, predicted, str(prediction), of=str(truth))
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}
     known = {code: name for code, name in known.items() if code in held} | (names or {})
