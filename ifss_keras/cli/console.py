@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 
 @contextlib.contextmanager
@@ -36,6 +37,7 @@ def start_tensorflow() -> None:
 
         # This pass of TensorFlow's fails on some networks with a line on stderr, and speeds up none of ours.
         tf.config.optimizer.set_experimental_options({"remapping": False})
+        tf.get_logger().setLevel("ERROR")  # it counts the graphs of several networks as one that is traced again
         tf.constant(0.0) + 1.0
 
 
@@ -44,7 +46,7 @@ def slice_progress() -> Iterator:
     """A function (name, done, total) that shows a bar per task on a terminal's stderr, and nothing elsewhere."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
     )
@@ -60,12 +62,12 @@ def slice_progress() -> Iterator:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """One table on stdout; the first column to the left, numbers to the right."""
+    """One table on stdout, every text as it is; the first column whole and to the left, numbers to the right."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 

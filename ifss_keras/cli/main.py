@@ -48,8 +48,12 @@ def cli():
 
 def main(arguments=None):
     """Runs `ifss`; what a user can mend is one sentence on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     try:
         code = cli.main(arguments, prog_name="ifss", standalone_mode=False)
+        sys.stdout.flush()
     except IFSSError as error:
         click.echo(f"Error: {error}", err=True)
         code = 2
@@ -59,10 +63,29 @@ def main(arguments=None):
     except click.ClickException as error:
         click.echo(f"Error: {error.format_message()}", err=True)
         code = 2
+    except OSError as error:
+        _close_what_cannot_be_written()
+        click.echo(f"Error: {_cannot(error)}", err=True)
+        code = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was half-written.", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _cannot(error: OSError) -> str:
+    """What the machine refused, in one sentence."""
+    what = "The output of this command" if error.filename is None else os.fspath(error.filename)
+    return f"{what} cannot be read or written: {error.strerror or error}; check name, permission and space."
+
+
+def _close_what_cannot_be_written() -> None:
+    """Sends what is left for stdout nowhere if it takes no more, as Python would complain of it at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -31,8 +31,10 @@ class CodeName(click.ParamType):
         if isinstance(value, tuple):
             return value
         code, separator, name = value.partition("=")
-        if not (separator and code.strip().isdecimal() and name.strip()):
-            self.fail(f"expected CODE=NAME with a whole number, received {value!r}; write e.g. 100=SOL.")
+        if not (separator and code.strip().isdecimal() and name.strip() and name.strip().isprintable()):
+            self.fail(
+                f"expected CODE=NAME, a whole number and one line of text, received {value!r}; write e.g. 100=SOL."
+            )
         return int(code), name.strip()
 
 

@@ -34,6 +34,8 @@ def train(recipe, output, corpus, start_from, resume):
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: expected a folder for the training, new or its own; give another name.")
     start_tensorflow()
+    import tensorflow as tf
+
     from ifss_keras.training import run
 
     total = sum(part.volumes for part in (plan.training, plan.validation))
@@ -46,6 +48,10 @@ def train(recipe, output, corpus, start_from, resume):
 
         try:
             run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, made=one_more)
+        except tf.errors.ResourceExhaustedError:
+            raise InputError(
+                "The training needs more memory than there is: lower batch, network.widths or image_size in the recipe."
+            ) from None
         except KeyboardInterrupt:
             click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
             raise

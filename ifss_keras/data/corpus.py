@@ -63,9 +63,12 @@ def load_volume(path: Path) -> TrainingVolume:
 def save_volume(path: Path, image, labels, spacing_mm) -> None:
     """Writes one file of the corpus; it appears whole or not at all."""
     unfinished = path.with_suffix(".unfinished")
-    with open(unfinished, "wb") as file:
-        np.savez_compressed(file, image=image, labels=labels, spacing_mm=np.array(spacing_mm, float))
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez_compressed(file, image=image, labels=labels, spacing_mm=np.array(spacing_mm, float))
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def synthetic_phantom(kind: str, seed: int):

@@ -6,6 +6,7 @@ bit changes up to a twentieth of the voxels without an error), so the stream is 
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from pathlib import Path
@@ -34,6 +35,16 @@ def is_complete(path: Path) -> bool:
     return data is not None and data[0].is_file() and _is_whole(*data)
 
 
+def data_beside(path: Path) -> Path | None:
+    """The one other file that holds the voxels of a MetaImage or NRRD header, None where there is none such."""
+    with path.open("rb") as file:
+        fields = _header_fields(file)
+    name = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
+    if name.upper() == b"LOCAL" or name.upper().startswith(b"LIST") or b"%" in name:
+        return None
+    return _beside(path, name)
+
+
 def _compressed_data(path: Path) -> tuple[Path, int] | None:
     """The file of the compressed voxels and where in it they begin; None if the header speaks of none."""
     with path.open("rb") as file:
@@ -43,9 +54,11 @@ def _compressed_data(path: Path) -> tuple[Path, int] | None:
     if not compressed and fields.get(b"encoding") not in (b"gzip", b"gz"):
         return None
     data_file = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
-    if data_file.upper() == b"LOCAL":
-        return path, begin
-    return path.parent / data_file.decode(errors="replace"), 0
+    return (path, begin) if data_file.upper() == b"LOCAL" else (_beside(path, data_file), 0)
+
+
+def _beside(path: Path, name: bytes) -> Path:
+    return path.parent / os.fsdecode(name)
 
 
 def _header_fields(file: BinaryIO) -> dict[bytes, bytes]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import GeometryError, InputError
+from ifss_keras.data.integrity import data_beside
 from ifss_keras.data.itk_formats import read_itk, write_itk
 from ifss_keras.data.nifti import read_nifti, write_nifti
 from ifss_keras.data.segments import merge_layers, segment_metadata
@@ -137,13 +138,23 @@ def check_writable(path: str | Path) -> None:
 
 def _refuse_foreign_data(path: Path) -> None:
     """Refuses a new header whose voxels, in a second file, would replace those of another header."""
-    for ending in _DATA_ENDINGS.get(path.suffix.lower(), ()):
-        data = path.with_suffix(ending)
+    for data in files_made(path)[1:]:
         if data.exists() and not path.exists():
             raise InputError(
                 f"{path} cannot be written: its voxels would replace {data}, which belongs to another file; choose "
                 f"another name."
             )
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of a volume, and where its header says so the second one, which holds its voxels."""
+    data = data_beside(path) if path.is_file() and path.suffix.lower() in _DATA_ENDINGS else None
+    return [path] if data is None else [path, data]
+
+
+def files_made(path: Path) -> list[Path]:
+    """The files that writing to `path` can make or replace."""
+    return [path, *(path.with_suffix(ending) for ending in _DATA_ENDINGS.get(path.suffix.lower(), ()))]
 
 
 def check_folder(folder: Path) -> None:
@@ -155,8 +166,14 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The report folder {folder} is a file: expected a folder; give another name.")
     parent = folder if folder.is_dir() else folder.resolve().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"The report folder {folder} cannot be written: {parent} is missing or protected; mend that.")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The report folder {folder} cannot be written: {parent} is missing or protected ({error.strerror}); "
+            "mend that."
+        ) from None
 
 
 def present_codes(labels: np.ndarray) -> tuple[int, ...]:

@@ -48,6 +48,7 @@ class References:
             missing there is absent there.
         ends_annotated: whether the first and the last slice that hold a label are where it ends, so that nothing is
             to be found beyond them.
+        unannotated: names that the file has for labels of which it holds no voxel.
     """
 
     slices: np.ndarray
@@ -55,6 +56,7 @@ class References:
     names: dict[int, str]
     complete: bool = False
     ends_annotated: bool = False
+    unannotated: tuple[str, ...] = ()
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -106,7 +108,10 @@ class References:
         codes = [code for code in present_codes(masks) if code]
         if codes[0] < 0:
             raise InputError(f"{origin} holds the negative label {codes[0]}: expected codes from 0 up; recode it.")
-        return cls(slices, masks, {code: names.get(code, str(code)) for code in codes}, complete)
+        unannotated = tuple(name for code, name in sorted(names.items()) if code not in codes)
+        names = {code: names.get(code, str(code)) for code in codes}
+        check_names(names, origin)
+        return cls(slices, masks, names, complete, unannotated=unannotated)
 
     def for_label(self, code: int) -> LabelReferences:
         """What these references say about one label; nothing beyond its ends where these are annotated.
@@ -170,6 +175,21 @@ def load_references(
         if code not in references.names:
             raise InputError(_absent(code, str(path), references.names))
     return references
+
+
+def check_names(names: dict[int, str], origin: str) -> None:
+    """Refuses two labels of one name, whose millilitres could not be told apart.
+
+    Raises:
+        InputError: naming both.
+    """
+    first: dict[str, int] = {}
+    for code, name in names.items():
+        if first.setdefault(name, code) != code:
+            raise InputError(
+                f"{origin} has the labels {first[name]} and {code}, both named {name}: expected a name for each; name "
+                f"them with --label {first[name]}=... and --label {code}=..."
+            )
 
 
 def annotated_axis(references: References) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
 from ifss_keras import __version__
 from ifss_keras.core.errors import IFSSError, InputError
-from ifss_keras.data.io import check_folder, check_writable, read_volume, write_labels
-from ifss_keras.data.references import References, annotated_axis, load_references
-from ifss_keras.data.volume import Volume, voxel_spacing_mm
+from ifss_keras.data.io import check_folder, check_writable, files_made, files_of, read_volume, write_labels
+from ifss_keras.data.references import References, annotated_axis, check_names, load_references
+from ifss_keras.data.volume import Volume
 from ifss_keras.inference.methods import NETWORK, UNSEEING, untrained_method
+from ifss_keras.inference.notes import finite_values, notes_on
 from ifss_keras.inference.summary import Prediction
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
 
@@ -110,7 +109,7 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
     volume = read_volume(job.image, axis=LAST_AXIS if job.axis is None else job.axis, spacing_mm=job.spacing_mm)
     _refuse_a_constant_image(job, volume)
     if job.reference is None:
-        prediction = _segment(job, volume, progress)
+        references, prediction = None, _segment(job, volume, progress)
     else:
         references = load_references(job.reference, volume, labels=job.labels, complete=job.complete)
         references = replace(references, ends_annotated=job.ends_annotated)
@@ -120,8 +119,7 @@ def run_job(job: Job, progress: Callable[[str, int, int], None] = lambda name, d
         prediction = _predict(job, volume, references, progress)
     names = {summary.code: summary.name for summary in prediction.summaries}
     write_labels(job.output, prediction.labels, volume, names)
-    notes = tuple(filter(None, (spacing_note(volume), non_finite_note(volume))))
-    result = JobResult(volume, names, prediction, notes, time.monotonic() - began)
+    result = JobResult(volume, names, prediction, notes_on(volume, references), time.monotonic() - began)
     if job.report is not None:
         _report(job, result)
     return result
@@ -156,6 +154,7 @@ def _segment(job: Job, volume: Volume, progress) -> Prediction:
             known = ", ".join(f"{code} ({name})" for code, name in segmenter.names.items())
             raise InputError(f"--label {code}={name}: {job.weights} finds {known}; correct the code.")
         segmenter.names[code] = name
+    check_names(segmenter.names, str(job.weights))
     return segmenter.predict(volume, progress=lambda done, total: progress("slices", done, total))
 
 
@@ -197,15 +196,16 @@ def result_dict(job: Job, result: JobResult) -> dict:
 
 def _refuse_own_input(job: Job) -> None:
     for source in filter(None, (job.image, job.reference)):
-        if job.output.exists() and source.exists() and job.output.samefile(source):
-            raise InputError(f"The output {job.output} would overwrite the input {source}: choose another name.")
+        for kept in filter(Path.exists, files_of(source)):
+            if any(made.exists() and made.samefile(kept) for made in files_made(job.output)):
+                raise InputError(f"The output {job.output} would overwrite the input {kept}: choose another name.")
 
 
 def _refuse_a_constant_image(job: Job, volume: Volume) -> None:
     if job.method in UNSEEING:
         return
-    first = next(values[0] for values in _finite_values(volume))
-    if all((values == first).all() for values in _finite_values(volume)):
+    first = next(values[0] for values in finite_values(volume))
+    if all((values == first).all() for values in finite_values(volume)):
         raise InputError(
             f"{job.image} holds the value {first} in every voxel: expected an image to look at; export it again."
         )
@@ -249,8 +249,9 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
         )
     if job.reference is not None and alone:
         raise InputError(f"{job.weights} is of a network that takes no references: leave out --reference.")
-    if job.ends_annotated and job.reference is None:
-        raise InputError("Without annotated slices there are no ends: leave out --ends-annotated.")
+    for option, given in (("--ends-annotated", job.ends_annotated), ("--complete", job.complete)):
+        if given and job.reference is None:
+            raise InputError(f"Without annotated slices there is nothing for {option} to say: leave it out.")
     if job.adapt and not job.adapts:
         raise InputError("Without annotated slices there is nothing to adapt to: leave out --adapt.")
 
@@ -301,34 +302,6 @@ def adaptation_text(job: Job, prediction: Prediction) -> str:
     if len(few) == len(prediction.summaries):
         return f"no, {TOO_FEW}"
     return f"yes, but for too few annotated slices without a choice for {', '.join(few)}" if few else "yes"
-
-
-def spacing_note(volume: Volume) -> str:
-    """That the mask's file has another spacing than was measured with, for people; empty if it has the same."""
-    of_file_mm = voxel_spacing_mm(volume.affine)
-    if np.allclose(of_file_mm, volume.spacing_mm, rtol=1e-4):
-        return ""
-    ratio = np.prod(of_file_mm) / np.prod(volume.spacing_mm)
-    shown = ", ".join(f"{value:.4g}" for value in of_file_mm)
-    return (
-        f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
-        f"count {ratio:.4g} times as much."
-    )
-
-
-def non_finite_note(volume: Volume) -> str:
-    """How many voxels are no numbers, for people; empty if all are."""
-    if volume.array.dtype.kind != "f":
-        return ""
-    count = volume.array.size - sum(len(values) for values in _finite_values(volume))
-    if count == 0:
-        return ""
-    return f"{count} of {volume.array.size} voxels of the image are NaN or infinite and count as black."
-
-
-def _finite_values(volume: Volume) -> Iterator[np.ndarray]:
-    """Of every slice that has some the values that are numbers, (n,)."""
-    return (values for values in (plane[np.isfinite(plane)] for plane in volume.array) if len(values))
 
 
 def package_versions() -> dict[str, str]:

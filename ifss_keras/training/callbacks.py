@@ -9,7 +9,10 @@ import os
 import time
 from pathlib import Path
 
+import h5py
 import keras
+
+from ifss_keras.core.errors import InputError
 
 
 class NetworkCheckpoint(keras.callbacks.Callback):
@@ -66,20 +69,39 @@ class EpochLine(keras.callbacks.Callback):
 def training_callbacks(trainer, folder: Path, resume: bool) -> list:
     """The callbacks of `ifss train`: log, checkpoints, backup for resuming, a line per epoch.
 
-    The backup comes after the log and the checkpoints: an epoch interrupted between them is done again.
+    The backup comes after the log and the checkpoints: an epoch interrupted between them is done again, and its row in
+    the log is dropped here.
     """
+    log = folder / "log.csv"
+    if resume:
+        _keep_epochs(log, epochs_backed_up(folder))
     return [
-        keras.callbacks.CSVLogger(str(folder / "log.csv"), append=resume),
-        NetworkCheckpoint(trainer.network, folder, best_so_far(folder / "log.csv") if resume else -1.0),
+        keras.callbacks.CSVLogger(str(log), append=resume),
+        NetworkCheckpoint(trainer.network, folder, best_so_far(log) if resume else -1.0),
         keras.callbacks.BackupAndRestore(str(folder / "backup")),
         EpochLine(),
     ]
 
 
 def epochs_backed_up(folder: Path) -> int:
-    """The number of epochs after which `BackupAndRestore` goes on in `folder`, 0 where there is no backup."""
-    held = folder / "backup" / "training_metadata.json"
-    return json.loads(held.read_text())["epoch"] if held.exists() else 0
+    """The number of epochs after which `BackupAndRestore` goes on in `folder`, 0 where there is no backup.
+
+    Raises:
+        InputError: a backup that cannot be read, as after a full disk.
+    """
+    backup = folder / "backup"
+    held = backup / "training_metadata.json"
+    if not held.exists():
+        return 0
+    try:
+        for file in backup.glob("*.h5"):
+            h5py.File(file).close()
+        return json.loads(held.read_text())["epoch"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"The backup {os.fspath(backup)} is damaged, so that the training cannot go on: train in another folder, "
+            f"with --start-from {os.fspath(folder / 'last.weights.h5')}."
+        ) from error
 
 
 def best_so_far(log: Path) -> float:
@@ -91,6 +113,20 @@ def best_so_far(log: Path) -> float:
 def epochs_logged(log: Path) -> int:
     """The number of epochs in a training log, 0 where there is none."""
     return max((int(row["epoch"]) + 1 for row in _rows(log)), default=0)
+
+
+def _keep_epochs(log: Path, epochs: int) -> None:
+    """Drops the rows of a training log from epoch `epochs` on, counted from 0."""
+    rows = _rows(log)
+    kept = [row for row in rows if int(row["epoch"]) < epochs]
+    if len(kept) == len(rows):
+        return
+    unfinished = log.with_suffix(".unfinished")
+    with open(unfinished, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    os.replace(unfinished, log)
 
 
 def _rows(log: Path) -> list[dict[str, str]]:

@@ -137,7 +137,7 @@ class Recipe(Part):
     training: Corpus
     validation: Corpus
     optimizer: Optimizer = Optimizer()
-    batch: int = Field(4, ge=1)
+    batch: int = Field(4, ge=1, le=4096)
     steps_per_epoch: int = Field(100, ge=1)
     epochs: int = Field(10, ge=1)
     validation_steps: int = Field(20, ge=1)
@@ -211,6 +211,17 @@ class SegmentationRecipe(Recipe):
         return WindowSettings(self.size, self.slices, tuple(self.labels))
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML in which no mapping has a key twice; PyYAML takes the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                raise yaml.constructor.ConstructorError(None, None, f"found the key {key!r} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def recipe_from(held: dict) -> PropagationRecipe | SegmentationRecipe:
     """The recipe with these keys, of the kind that its model is trained by.
 
@@ -232,13 +243,14 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     """
     path = Path(path)
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        held = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
     except OSError as error:
         raise InputError(f"Cannot read the recipe {path}: {error.strerror}; check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(held, dict):
-        raise InputError(f"The recipe {path} should hold keys and values, received {type(held).__name__}.")
+        received = "nothing" if held is None else type(held).__name__
+        raise InputError(f"The recipe {path} should hold keys and values, received {received}.")
     try:
         return recipe_from(held)
     except (ValidationError, TypeError, InputError) as error:

@@ -2,7 +2,7 @@
 
 import keras
 
-from ifss_keras.core.checks import require
+from ifss_keras.core.checks import require, triple
 from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
@@ -44,6 +44,7 @@ class UNet3D(ZooModel):
         normalize=True,
         **kwargs,
     ):
+        pool = triple("pool", pool)
         arguments = arguments_of(UNet3D, locals())
         multiples = [step ** (len(widths) - 1) for step in pool]
         require_multiples(slices, image_size, multiples)

@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from ifss_keras.data.io import read_labels, write_labels
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
@@ -110,6 +111,7 @@ BAD_OPTIONS = {
     "label syntax": (["--label", "SOL"], ["CODE=NAME", "'SOL'", "100=SOL"]),
     "label code no number": (["--label", "²=SOL"], ["CODE=NAME", "'²=SOL'"]),
     "label without name": (["--label", "7="], ["CODE=NAME", "'7='"]),
+    "label of two lines": (["--label", "7=A\nB"], ["one line of text", "100=SOL"]),
     "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
     "label name twice": (["--label", "7=A", "--label", "3=A"], ["once", "7=A, 3=A"]),
     "unknown preset": (["--preset", "ifss_synthetic_v9", "--weights="], ["ifss_synthetic_v9", "did you mean"]),
@@ -176,6 +178,70 @@ def test_one_annotated_slice_has_no_two_ends(more, make_case, ifss, tiny_weights
     assert "expected two or more of each label, received one of 3, 7" in message
     assert "leave out --ends-annotated" in message
     assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("names", [("GM", "GM"), ("7", "7"), ("GM", "7")])
+def test_two_labels_of_one_name_are_refused(names, make_case, ifss, snapshot):
+    case = make_case(".seg.nrrd")
+    written = read_labels(case.reference)
+    write_labels(case.reference, written.array, written, dict(zip((3, 7), names, strict=True)))
+    before = snapshot(case.folder)
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    if names[0] != names[1]:
+        arguments += ("--label", "7=GM")
+    name = names[0]
+    message = one_sentence(ifss(*arguments))
+    assert f"the labels 3 and 7, both named {name}: expected a name for each; name them with --label 3=" in message
+    assert snapshot(case.folder) == before
+    assert ifss(*arguments[:8], "--label", "3=A", "--label", "7=B").code == 0
+
+
+@pytest.mark.parametrize("extension", [".mhd", ".nhdr"])
+@pytest.mark.parametrize("shared", ["image", "reference"])
+def test_voxels_that_an_input_keeps_in_a_second_file_are_not_replaced(extension, shared, make_case, ifss, snapshot):
+    case = make_case(extension)
+    inputs = {"image": case.image, "reference": case.reference}
+    output = inputs[shared]
+    inputs[shared] = case.folder / f"other{extension}"
+    shutil.copy(output, inputs[shared])  # names the same voxels
+    before = snapshot(case.folder)
+    arguments = ("predict", inputs["image"], "--reference", inputs["reference"], "--method", "shape", "-o", output)
+    message = one_sentence(ifss(*arguments))
+    assert f"would overwrite the input {case.folder / shared}." in message
+    assert "raw" in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("place", ["image", "output", "report"])
+def test_names_that_are_too_long_are_refused(place, case, ifss, snapshot):
+    before, long = snapshot(case.folder), "a" * 300
+    places = {"image": case.image, "output": case.output, "report": case.folder / "r"}
+    places[place] = case.folder / (long + ".nii.gz")
+    arguments = ("predict", places["image"], "--reference", case.reference, "-o", places["output"])
+    message = one_sentence(ifss(*arguments, "--report", places["report"], "--method", "shape"))
+    assert "File name too long" in message
+    assert snapshot(case.folder) == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "-m", "ifss_keras.cli.main", "models", "list"], stdout=full,
+                               stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "Error: The output of this command cannot be read or written: No space left on device; check name, permission "
+        "and space.\n"
+    )
+
+
+def test_a_terminal_that_lacks_letters_shows_others(make_case):
+    case = make_case()
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    command = [sys.executable, "-m", "ifss_keras.cli.main", *map(str, arguments), "--label", "3=Größe"]
+    ended = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"Gr??e" in ended.stdout
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

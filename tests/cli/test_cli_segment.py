@@ -59,7 +59,7 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, weights, read
         (("--weights", "{weights}", "--method", "shape"), "The method shape uses no network: leave out --weights"),
         (("--weights", "{weights}", "--reference", "{reference}"), "takes no references: leave out --reference"),
         (("--weights", "{weights}", "--label", "7=GL"), "--label 7=GL: .* finds 9 .SOL., 4 .GM.|finds 4 .GM., 9 .SOL."),
-        (("--weights", "{weights}", "--ends-annotated"), "there are no ends: leave out --ends-annotated"),
+        (("--weights", "{weights}", "--ends-annotated"), "nothing for --ends-annotated to say"),
         (("--weights", "{weights}", "--adapt"), "nothing to adapt to: leave out --adapt"),
         (("--weights", "{absent}"), "does not exist"),
     ],

@@ -114,3 +114,14 @@ def test_a_damaged_file_is_refused(tmp_path, kept):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"calf_000001.npz is damaged: delete the file"):
         load_volume(path)
+
+
+def test_a_file_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_volume(tmp_path / "one.npz", np.zeros((9, 4, 5), np.uint8), np.ones((9, 4, 5), np.uint8), (1, 1, 1))
+    assert not list(tmp_path.iterdir())

@@ -1,13 +1,17 @@
 """Callbacks of a training, one by one."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.training.callbacks import (
     EpochLine,
     NetworkCheckpoint,
     best_so_far,
     epochs_backed_up,
     epochs_logged,
+    training_callbacks,
 )
 
 
@@ -77,6 +81,31 @@ def test_the_backup_tells_where_to_go_on(tmp_path):
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 7, "batch": 0}')
     assert epochs_backed_up(tmp_path) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("training_metadata.json", '{"epoch"'), ("training_metadata.json", "{}"), ("latest.weights.h5", "x")],
+)
+def test_a_damaged_backup_is_refused(tmp_path, name, content):
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 7, "batch": 0}')
+    (tmp_path / "backup" / name).write_text(content)
+    with pytest.raises(InputError, match=r"backup is damaged, .* --start-from .*last\.weights\.h5"):
+        epochs_backed_up(tmp_path)
+
+
+def test_the_row_of_an_epoch_that_is_done_again_is_dropped(tmp_path):
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 2, "batch": 0}')
+    head = "epoch,val_dice,val_loss\n0,0.25,0.5\n1,0.5,0.5\n"
+    log = tmp_path / "log.csv"
+    for row in ("2,0.75,0.5\n", ""):
+        log.write_text(head + row)
+        checkpoint = training_callbacks(SimpleNamespace(network=Network()), tmp_path, resume=True)[1]
+        assert log.read_text() == head
+        assert checkpoint.best == 0.5
+    assert not list(tmp_path.glob("*unfinished*"))
 
 
 def test_a_line_per_epoch_tells_the_time_left(capsys, monkeypatch):

@@ -73,6 +73,7 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"epochs": "many"}, "epochs: .*received 'many'"),
         ({"epochs": 0}, "epochs: .*received 0"),
         ({"batch": 2.5}, "batch: .*received 2.5"),
+        ({"batch": 5000}, "batch: .*received 5000"),
         ({"loss": {"rule": "ascent"}}, "loss.rule: .*received 'ascent'"),
         ({"loss": {"smooth": 0}}, "loss.smooth: .*received 0"),
         ({"loss": {"low": 0.7}}, "loss.low: .*received 0.7"),
@@ -109,7 +110,9 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path, changes, key):
     [
         ("name: [", "is not YAML"),
         ("- 1\n- 2", "received list"),
-        ("", "received NoneType"),
+        ("", "received nothing"),
+        ("name: a\nbatch: 2\nname: b", "is not YAML: found the key 'name' twice"),
+        ("name: a\nclips: {windows: 2, windows: 3}", "found the key 'windows' twice"),
         ("1: 2\nname: one", "cannot be used"),
     ],
 )
