@@ -153,6 +153,8 @@ def test_a_preset_of_another_network_is_refused(name):
         ("UNet3D", {"slices": 8, "image_size": (64, 60)}, "columns must be a multiple of 8, received 60"),
         ("DAF3D", {"planes": (33, 64, 64, 64)}, "DAF3D cannot be built with .*: .* must divide by 32 groups"),
         ("PGNet", {"image_size": (48, 48)}, "PGNet cannot be built with .*: image_size must be divisible by 32"),
+        ("UNet3D", {"pool": (1, 2)}, r"pool must be a positive integer or three of them .* received \(1, 2\)"),
+        ("UNet3D", {"pool": (1, 2, 0)}, "pool must be a positive integer or three of them"),
         ("UNet3D", {"normalize": "maybe"}, "normalize must be true or false, received 'maybe'"),
         ("SpatioTemporalUNet", {"separable": 3}, "separable must be true or false, received 3"),
         ("IFSSNet", {"temporal": "backward"}, "temporal must be one of bidirectional, forward, none"),
