@@ -93,7 +93,7 @@ def _print(job, result):
         if summary.check:
             click.echo(f"{summary.name}: {check_text(summary)}.")
         if ends_text(summary):
-            click.echo(f"{summary.name}: {ends_text(summary)}.")
+            click.echo(f"{summary.name}: {ends_text(summary)}. Annotate a slice further out if it goes on.")
     if job.adapts:
         few = unchecked(result.prediction)
         if few:

@@ -48,7 +48,7 @@ class References:
             missing there is absent there.
         ends_annotated: whether the first and the last slice that hold a label are where it ends, so that nothing is
             to be found beyond them.
-        unannotated: names that the file has for labels of which it holds no voxel.
+        unannotated: code and name of labels that the file names and holds no voxel of.
     """
 
     slices: np.ndarray
@@ -56,7 +56,7 @@ class References:
     names: dict[int, str]
     complete: bool = False
     ends_annotated: bool = False
-    unannotated: tuple[str, ...] = ()
+    unannotated: tuple[tuple[int, str], ...] = ()
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -108,7 +108,7 @@ class References:
         codes = [code for code in present_codes(masks) if code]
         if codes[0] < 0:
             raise InputError(f"{origin} holds the negative label {codes[0]}: expected codes from 0 up; recode it.")
-        unannotated = tuple(name for code, name in sorted(names.items()) if code not in codes)
+        unannotated = tuple(item for item in sorted(names.items()) if item[0] not in codes)
         names = {code: names.get(code, str(code)) for code in codes}
         check_names(names, origin)
         return cls(slices, masks, names, complete, unannotated=unannotated)

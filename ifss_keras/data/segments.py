@@ -64,9 +64,14 @@ def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list
                 f"{field.get('Layer')}: expected whole numbers and a layer below {layers}; save it in 3D "
                 "Slicer again."
             )
-        name = field.get("Name") or field.get("ID") or f"Segment_{index}"
-        segments.append(Segment(name.strip(), value, layer))
+        name = _one_line(field.get("Name", "")) or _one_line(field.get("ID", "")) or f"Segment_{index}"
+        segments.append(Segment(name, value, layer))
     return segments
+
+
+def _one_line(text: str) -> str:
+    """The text with single blanks for breaks and tabs, and without what cannot be printed, as it will be in tables."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> tuple[np.ndarray, dict[int, str]]:

@@ -52,7 +52,7 @@ def unannotated_note(references: References) -> str:
     """Which labels the reference names and does not hold; empty if there are none."""
     if not references.unannotated:
         return ""
-    names = ", ".join(references.unannotated)
+    names = ", ".join(f"{name} (label {code})" for code, name in references.unannotated)
     return f"The reference names {names}, but no voxel is annotated as such, so nothing of it was looked for."
 
 

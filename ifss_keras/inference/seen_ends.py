@@ -12,9 +12,10 @@ from ifss_keras.data.region import to_grid_window
 from ifss_keras.data.volume import Volume
 from ifss_keras.inference.soft_volume import SoftMask
 
-CLEARLY = 1.1  # times the greatest change further in
+CLEARLY = 1.25  # times the greatest change further in
 LEAST_STEPS, MOST_STEPS = 20, 30  # from slice to slice, of those nearest to the end
-BLUR = 0.15  # of the root of the mask's area: speckle and fine texture change with every slice
+BLUR = 0.1  # of the root of the mask's area: speckle and fine texture change with every slice
+CORE = 0.1  # of the same: so far inside the outline a muscle that only shrinks changes little
 
 
 def seen_ends(
@@ -31,8 +32,9 @@ def seen_ends(
     `MOST_STEPS` steps between references; with fewer than `LEAST_STEPS` of them, or where it is annotated further out
     that the label is absent, nothing is said.
 
-    With masks as predicted on ten calves (seeds 31000 to 31009) it sees all 60 ends; of places inside, annotated as if
-    they were ends, it takes 2 % for one. In CT (torso) it sees half of the ends and mistakes 7 %, in MRI at 3 mm 13 %.
+    It sees 97 % of the ends of ten calves (seeds 31000 to 31009), and of places inside, annotated as if they were ends,
+    it takes 1 % for one; in CT (torso) 35 % and 4 %, in MRI at 3 mm 4 % of places inside. Muscles that taper off fast
+    in strong contrast are mistaken most. A change of the gain between the two slices looks like an end.
 
     Args:
         volume: its slices along the first axis.
@@ -75,17 +77,24 @@ def _shape_at(index: int, masks, soft, volume: Volume, threshold: float):
 
 
 def _change(volume: Volume, window: IntensityWindow, index: int, other: int, row: int, column: int, mask) -> float:
-    """Root mean square in the mask of the blurred difference between two slices."""
+    """Root mean square in the mask's core of the blurred difference of two slices.
+
+    0 where one of them shows nothing, as a frame that was lost.
+    """
     pixel_mm = volume.spacing_mm[1:]
-    sigma_mm = BLUR * np.sqrt(mask.sum() * pixel_mm[0] * pixel_mm[1])
-    sigmas = [sigma_mm / side for side in pixel_mm]
+    root_mm = np.sqrt(mask.sum() * pixel_mm[0] * pixel_mm[1])
+    sigmas = [BLUR * root_mm / side for side in pixel_mm]
     pads = [int(2 * sigma) + 1 for sigma in sigmas]
     before = [min(pad, place) for pad, place in zip(pads, (row, column), strict=True)]
     part = tuple(
         slice(place - less, place + size + pad)
         for place, less, size, pad in zip((row, column), before, mask.shape, pads, strict=True)
     )
-    difference = window.apply(volume.array[other][part]) - window.apply(volume.array[index][part])
-    blurred = ndimage.gaussian_filter(difference, sigmas, truncate=2)
-    inside = blurred[before[0] : before[0] + mask.shape[0], before[1] : before[1] + mask.shape[1]][mask]
-    return float(np.sqrt(np.mean(inside**2)))
+    one, two = (window.apply(volume.array[at][part]) for at in (index, other))
+    if np.ptp(one) == 0 or np.ptp(two) == 0:
+        return 0.0
+    blurred = ndimage.gaussian_filter(two - one, sigmas, truncate=2)
+    inside = blurred[before[0] : before[0] + mask.shape[0], before[1] : before[1] + mask.shape[1]]
+    depth_mm = ndimage.distance_transform_edt(np.pad(mask, 1), pixel_mm)[1:-1, 1:-1]
+    core = depth_mm >= min(CORE * root_mm, depth_mm.max())
+    return float(np.sqrt(np.mean(inside[core] ** 2)))

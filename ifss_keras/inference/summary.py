@@ -178,12 +178,16 @@ def check_text(summary: LabelSummary) -> str:
 
 def ends_text(summary: LabelSummary) -> str:
     """Where the label was seen or presumed to have ended, for people; empty if nowhere."""
-    seen, presumed = (" and ".join(map(str, ends)) for ends in (summary.seen_ends, summary.presumed_ends))
+    seen, presumed = summary.seen_ends, summary.presumed_ends
     texts = (
-        seen and f"gone on slice {seen}, where the image changes more than anywhere inside",
-        presumed and f"presumed to have ended before slice {presumed}, where the annotated series would go on",
+        seen and f"taken to be gone on {_slices(seen)}, where the image changes more than at any step inside",
+        presumed and f"presumed to have ended before {_slices(presumed)}, where the annotated series would go on",
     )
     return "; ".join(filter(None, texts))
+
+
+def _slices(indices: Sequence[int]) -> str:
+    return f"slice{'s' * (len(indices) > 1)} {' and '.join(map(str, indices))}"
 
 
 def gaps_text(summary: LabelSummary) -> str:

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -66,6 +67,27 @@ class EpochLine(keras.callbacks.Callback):
         )
 
 
+class WholeBackup(keras.callbacks.BackupAndRestore):
+    """Keras's backup after every epoch, written beside its place and moved there: a killed training can be resumed."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        folder = Path(self.backup_dir)
+        unfinished, before = _beside(folder)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        self.model.save_weights(unfinished / "latest.weights.h5")
+        (unfinished / "training_metadata.json").write_text(json.dumps({"epoch": epoch + 1, "batch": 0}))
+        if folder.exists():
+            os.replace(folder, before)
+        os.replace(unfinished, folder)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def _beside(backup: Path) -> tuple[Path, Path]:
+    """Where a backup is written, and where the one before it waits until the new one is in place."""
+    return backup.with_name("backup.unfinished"), backup.with_name("backup.before")
+
+
 def training_callbacks(trainer, folder: Path, resume: bool) -> list:
     """The callbacks of `ifss train`: log, checkpoints, backup for resuming, a line per epoch.
 
@@ -78,7 +100,7 @@ def training_callbacks(trainer, folder: Path, resume: bool) -> list:
     return [
         keras.callbacks.CSVLogger(str(log), append=resume),
         NetworkCheckpoint(trainer.network, folder, best_so_far(log) if resume else -1.0),
-        keras.callbacks.BackupAndRestore(str(folder / "backup")),
+        WholeBackup(str(folder / "backup")),
         EpochLine(),
     ]
 
@@ -90,9 +112,12 @@ def epochs_backed_up(folder: Path) -> int:
         InputError: a backup that cannot be read, as after a full disk.
     """
     backup = folder / "backup"
-    held = backup / "training_metadata.json"
-    if not held.exists():
+    before = _beside(backup)[1]
+    if before.exists() and not backup.exists():
+        os.replace(before, backup)
+    if not backup.exists():
         return 0
+    held = backup / "training_metadata.json"
     try:
         for file in backup.glob("*.h5"):
             h5py.File(file).close()
@@ -132,5 +157,13 @@ def _keep_epochs(log: Path, epochs: int) -> None:
 def _rows(log: Path) -> list[dict[str, str]]:
     if not log.exists():
         return []
-    with open(log, newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with open(log, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            int(row["epoch"]), float(row["val_dice"]), float(row["val_loss"])
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"{os.fspath(log)} is damaged: expected a row of numbers for each epoch; delete it to go on without."
+        ) from error
+    return rows

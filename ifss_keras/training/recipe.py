@@ -215,10 +215,16 @@ class _EachKeyOnce(yaml.SafeLoader):
     """YAML in which no mapping has a key twice; PyYAML takes the last."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                raise yaml.constructor.ConstructorError(None, None, f"found the key {key!r} twice", node.start_mark)
+        seen = []
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            seen.append(self.construct_object(key, deep=True))
+            if seen[-1] in seen[:-1]:
+                line = key.start_mark.line + 1
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {seen[-1]!r} stands there twice, again in line {line}"
+                )
         return super().construct_mapping(node, deep)
 
 
@@ -247,7 +253,7 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     except OSError as error:
         raise InputError(f"Cannot read the recipe {path}: {error.strerror}; check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise InputError(f"The recipe {path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(held, dict):
         received = "nothing" if held is None else type(held).__name__
         raise InputError(f"The recipe {path} should hold keys and values, received {received}.")

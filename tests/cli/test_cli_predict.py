@@ -252,7 +252,7 @@ def test_a_segment_without_a_voxel_is_told_of(make_case, ifss):
     report = case.folder / "r"
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     outcome = ifss(*arguments, "--report", report)
-    note = "The reference names GL, but no voxel is annotated as such, so nothing of it was looked for."
+    note = "The reference names GL (label 9), but no voxel is annotated as such, so nothing of it was looked for."
     assert (outcome.code, outcome.err) == (0, f"Warning: {note}\n")
     assert note in (report / "report.html").read_text()
 

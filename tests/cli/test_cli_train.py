@@ -12,7 +12,7 @@ BAD = {
     "unknown key inside": (RECIPE + VALIDATION + "clips: {window: 5}\n", ["clips.window", "unknown key"]),
     "missing key": (RECIPE, ["validation"]),
     "out of range": (RECIPE + VALIDATION + "batch: 0\n", ["batch", "0"]),
-    "not YAML": (RECIPE + VALIDATION + "batch: [\n", ["not YAML"]),
+    "not YAML": (RECIPE + VALIDATION + "batch: [\n", ["cannot be read as YAML"]),
     "no mapping": ("- a\n- b\n", ["keys and values"]),
     "network that cannot be built": (RECIPE.replace("16, 16", "18, 18") + VALIDATION, ["18"]),
 }

@@ -85,3 +85,13 @@ def test_slicers_own_reader_finds_names_colours_and_voxels(tmp_path, oblique_aff
     np.testing.assert_array_equal(np.einsum("ijk->jki", found["voxels"]), labels)
     lps = np.diag([-1, -1, 1, 1]) @ oblique_affine
     np.testing.assert_allclose(found["ijkToLPS"], lps, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("Sol\\neus", "Sol eus"), ("Ga\tst\x1b[31mroc", "Ga st[31mroc"), ("   ", "Segment_0")]
+)
+def test_names_are_one_line_of_what_can_be_printed(tmp_path, written, name):
+    layers = np.zeros((2, 2, 3, 5))
+    layers[0, 0, 0], layers[1, 1, 2] = 1, 2
+    layered(tmp_path / "m.seg.nrrd", layers, [(written, 1, 0), ("b", 2, 1)])
+    assert read_labels(tmp_path / "m.seg.nrrd").source.names[1] == name

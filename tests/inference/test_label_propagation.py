@@ -181,6 +181,7 @@ def test_a_mask_ends_where_the_image_changes_at_once(repeats, references, expect
     truth = discs([(24, 28)] * 34)
     image = 100 + 10 * np.arange(34)[:, None, None] % 30 + np.zeros((34, 48, 56), np.uint8)
     image[:4], image[31:] = 220, 10
+    image += np.random.default_rng(0).integers(0, 9, (48, 56))
     done = []
     volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
     masks = {index: truth[index] for index in references}

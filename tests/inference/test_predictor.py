@@ -114,6 +114,7 @@ def test_ends_that_the_image_shows_are_told_of_unless_they_are_annotated(tiny):
     labels[3:27, 6:16, 8:20] = 7
     image = (100 + 4 * (np.arange(30) % 3))[:, None, None] * np.ones((30, 24, 26), np.uint8)
     image[:3], image[27:] = 30, 220
+    image += np.random.default_rng(0).integers(0, 9, (24, 26))
     volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
     for kept, seen in (([3, 12, 26], (2, 27)), ([5, 12, 26], (27,))):
         references = References.from_array(labels, keep_slices=np.array(kept))

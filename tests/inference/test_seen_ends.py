@@ -11,7 +11,7 @@ from ifss_keras.inference.seen_ends import CLEARLY, LEAST_STEPS, MOST_STEPS, see
 from ifss_keras.inference.shape import soft_shapes
 from ifss_keras.inference.soft_volume import SoftMask
 
-WINDOW = IntensityWindow(0.0, 1000.0)
+WINDOW = IntensityWindow(-2000.0, 3000.0)
 SPACING_MM = (2.0, 0.7, 1.1)
 
 
@@ -20,10 +20,13 @@ def disc(radius=8.0, centre=(17, 23), shape=(36, 49)):
     return np.hypot(rows - centre[0], columns - centre[1]) < radius
 
 
+TEXTURE = 3 * np.random.default_rng(0).standard_normal((36, 49))
+
+
 def grey(changes):
-    """A volume of slices without texture, the first at 500; `changes` are the steps from each to the next."""
+    """A volume of slices of one texture, the first about 500; `changes` are the steps from each to the next."""
     levels = 500 + np.concatenate([[0], np.cumsum(changes)])
-    return Volume.from_array(np.broadcast_to(levels[:, None, None], (len(levels), 36, 49)).copy(), SPACING_MM)
+    return Volume.from_array(levels[:, None, None] + TEXTURE, SPACING_MM)
 
 
 def ends(volume, references, empty=(), mask=None):
@@ -34,9 +37,9 @@ def ends(volume, references, empty=(), mask=None):
 
 
 @pytest.mark.parametrize("mask", [disc(), disc(centre=(3, 47)), disc(3.0, (35, 0))])
-@pytest.mark.parametrize(("last", "first", "expected"), [(1.05, 1.05, []), (1.15, 0, [33]), (0, -1.15, [2])])
+@pytest.mark.parametrize(("last", "first", "expected"), [(1.2, 1.2, []), (1.3, 0, [33]), (0, -1.3, [2])])
 def test_a_change_greater_than_any_further_in_is_an_end_wherever_the_label_lies(mask, last, first, expected):
-    assert 1.05 < CLEARLY < 1.15
+    assert 1.2 < CLEARLY < 1.3
     volume = grey([90, 90, 20 * first, *[20, -20] * 14, 20, 20 * last, 90, 90])  # references on slices 3 and 32
     assert ends(volume, [3, 32], mask=mask) == expected
 
@@ -92,6 +95,28 @@ def test_soft_masks_count_where_they_lie_on_the_grid():
     region = Region((14.5 * 0.7, 24.5 * 1.1), 11.0, (7 / 11, 1.0))
     soft = {index: SoftMask(region, np.ones((5, 5), np.float32)) for index in range(11, 40)}
     assert seen_ends(volume, WINDOW, {10: here, 40: here}, soft) == [41]
+
+
+@pytest.mark.parametrize("lost", [0, np.nan, 777])
+def test_a_slice_that_shows_nothing_shows_no_end(lost):
+    volume = grey([1] * 31 + [300, 0])
+    assert ends(volume, [0, 31]) == [32]
+    volume.array[32] = lost
+    assert ends(volume, [0, 31]) == []
+
+
+@pytest.mark.parametrize("brighter", [60, -60])
+def test_a_muscle_that_shrinks_is_not_gone(brighter):
+    rng = np.random.default_rng(5)
+    image = 500 + 60 * rng.standard_normal((40, 72, 98))
+    masks = {index: disc(min(24.0, 24 - 0.7 * (index - 30)), (36, 49), (72, 98)) for index in range(3, 38)}
+    for index, mask in masks.items():
+        image[index, mask] += brighter
+    volume = Volume.from_array(image, SPACING_MM)
+    held = {index: mask for index, mask in masks.items() if index <= 34}
+    assert seen_ends(volume, WINDOW, held, {}) == [2]  # there it begins at once
+    image[35:] = image[2]
+    assert seen_ends(volume, WINDOW, held, {}) == [2, 35]
 
 
 def test_speckle_that_is_new_on_every_slice_hides_no_end_and_makes_none():

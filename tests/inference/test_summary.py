@@ -83,16 +83,16 @@ def test_beyond_references_and_beside_one_without_the_label_nothing_is_a_gap(box
     assert gaps == ()
 
 
-SEEN = "gone on slice {}, where the image changes more than anywhere inside"
-PRESUMED = "presumed to have ended before slice {}, where the annotated series would go on"
+SEEN = "taken to be gone on {}, where the image changes more than at any step inside"
+PRESUMED = "presumed to have ended before {}, where the annotated series would go on"
 
 
 @pytest.mark.parametrize(
     ("gone", "presumed", "said"),
     [
-        ((), (1, 21), PRESUMED.format("1 and 21")),
-        ((17,), (1,), SEEN.format("17") + "; " + PRESUMED.format("1")),
-        ((5, 17), (), SEEN.format("5 and 17")),
+        ((), (1, 21), PRESUMED.format("slices 1 and 21")),
+        ((17,), (1,), SEEN.format("slice 17") + "; " + PRESUMED.format("slice 1")),
+        ((5, 17), (), SEEN.format("slices 5 and 17")),
     ],
 )
 def test_an_end_that_was_seen_is_not_presumed_further_out(gone, presumed, said):

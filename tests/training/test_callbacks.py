@@ -1,13 +1,16 @@
 """Callbacks of a training, one by one."""
 
+import os
 from types import SimpleNamespace
 
+import h5py
 import pytest
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.training.callbacks import (
     EpochLine,
     NetworkCheckpoint,
+    WholeBackup,
     best_so_far,
     epochs_backed_up,
     epochs_logged,
@@ -93,6 +96,62 @@ def test_a_damaged_backup_is_refused(tmp_path, name, content):
     (tmp_path / "backup" / name).write_text(content)
     with pytest.raises(InputError, match=r"backup is damaged, .* --start-from .*last\.weights\.h5"):
         epochs_backed_up(tmp_path)
+
+
+def test_a_backup_of_weights_alone_is_damaged(tmp_path):
+    (tmp_path / "backup").mkdir()
+    h5py.File(tmp_path / "backup" / "latest.weights.h5", "w").close()
+    with pytest.raises(InputError, match="backup is damaged"):
+        epochs_backed_up(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"epoch,val_dice,val_loss\n0,half", b"noise\n1\n"])
+def test_a_damaged_log_is_refused(tmp_path, content):
+    log = tmp_path / "log.csv"
+    log.write_bytes(content)
+    for read in (best_so_far, epochs_logged):
+        with pytest.raises(InputError, match=r"log\.csv is damaged: .* delete it to go on without"):
+            read(log)
+
+
+class Interrupted(Exception):
+    """In the middle of something."""
+
+
+@pytest.mark.parametrize("at", ["weights", "first move", "second move"])
+def test_a_training_killed_in_its_backup_goes_on_after_an_epoch_backed_up(tmp_path, monkeypatch, at):
+    class Trainer:
+        fails = False
+
+        def save_weights(self, path):
+            if self.fails and at == "weights":
+                path.write_text("half")
+                raise Interrupted
+            h5py.File(path, "w").close()
+
+    backup = WholeBackup(str(tmp_path / "backup"))
+    backup.set_model(Trainer())
+    backup.on_epoch_end(0)
+    backup.on_epoch_end(1)
+    assert epochs_backed_up(tmp_path) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["backup"]
+    backup.model.fails, moves, move = True, [], os.replace
+
+    def counted(source, target):
+        moves.append(target)
+        if len(moves) == {"weights": 0, "first move": 1, "second move": 2}[at]:
+            raise Interrupted
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", counted)
+    with pytest.raises(Interrupted):
+        backup.on_epoch_end(2)
+    monkeypatch.undo()
+    assert epochs_backed_up(tmp_path) == 2
+    backup.model.fails = False
+    backup.on_epoch_end(2)
+    assert epochs_backed_up(tmp_path) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["backup"]
 
 
 def test_the_row_of_an_epoch_that_is_done_again_is_dropped(tmp_path):

@@ -108,11 +108,11 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path, changes, key):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: [", "is not YAML"),
+        ("name: [", "cannot be read as YAML"),
         ("- 1\n- 2", "received list"),
         ("", "received nothing"),
-        ("name: a\nbatch: 2\nname: b", "is not YAML: found the key 'name' twice"),
-        ("name: a\nclips: {windows: 2, windows: 3}", "found the key 'windows' twice"),
+        ("name: a\nbatch: 2\nname: b", "cannot be read as YAML: the key 'name' stands there twice, again in line 3."),
+        ("name: a\nclips: {windows: 2, windows: 3}", "the key 'windows' stands there twice, again in line 2"),
         ("1: 2\nname: one", "cannot be used"),
     ],
 )
@@ -123,9 +123,17 @@ def test_a_file_that_holds_no_recipe_is_refused(tmp_path, text, said):
     assert "\n" not in str(refusal.value)
 
 
+def test_a_mapping_may_be_merged_into_another(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(
+        "training: &seeds {calf: 2, first_seed: 3}\nvalidation: {<<: *seeds, first_seed: 5}\nname: merged\n"
+    )
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    assert (recipe.validation.calf, recipe.validation.first_seed, recipe.training.first_seed) == (2, 5, 3)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "recipe.yaml").write_bytes(b"\xff\xfe\x00name")
-    with pytest.raises(InputError, match="is not YAML"):
+    with pytest.raises(InputError, match="cannot be read as YAML"):
         read_recipe(tmp_path / "recipe.yaml")
 
 
