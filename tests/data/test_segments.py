@@ -88,7 +88,7 @@ def test_slicers_own_reader_finds_names_colours_and_voxels(tmp_path, oblique_aff
 
 
 @pytest.mark.parametrize(
-    ("written", "name"), [("Sol\\neus", "Sol eus"), ("Ga\tst\x1b[31mroc", "Ga st[31mroc"), ("   ", "Segment_0")]
+    ("written", "name"), [("Sol\neus", "Sol eus"), ("Ga\tst\x1b[31mroc", "Ga st[31mroc"), ("   ", "Segment_0")]
 )
 def test_names_are_one_line_of_what_can_be_printed(tmp_path, written, name):
     layers = np.zeros((2, 2, 3, 5))
