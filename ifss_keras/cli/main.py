@@ -75,7 +75,10 @@ def main(arguments=None):
 
 def _cannot(error: OSError) -> str:
     """What the machine refused, in one sentence."""
-    what = "The output of this command" if error.filename is None else os.fspath(error.filename)
+    if error.filename is not None:
+        what = os.fspath(error.filename)
+    else:
+        what = "A file" if error.errno is None else "The output of this command"  # of HDF5, or of a stream
     return f"{what} cannot be read or written: {error.strerror or error}; check name, permission and space."
 
 

@@ -39,10 +39,9 @@ def data_beside(path: Path) -> Path | None:
     """The one other file that holds the voxels of a MetaImage or NRRD header, None where there is none such."""
     with path.open("rb") as file:
         fields = _header_fields(file)
-    name = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
-    if name.upper() == b"LOCAL" or name.upper().startswith(b"LIST") or b"%" in name:
-        return None
-    return _beside(path, name)
+    beside = _data_file(path, fields)
+    several = beside.name.upper().startswith("LIST") or "%" in beside.name
+    return None if several or beside == path else beside
 
 
 def _compressed_data(path: Path) -> tuple[Path, int] | None:
@@ -53,12 +52,14 @@ def _compressed_data(path: Path) -> tuple[Path, int] | None:
     compressed = fields.get(b"compresseddata", b"").lower() == b"true"
     if not compressed and fields.get(b"encoding") not in (b"gzip", b"gz"):
         return None
-    data_file = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
-    return (path, begin) if data_file.upper() == b"LOCAL" else (_beside(path, data_file), 0)
+    data_file = _data_file(path, fields)
+    return data_file, begin if data_file == path else 0
 
 
-def _beside(path: Path, name: bytes) -> Path:
-    return path.parent / os.fsdecode(name)
+def _data_file(path: Path, fields: dict[bytes, bytes]) -> Path:
+    """The file of the voxels as the header at `path` names it, which is the header's own where it names none."""
+    name = fields.get(b"elementdatafile", fields.get(b"datafile", b"LOCAL"))
+    return path if name.upper() == b"LOCAL" else path.parent / os.fsdecode(name)
 
 
 def _header_fields(file: BinaryIO) -> dict[bytes, bytes]:

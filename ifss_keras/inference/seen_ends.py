@@ -72,7 +72,7 @@ def _shape_at(index: int, masks, soft, volume: Volume, threshold: float):
         return None
     if not found.any():
         return None
-    (rows, columns) = ndimage.find_objects(found.astype(np.uint8))[0]
+    rows, columns = ndimage.find_objects(found.astype(np.uint8))[0]
     return first_row + rows.start, first_column + columns.start, found[rows, columns]
 
 
