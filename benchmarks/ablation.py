@@ -17,16 +17,16 @@ import numpy as np
 from hard_calves import references_of, spaced_slices
 from propagation import every_so_often, real_volume
 
-from ifss_keras.data.synthetic import calf, crowded_structures
-from ifss_keras.data.volume import Volume
-from ifss_keras.inference.adaptive import held_out_references, pseudo_spans
-from ifss_keras.inference.label_propagation import LabelPropagation
+from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.predictor import Predictor
-from ifss_keras.inference.shape import predict_by_shape
+from ifss_keras.inference.selection import annotated_volume, held_out_references, pseudo_spans
 from ifss_keras.metrics.overlap import dice
+from ifss_keras.propagation.carry import Carrier
+from ifss_keras.synthetic import calf, crowded_structures
 from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
 from ifss_keras.training.recipe import PropagationRecipe, read_recipe
 from ifss_keras.training.run import BEST_WEIGHTS, train
+from ifss_keras.volumes.volume import Volume
 
 RECIPE = Path(__file__).parents[1] / "zoo" / "ifss_synthetic_v3" / "recipe.stage_2.yaml"
 FIRST_SEED = 920_000
@@ -37,11 +37,11 @@ CORPUS = {
 }
 CHANGES = {  # name of a row: keys of the recipe that it changes
     "the method": {},
-    "no anchor": {"softness": None},
-    "anchor of fixed softness": {"softness": {"start": 2.0, "per_slice": 0.0, "per_change": 0.0}},
-    "anchor that knows slices only": {"softness": {"per_change": 0.0}},
+    "no anchor": {"propagation": {"softness": None}},
+    "anchor of fixed softness": {"propagation": {"softness": {"start": 2.0, "per_slice": 0.0, "per_change": 0.0}}},
+    "anchor that knows slices only": {"propagation": {"softness": {"per_change": 0.0}}},
     "no reference memory": {"network": {"memory_level": 0}},
-    "no recurrence": {"clips": {"recurrent": False}},
+    "no recurrence": {"propagation": {"recurrent": False}},
     "calves only": {"training": {"calf": 52, "shapes": 0, "structures": 0}},
 }
 ADAPTED_STEPS = (50, 150, 400)
@@ -50,10 +50,16 @@ ADAPTED_STEPS = (50, 150, 400)
 def recipe_of(changes: dict, steps: int) -> PropagationRecipe:
     """The default recipe with some keys changed, for so many steps."""
     held = read_recipe(RECIPE).model_dump()
-    for key, value in [*CORPUS.items(), *changes.items()]:
-        held[key] = held[key] | value if isinstance(value, dict) else value
+    for change in (CORPUS, changes):
+        held = merged(held, change)
     held |= {"name": "ablation", "epochs": 1, "steps_per_epoch": steps, "validation_steps": 1}
     return PropagationRecipe(**held)
+
+
+def merged(held: dict, changes: dict) -> dict:
+    """The one with the values of the other, at every depth."""
+    inner = {key: merged(held[key], value) for key, value in changes.items() if isinstance(value, dict)}
+    return held | changes | inner
 
 
 def trained(name: str, steps: int, output: Path) -> Predictor:
@@ -61,7 +67,7 @@ def trained(name: str, steps: int, output: Path) -> Predictor:
     folder = output / name.replace(" ", "_")
     if not (folder / BEST_WEIGHTS).exists():
         train(recipe_of(CHANGES[name], steps), folder, corpus_folder=output / "corpus")
-    return Predictor.from_training(folder / BEST_WEIGHTS)
+    return Predictor.from_preset(folder)
 
 
 def measured_volumes(folder: Path | None, every: int = 10):
@@ -107,10 +113,10 @@ def adapted(predictor: Predictor, volume: Volume, references, steps: int) -> Pre
     masks = {code: references.for_label(code).masks for code in references.codes}
     if not any(held_out_references(held) for held in masks.values()):
         return predictor
-    trainer = VolumeTrainer(predictor.network, predictor.working.clip_settings(), Adaptation(), steps)
-    propagation = LabelPropagation(predictor.spans, volume, predictor.working)
-    trainer.train(propagation.annotated(masks), pseudo_spans(propagation, masks), steps)
-    return Predictor(trainer.network, predictor.working)
+    trainer = VolumeTrainer(predictor.network, predictor.settings, Adaptation(), steps)
+    carrier = Carrier(predictor.runner, volume, predictor.settings)
+    trainer.train(annotated_volume(carrier, masks), pseudo_spans(carrier, masks), steps)
+    return Predictor(trainer.network, predictor.settings)
 
 
 def main():
@@ -130,7 +136,7 @@ def main():
         predictor = trained(name, options.steps, options.output)
         show(name, row(predictor, volumes))
     predictor = trained("the method", options.steps, options.output)
-    one = Predictor(predictor.network, replace(predictor.working, both_directions=False))
+    one = Predictor(predictor.network, replace(predictor.settings, both_directions=False))
     show("one direction", row(one, volumes))
     predictor = Predictor.from_preset()
     show("released network", row(predictor, volumes))

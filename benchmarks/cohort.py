@@ -22,14 +22,12 @@ import yaml
 from hard_calves import EVERY, references_of, spaced_slices
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.synthetic import calf
-from ifss_keras.data.volume import Volume
 from ifss_keras.inference.methods import UNTRAINED, untrained_method
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.inference.segmenter import Segmenter
-from ifss_keras.inference.trained import recipe_beside
 from ifss_keras.metrics.evaluation import evaluate
-from ifss_keras.training.recipe import SegmentationRecipe
+from ifss_keras.synthetic import calf
+from ifss_keras.volumes.volume import Volume
 
 FIRST_SEED = 940_000  # of the calves that are measured
 _IFSS = {"widths": [16, 24, 32, 64], "rates": [1, 2, 4], "encoder_depth_kernel": 1, "norm_per_channel": True}
@@ -55,7 +53,7 @@ ROWS = {  # name: network, its arguments, steps
     "Unet-S-R-CLSTM": ("SpatioTemporalUNet", {}, 130),
 }
 RATES = {"VNet": 0.0005}  # without normalisation it diverges at the others' learning rate
-CLIPS = {"IFSSNet, no recurrence": {"recurrent": False}}
+PROPAGATION = {"IFSSNet, no recurrence": {"recurrent": False}}
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
 
 
@@ -76,8 +74,9 @@ def recipe_of(row: str) -> dict:
         "validation_steps": 4,
     }
     if takes_references(row):
-        clips = {"windows": 2, "rollout": [0, 8], "both_ends": 0.8} | CLIPS.get(row, {})
-        return recipe | {"clips": clips, "loss": {"smooth": 100, "cross_entropy": 1.0}}
+        clips = {"windows": 2, "rollout": [0, 8], "both_ends": 0.8}
+        loss = {"smooth": 100, "cross_entropy": 1.0}
+        return recipe | {"clips": clips, "loss": loss, "propagation": PROPAGATION.get(row, {})}
     return recipe | {"labels": {100: "SOL", 150: "GM", 200: "GL"}, "slices": 16 if model == "VNet" else 8}
 
 
@@ -89,9 +88,9 @@ def takes_references(row: str) -> bool:
 
 
 def trained(row: str, folder: Path) -> tuple[Path, float]:
-    """The weights of a row, trained by `ifss train` where they are not there, and the seconds that took."""
+    """The preset of a row, trained by `ifss train` where it is not there, and the seconds that took."""
     output = folder / "".join(letter if letter.isalnum() else "_" for letter in row)
-    weights, seconds = output / "best.weights.h5", output / "seconds.txt"
+    seconds = output / "seconds.txt"
     if not seconds.exists():
         recipe = folder / f"{output.name}.yaml"
         recipe.write_text(yaml.safe_dump(recipe_of(row), sort_keys=False))
@@ -99,19 +98,19 @@ def trained(row: str, folder: Path) -> tuple[Path, float]:
         command = [sys.executable, "-m", "ifss_keras.cli.main", "train", "--recipe", str(recipe), "-o", str(output)]
         subprocess.run([*command, "--corpus", str(folder / "corpus")], check=True)
         seconds.write_text(f"{time.monotonic() - began:.1f}")
-    return weights, float(seconds.read_text())
+    return output, float(seconds.read_text())
 
 
 def predictor_of(row: str, folder: Path):
     """A function from volume and references to `Prediction`, the trainable parameters, and the seconds of training."""
     if row in UNTRAINED:
         return untrained_method(row), None, None
-    weights, seconds = trained(row, folder)
-    if isinstance(recipe_beside(weights), SegmentationRecipe):
-        segmenter = Segmenter.from_training(weights)
+    preset, seconds = trained(row, folder)
+    if not takes_references(row):
+        segmenter = Segmenter.from_preset(preset)
         network, predict = segmenter.network, lambda volume, references: segmenter.predict(volume)
     else:
-        predictor = Predictor.from_training(weights)
+        predictor = Predictor.from_preset(preset)
         network = predictor.network
 
         def predict(volume, references):

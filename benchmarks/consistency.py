@@ -8,17 +8,17 @@ intensity window kept.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from hard_calves import EVERY, FIRST_SEED, references_of, spaced_slices
 
-from ifss_keras.data.intensity import IntensityWindow
-from ifss_keras.data.synthetic import Phantom, calf
-from ifss_keras.data.volume import Volume
-from ifss_keras.inference.label_propagation import LabelPropagation
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.metrics.overlap import dice
+from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.synthetic import Phantom, calf
+from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
 def labels_of(predictor: Predictor, phantom: Phantom) -> np.ndarray:
@@ -68,14 +68,14 @@ def span_alone(predictor: Predictor, phantom: Phantom) -> None:
     code = next(iter(phantom.names))
     slices = spaced_slices(np.flatnonzero((phantom.labels == code).any(axis=(1, 2))), EVERY)
     masks = {index: phantom.labels[index] == code for index in slices}
-    whole = LabelPropagation(predictor.spans, Volume.from_array(phantom.image, phantom.spacing_mm), predictor.working)
+    whole = Carrier(predictor.runner, Volume.from_array(phantom.image, phantom.spacing_mm), predictor.settings)
     first, last = slices[1], slices[2]
     begin, *_, end = beside = slices[:4]
     part = Volume.from_array(phantom.image[begin : end + 1], phantom.spacing_mm)
-    alone = LabelPropagation(predictor.spans, part, predictor.working)
-    alone.window = IntensityWindow.from_volume(phantom.image, predictor.working.percentiles)
-    in_volume = whole.run(masks)
-    by_itself = alone.run({index - begin: masks[index] for index in beside})
+    alone = Carrier(predictor.runner, part, predictor.settings)
+    alone.intensity = IntensityRange.from_volume(phantom.image, predictor.settings.percentiles)
+    in_volume = whole.carry(masks).soft
+    by_itself = alone.carry({index - begin: masks[index] for index in beside}).soft
     same = all((in_volume[index].values == by_itself[index - begin].values).all() for index in range(first + 1, last))
     print("span alone   identical:", bool(same))
 
@@ -83,9 +83,9 @@ def span_alone(predictor: Predictor, phantom: Phantom) -> None:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=FIRST_SEED + 50)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--preset", default=DEFAULT_PRESET, help="name, or folder of a training")
     options = parser.parse_args()
-    predictor = Predictor.from_training(options.weights) if options.weights else Predictor.from_preset()
+    predictor = Predictor.from_preset(options.preset)
     phantom = calf(options.seed)
     usual = labels_of(predictor, phantom)
     slice_order(predictor, phantom, usual)

@@ -3,7 +3,7 @@
     python benchmarks/hard_calves.py                      # all sets with the default preset, about an hour
     python benchmarks/hard_calves.py --methods network    # without adaptation to each calf: about 6 minutes
     python benchmarks/hard_calves.py --calves 2           # quicker
-    python benchmarks/hard_calves.py --weights runs/mine/best.weights.h5
+    python benchmarks/hard_calves.py --preset runs/mine
 
 Seeds start at 900000; training and validation use others. Sets: `usual` (gain, speckle and contrast as in training),
 `shifted` (outside those ranges), both with one reference per 50 slices and at both ends of each muscle; `three` (three
@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.data.references import References
-from ifss_keras.data.synthetic import calf
-from ifss_keras.data.volume import Volume
+from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
-from ifss_keras.inference.shape import predict_by_shape
-from ifss_keras.metrics.overlap import dice
-from ifss_keras.metrics.volume import signed_volume_error_percent
+from ifss_keras.metrics import dice, signed_volume_error_percent
+from ifss_keras.synthetic import calf
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 FIRST_SEED = 900_000
 EVERY = 50
@@ -42,14 +42,14 @@ def three_slices(areas: np.ndarray) -> list[int]:
     return [first, first + 1, first + 2]
 
 
-def references_of(labels: np.ndarray, names: dict[int, str], choose) -> References:
+def references_of(labels: np.ndarray, names: dict[int, str], choose) -> Annotation:
     """Every muscle annotated on its own slices: `choose(areas)` names them."""
     kept = np.zeros_like(labels)
     for code in names:
         areas = (labels == code).sum(axis=(1, 2))
         for index in choose(areas):
             kept[index][labels[index] == code] = code
-    return References.from_array(kept, names)
+    return Annotation.from_array(kept, names)
 
 
 def end_error(predicted: np.ndarray, truth: np.ndarray) -> int:
@@ -109,10 +109,10 @@ def main():
     parser.add_argument("--calves", type=int, default=8)
     parser.add_argument("--sets", nargs="+", default=["usual", "shifted", "three"])
     parser.add_argument("--methods", nargs="+", choices=["network", "adapted"], default=["network", "adapted"])
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--preset", default=DEFAULT_PRESET, help="name, or folder of a training")
     parser.add_argument("--json", type=Path, help="where the table goes as JSON too")
     options = parser.parse_args()
-    predictor = Predictor.from_training(options.weights) if options.weights else Predictor.from_preset()
+    predictor = Predictor.from_preset(options.preset)
     results = {}
     for name in options.sets:
         results[name] = run_set(name, predictor, options.calves, options.methods)

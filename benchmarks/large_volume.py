@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.data.io import read_labels, write_labels, write_volume
-from ifss_keras.data.synthetic import calf
-from ifss_keras.data.volume import Volume
 from ifss_keras.metrics.overlap import dice
+from ifss_keras.synthetic import calf
+from ifss_keras.volumes.io import read_labels, write_labels, write_volume
+from ifss_keras.volumes.volume import Volume
 
 SOLEUS = 100
 

@@ -19,13 +19,15 @@ from pathlib import Path
 import numpy as np
 from hard_calves import references_of, three_slices
 
-from ifss_keras.data.io import read_labels, read_volume
-from ifss_keras.data.synthetic import Phantom, calf, crowded_structures, random_shapes
-from ifss_keras.data.volume import Volume
+from ifss_keras.core.files import write_whole
+from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.methods import UNTRAINED, untrained_method
 from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
-from ifss_keras.inference.shape import predict_by_shape
 from ifss_keras.metrics.evaluation import evaluate
+from ifss_keras.synthetic import Phantom, calf, crowded_structures, random_shapes
+from ifss_keras.volumes.io import read_labels, read_volume
+from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 SLICE_AXIS = {"spinal_cord_mri": 1}
 DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # choices were made on these, none on others
@@ -143,9 +145,7 @@ def markdown(rows: list[dict], path: Path) -> None:
         cells = show(row).split()
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"- {line}" for line in totals(rows))]
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text("\n".join(lines) + "\n")
-    unfinished.replace(path)
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def plot(rows: list[dict], path: Path) -> None:
@@ -182,12 +182,12 @@ def main():
     parser.add_argument("--every", nargs="+", default=["5", "10", "20", "50", "three"])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT_METHODS)
     parser.add_argument("--least", type=int, default=20)
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--preset", default=DEFAULT_PRESET, help="name, or folder of a training")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path, help="where the table goes too")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    predictor = Predictor.from_training(options.weights) if options.weights else Predictor.from_preset()
+    predictor = Predictor.from_preset(options.preset)
     print("volume, every, method, labels, Dice, IoU, HD95 mm, ASD mm, volume error %, absolute, seconds, error ratio")
     rows = []
     for name, labelled in volumes(options):

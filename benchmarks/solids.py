@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.references import References
-from ifss_keras.data.volume import Volume
 from ifss_keras.inference.methods import METHODS, NETWORK, UNTRAINED, untrained_method
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.volume import Volume
 
 SPACING_MM = (2.0, 0.6, 0.75)
 SHAPE = (41, 110, 96)  # slices, rows, columns
@@ -67,11 +67,11 @@ def image_of(labels: np.ndarray, seed: int = 0) -> np.ndarray:
     return (np.where(labels > 0, INSIDE, OUTSIDE) + noise).clip(0, 255).astype(np.uint8)
 
 
-def references_every(labels: np.ndarray, every: int, complete: bool = False) -> References:
+def references_every(labels: np.ndarray, every: int, complete: bool = False) -> Annotation:
     """Each `every`-th slice from the first that holds anything, and the last."""
     held = np.flatnonzero(labels.any(axis=(1, 2)))
     keep = np.unique([*range(held[0], held[-1], every), held[-1]])
-    return References.from_array(labels, complete=complete, keep_slices=keep)
+    return Annotation.from_array(labels, complete=complete, keep_slices=keep)
 
 
 def volume_error_percent(mask: np.ndarray, held: Solid) -> float:
@@ -108,7 +108,7 @@ def rows_of(methods) -> list[list[str]]:
     return rows
 
 
-def _task(held: Solid) -> tuple[Volume, References]:
+def _task(held: Solid) -> tuple[Volume, Annotation]:
     labels = held.mask.astype(np.uint8)
     return Volume.from_array(image_of(labels), held.spacing_mm), references_every(labels, EVERY)
 

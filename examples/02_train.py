@@ -5,19 +5,15 @@ The network is tiny and sees few volumes, so it learns little; `zoo/ifss_synthet
 
 import sys
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.data.references import References
-from ifss_keras.data.synthetic import random_shapes
-from ifss_keras.data.volume import Volume
-from ifss_keras.inference.predictor import Predictor
+import ifss_keras as ifss
+from ifss_keras.synthetic import random_shapes
 from ifss_keras.training.recipe import PropagationRecipe
-from ifss_keras.training.run import BEST_WEIGHTS, train
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
-recipe = PropagationRecipe(
+folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
+recipe = PropagationRecipe(  # or a YAML file: ifss.train("recipe.yaml", folder)
     name="miniature",
     network={"image_size": (32, 32), "widths": (4,), "rates": (1,), "matching_kernel": 3, "head_width": 4},
     training={"shapes": 1, "first_seed": 91},
@@ -28,12 +24,12 @@ recipe = PropagationRecipe(
     validation_steps=2,
     epochs=2,
 )
-train(recipe, folder)
+ifss.train(recipe, folder)
 
 phantom = random_shapes(2, slices=40, size=64)
-volume = Volume.from_array(phantom.image, phantom.spacing_mm)
-references = References.from_array(phantom.labels, phantom.names, keep_slices=np.arange(0, 40, 6))
-prediction = Predictor.from_training(folder / BEST_WEIGHTS).predict(volume, references)
+volume = ifss.Volume.from_array(phantom.image, phantom.spacing_mm)
+annotation = ifss.Annotation.from_array(phantom.labels, phantom.names, keep_slices=np.arange(0, 40, 6))
+prediction = ifss.Predictor.from_preset(folder).predict(volume, annotation, adaptation=None)
 
-for shape in prediction.summaries:
-    print(f"{shape.name}: {shape.volume_ml:.1f} mL")
+for name, volume_ml in prediction.volumes_ml.items():
+    print(f"{name}: {volume_ml:.1f} mL")

@@ -82,32 +82,37 @@ def read_stored() -> Callable[[Path], tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory) -> Path:
-    """best.weights.h5 of a tiny network, untrained, with its recipe.yaml beside it, as `ifss train` leaves them."""
+def tiny_preset(tmp_path_factory) -> Path:
+    """The folder of a tiny network, untrained, as `ifss train` leaves it."""
     import keras
-    import yaml
 
+    from ifss_keras.propagation.settings import PropagationSettings
     from ifss_keras.zoo import IFSSNet
+    from ifss_keras.zoo.presets import save_preset
 
-    network = {
-        "image_size": [16, 16],
-        "widths": [4, 6],
-        "rates": [1, 2],
-        "first_depth_multiplier": 2,
-        "encoder_depth_kernel": 1,
-        "matching_kernel": 3,
-        "head_width": 4,
-    }
     keras.utils.set_random_seed(5)
-    tiny = IFSSNet(name="ifss_net", **network)
+    tiny = IFSSNet(
+        name="ifss_net",
+        image_size=(16, 16),
+        widths=(4, 6),
+        rates=(1, 2),
+        first_depth_multiplier=2,
+        encoder_depth_kernel=1,
+        matching_kernel=3,
+        head_width=4,
+    )
     # An untrained network says 0.5 almost everywhere: with a steep head, every pixel is one or the other.
     head = tiny.get_layer("head")
     head.set_weights([50 * weight for weight in head.get_weights()])
     folder = tmp_path_factory.mktemp("tiny")
-    tiny.save_weights(folder / "best.weights.h5")
-    corpus = {"training": {"calf": 1, "first_seed": 0}, "validation": {"calf": 1, "first_seed": 1}}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump({"name": "tiny", "network": network, **corpus}))
-    return folder / "best.weights.h5"
+    save_preset(tiny, tiny.described(folder, weights="best.weights.h5", propagation=PropagationSettings(size=16)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_preset) -> Path:
+    """The weights file in it."""
+    return tiny_preset / "best.weights.h5"
 
 
 @pytest.fixture(scope="session")

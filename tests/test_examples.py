@@ -9,6 +9,7 @@ import pytest
 
 from ifss_keras.training.recipe import read_recipe
 from ifss_keras.training.run import network_of
+from ifss_keras.zoo.presets import find_preset, verified_weights
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -49,4 +50,7 @@ def test_train_leaves_weights_that_predict(run, tmp_path):
     out = run("02_train.py", tmp_path / "run")
     assert re.search(r"^shape 1: [\d.]+ mL$", out, re.MULTILINE)
     held = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"best.weights.h5", "last.weights.h5", "recipe.yaml", "log.csv"} <= held
+    assert held == {"best.weights.h5", "card.md", "config.json", "corpus", "last.weights.h5", "log.csv", "recipe.yaml"}
+    preset = find_preset(tmp_path / "run")
+    assert verified_weights(preset) == tmp_path / "run" / "best.weights.h5"
+    assert (preset.propagation.size, preset.architecture) == (32, "IFSSNet")

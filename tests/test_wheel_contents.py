@@ -1,16 +1,18 @@
-"""What the wheel holds: our package, its data, and nothing beside it."""
+"""What the wheel holds: our package, its data, and nothing beside it; and where its facts stand."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from ifss_keras import __version__
-from ifss_keras.zoo.presets import PRESETS
+from ifss_keras.zoo.presets import released_presets
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -42,15 +44,25 @@ def test_it_holds_every_module_of_the_checkout(wheel):
 
 
 def test_it_holds_the_report_template(wheel):
-    held = wheel.read("ifss_keras/inference/templates/report.html")
-    assert held == (CHECKOUT / "ifss_keras/inference/templates/report.html").read_bytes()
+    held = wheel.read("ifss_keras/report/templates/report.html")
+    assert held == (CHECKOUT / "ifss_keras/report/templates/report.html").read_bytes()
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_it_holds_the_released_weights_once(name, wheel):
-    held = [item for item in wheel.namelist() if item.endswith(PRESETS[name].weights)]
-    assert held == [f"ifss_keras/zoo/weights/{PRESETS[name].weights}"]
-    assert wheel.getinfo(held[0]).file_size == PRESETS[name].size_bytes
+@pytest.mark.parametrize("name", released_presets())
+def test_it_holds_the_released_presets_whole_and_once(name, wheel):
+    folder = f"ifss_keras/zoo/released/{name}"
+    files = {path.name: path.read_bytes() for path in (CHECKOUT / folder).iterdir()}
+    assert set(files) == {"config.json", "card.md", "model.weights.h5"}
+    held = [item for item in wheel.namelist() if item.startswith(f"{folder}/")]
+    assert sorted(held) == sorted(f"{folder}/{file}" for file in files)
+    assert {file: wheel.read(f"{folder}/{file}") for file in files} == files
+    assert sum(item.endswith(".weights.h5") for item in wheel.namelist()) == len(released_presets())
+
+
+def test_it_holds_nothing_else(wheel):
+    data = [item for item in wheel.namelist() if item.startswith("ifss_keras/") and not item.endswith(".py")]
+    presets = tuple(f"ifss_keras/zoo/released/{name}/" for name in released_presets())
+    assert [item for item in data if not item.startswith(presets)] == ["ifss_keras/report/templates/report.html"]
 
 
 def test_its_metadata_names_command_licence_and_pythons(wheel):
@@ -60,3 +72,12 @@ def test_its_metadata_names_command_licence_and_pythons(wheel):
     assert re.search(r"^License-Expression: Apache-2.0$", metadata, re.MULTILINE)
     assert re.search(r"^Requires-Python: <3.14,>=3.11$", metadata, re.MULTILINE)
     assert any(name.startswith(folder) and name.endswith("LICENSE") for name in wheel.namelist())
+
+
+def test_setup_py_says_nothing_that_pyproject_does_not():
+    tree = ast.parse((CHECKOUT / "setup.py").read_text(encoding="utf-8"))
+    (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert (ast.unparse(call), bool(ast.get_docstring(tree))) == ("setup()", True)
+    assert not (CHECKOUT / "setup.cfg").exists()
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (project["name"], project["dynamic"]) == ("ifss_keras", ["version"])

@@ -12,27 +12,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-
-@contextlib.contextmanager
-def quiet_start() -> Iterator[None]:
-    """Keeps TensorFlow's greetings, which it writes from C++, off the terminal while it starts."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+from ifss_keras.core.quiet import quiet_stderr
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow and Keras and makes a first tensor, quietly."""
-    with quiet_start():
+    """Imports TensorFlow and Keras and makes a first tensor, without their greetings."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
         import tensorflow as tf
 
         # This pass of TensorFlow's fails on some networks with a line on stderr, and speeds up none of ours.

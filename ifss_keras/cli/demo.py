@@ -20,7 +20,7 @@ def demo(output):
     """See the whole job on a synthetic calf: annotate, predict, evaluate, report."""
     from ifss_keras.cli.console import slice_progress, start_tensorflow
     from ifss_keras.cli.evaluate import print_evaluation
-    from ifss_keras.inference.demo import ANNOTATED, run_demo
+    from ifss_keras.jobs.demo import ANNOTATED, run_demo
 
     click.echo(f"A synthetic calf with {ANNOTATED} of its 160 slices annotated ...")
     start_tensorflow()

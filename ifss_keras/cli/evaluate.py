@@ -25,7 +25,7 @@ def evaluate(prediction, truth, axis, labels, report, as_json):
     \b
     Example: ifss evaluate mask.nii.gz truth.nii.gz --report evaluation
     """
-    from ifss_keras.inference.evaluation_job import evaluate_files
+    from ifss_keras.jobs.evaluate import evaluate_files
 
     evaluation = evaluate_files(prediction, truth, axis=axis, names=options.label_names(labels), report=report)
     if as_json:

@@ -9,6 +9,7 @@ import sys
 import click
 
 from ifss_keras import __version__
+from ifss_keras.cli.options import option_of
 from ifss_keras.core.errors import IFSSError
 
 # Our matrices are small: BLAS threads would spin and take the cores from TensorFlow.
@@ -55,7 +56,7 @@ def main(arguments=None):
         code = cli.main(arguments, prog_name="ifss", standalone_mode=False)
         sys.stdout.flush()
     except IFSSError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error}{option_of(error.setting)}", err=True)
         code = 2
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -20,11 +20,11 @@ def models():
 def list_models(as_json):
     """The networks of the zoo, and the presets that `ifss predict --preset` takes."""
     from ifss_keras.cli.console import print_table
-    from ifss_keras.zoo import ARCHITECTURES, DEFAULT_PRESET, PRESETS
+    from ifss_keras.zoo import ARCHITECTURES, DEFAULT_PRESET, released_presets
 
     if as_json:
         networks = [_network(architecture) for architecture in ARCHITECTURES.values()]
-        presets = [_preset(preset, preset.name == DEFAULT_PRESET) for preset in PRESETS.values()]
+        presets = [_preset(preset, preset.name == DEFAULT_PRESET) for preset in released_presets().values()]
         click.echo(json.dumps({"networks": networks, "presets": presets}, indent=2))
         return
     rows = [
@@ -47,7 +47,7 @@ def list_models(as_json):
             preset.licence,
             preset.summary,
         ]
-        for preset in PRESETS.values()
+        for preset in released_presets().values()
     ]
     print_table("Presets", ["name", "parameters", "MB", "licence", "summary"], rows)
 
@@ -129,12 +129,14 @@ def _told(value):
 @models.command("verify")
 @click.argument("names", nargs=-1)
 def verify(names):
-    """Check the SHA-256 of the weights of NAMES, or of all presets."""
-    from ifss_keras.zoo.presets import PRESETS, find_preset, verified_weights
+    """Check the SHA-256 of the weights of NAMES, presets or their folders, or of all that are released."""
+    from ifss_keras.zoo.presets import find_preset, released_presets, verified_weights
 
-    for name in names or PRESETS:
-        path = verified_weights(find_preset(name))
-        click.echo(f"{name}: {path.name} is the released file.")
+    for name in names or released_presets():
+        preset = find_preset(name)
+        path = verified_weights(preset)
+        known = "is the file that the preset names" if preset.sha256 else "is there; a training still writes it"
+        click.echo(f"{name}: {path.name} {known}.")
 
 
 @models.command("average")

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 import click
 
+# setting of a library's error: how the command line calls it
+OPTIONS = {
+    "adapt": "--adapt",
+    "axis": "--axis",
+    "complete": "--complete",
+    "ends_annotated": "--ends-annotated",
+    "labels": "--label CODE=NAME",
+    "method": "--method",
+    "preset": "--preset",
+    "reference": "--reference",
+    "resume": "--resume",
+    "start_from": "--start-from",
+}
+
+
+def option_of(setting: str | None) -> str:
+    """What is added to an error that a setting can mend: the option, in brackets."""
+    return f" (option {OPTIONS[setting]})" if setting else ""
+
 
 class SpacingMm(click.ParamType):
     """SLICE,ROW,COLUMN in mm as three floats."""

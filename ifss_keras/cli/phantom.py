@@ -22,22 +22,21 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
     \b
     Example: ifss phantom calf.nii.gz --labels truth.nii.gz --seed 3
     """
-    from ifss_keras.core.errors import InputError
-    from ifss_keras.data.io import check_writable, write_labels, write_volume
-    from ifss_keras.data.synthetic import calf, crowded_structures, random_shapes
-    from ifss_keras.data.volume import Volume
+    from ifss_keras.synthetic import calf, crowded_structures, random_shapes
+    from ifss_keras.volumes.io import check_writable, write_labels, write_volume
+    from ifss_keras.volumes.volume import Volume
 
     for path in (image, labels):
         check_writable(path)
     if image.resolve() == labels.resolve():
-        raise InputError(f"The labels would overwrite the image {image}: give --labels another name.")
+        raise click.UsageError(f"The labels would overwrite the image {image}: give --labels another name.")
     sizes = {"slices": slices, "size": size, "length_mm": length_mm}
     if kind == "calf":
         made = calf(seed, appearance=appearance, **sizes)
     elif appearance == "training":
         made = {"shapes": random_shapes, "structures": crowded_structures}[kind](seed, **sizes)
     else:
-        raise InputError(f"--appearance shifted belongs to the calf, received --kind {kind}: drop one of them.")
+        raise click.UsageError(f"--appearance shifted belongs to the calf, received --kind {kind}: drop one of them.")
     volume = Volume.from_array(made.image, made.spacing_mm)
     write_volume(image, made.image, volume)
     write_labels(labels, made.labels, volume, made.names)

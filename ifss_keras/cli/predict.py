@@ -17,11 +17,13 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    help="Labels of a few slices; left out with --weights of a network that needs none.",
+    help="Labels of a few slices; left out with the preset of a network that needs none.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The whole mask.")
-@click.option("--preset", help=f"Released weights, {DEFAULT_PRESET} if not given; see `ifss models list`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights of your own, from `ifss train`.")
+@click.option(
+    "--preset",
+    help=f"A released network, {DEFAULT_PRESET} if not given (see `ifss models list`), or the folder of a training.",
+)
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -58,7 +60,7 @@ def predict(as_json, labels, **choices):
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
     """
     from ifss_keras.cli.console import slice_progress, start_tensorflow
-    from ifss_keras.inference.job import Job, result_dict, run_job
+    from ifss_keras.jobs.predict import Job, run_job
 
     job = Job(labels=options.label_names(labels), **choices)
     if job.method == NETWORK:
@@ -66,46 +68,26 @@ def predict(as_json, labels, **choices):
     with slice_progress() as progress:
         result = run_job(job, progress)
     if as_json:
-        click.echo(json.dumps(result_dict(job, result), indent=2))
+        click.echo(json.dumps(result.to_dict(), indent=2))
         return
-    _print(job, result)
+    _print(result)
 
 
-def _print(job, result):
-    from ifss_keras.cli.console import number, print_table
-    from ifss_keras.inference.job import TOO_FEW, unchecked
-    from ifss_keras.inference.summary import check_text, ends_text, gaps_text
+def _print(result):
+    from ifss_keras.cli.console import print_table
+    from ifss_keras.inference import messages
+    from ifss_keras.report.tables import console_table
 
-    rows = [
-        [
-            summary.name,
-            number(summary.volume_ml, 2),
-            "-" if summary.first_slice is None else f"{summary.first_slice} to {summary.last_slice}",
-            str(len(summary.reference_slices)),
-            summary.method,
-            number(summary.shape_volume_ml, 2),
-            number(summary.spline_volume_ml, 2),
-        ]
-        for summary in result.prediction.summaries
-    ]
-    print_table("Volumes", ["label", "mL", "slices", "references", "made by", "mL by shape", "mL by spline"], rows)
-    for summary in result.prediction.summaries:
-        if summary.check:
-            click.echo(f"{summary.name}: {check_text(summary)}.")
-        if ends_text(summary):
-            click.echo(f"{summary.name}: {ends_text(summary)}. Annotate a slice further out if it goes on.")
-    if job.adapts:
-        few = unchecked(result.prediction)
-        if few:
-            click.echo(f"Not adapted to, as {TOO_FEW}: {', '.join(few)}.")
-    for note in result.notes:
-        click.echo(f"Warning: {note}", err=True)
-    for summary in result.prediction.summaries:
-        if summary.first_slice is None:
-            click.echo(f"Warning: no voxel of {summary.name} was found.", err=True)
-        if summary.gaps:
-            click.echo(f"Warning: {gaps_text(summary)}", err=True)
-        if summary.touches_edge:
-            click.echo(f"Warning: {summary.name} touches the volume's edge; part of it may lie outside.", err=True)
+    job, prediction = result.job, result.prediction
+    print_table("Volumes", *console_table(prediction))
+    for summary in prediction.summaries:
+        if text := messages.check_text(summary):
+            click.echo(f"{summary.name}: {text}.")
+        if text := messages.ends_text(summary):
+            click.echo(f"{summary.name}: {text}. {messages.FURTHER_OUT}")
+    if job.adapts and (few := messages.unchecked(prediction.summaries)):
+        click.echo(f"Not adapted to, as {messages.TOO_FEW}: {', '.join(few)}.")
+    for text in prediction.warnings:
+        click.echo(f"Warning: {text}", err=True)
     places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")
     click.echo(f"Wrote {places} in {result.seconds:.0f} s.")

@@ -15,13 +15,13 @@ import click
     type=click.Path(path_type=Path),
     help="Folder of synthetic volumes to keep [default: OUTPUT/corpus].",
 )
-@click.option("--start-from", type=click.Path(path_type=Path), help="Weights to start from, of an earlier training.")
+@click.option("--start-from", help="Preset, folder of a training, or file *.weights.h5 to start from.")
 @click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
 def train(recipe, output, corpus, start_from, resume):
     """Train a network by a recipe; makes the recipe's synthetic volumes first.
 
-    Interrupt it at any time and go on with --resume. The weights of the best epoch are
-    OUTPUT/best.weights.h5, which `ifss predict --weights` takes.
+    Interrupt it at any time and go on with --resume. OUTPUT is a preset with the weights of the best epoch, which
+    `ifss predict --preset OUTPUT` takes.
 
     \b
     Example: ifss train --recipe zoo/ifss_synthetic_v4/recipe.yaml -o runs/mine
@@ -38,16 +38,9 @@ def train(recipe, output, corpus, start_from, resume):
 
     from ifss_keras.training import run
 
-    total = sum(part.volumes for part in (plan.training, plan.validation))
-    with slice_progress() as show:
-        made = []
-
-        def one_more(path):
-            made.append(path)
-            show("volumes", len(made), total)
-
+    with slice_progress() as progress:
         try:
-            run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, made=one_more)
+            run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, progress=progress)
         except tf.errors.ResourceExhaustedError:
             raise InputError(
                 "The training needs more memory than there is: lower batch, network.widths or image_size in the recipe."
@@ -55,4 +48,4 @@ def train(recipe, output, corpus, start_from, resume):
         except KeyboardInterrupt:
             click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
             raise
-    click.echo(f"Wrote {output / run.BEST_WEIGHTS}.")
+    click.echo(f"Wrote {output / run.BEST_WEIGHTS}: ifss predict ... --preset {output}")

@@ -2,7 +2,17 @@
 
 
 class IFSSError(Exception):
-    """Base of every error that the command line shows as one sentence with exit code 2."""
+    """Base of every error that the command line shows as one sentence with exit code 2.
+
+    Args:
+        message: the sentence.
+        setting: the argument that can mend it, by the name that a job or a function has for it; the command line says
+            which of its options that is.
+    """
+
+    def __init__(self, message: str, *, setting: str | None = None):
+        super().__init__(message)
+        self.setting = setting
 
 
 class InputError(IFSSError, ValueError):

@@ -9,13 +9,12 @@ import numpy as np
 from keras import ops
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.intensity import IntensityWindow
-from ifss_keras.data.region import to_grid, to_working
-from ifss_keras.data.volume import Volume
-from ifss_keras.data.windows import whole_plane
-from ifss_keras.inference.summary import Prediction, summarize_labels
-from ifss_keras.inference.trained import trained_network
-from ifss_keras.training.recipe import SegmentationRecipe
+from ifss_keras.core.progress import Progress, silent
+from ifss_keras.inference.prediction import Prediction
+from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.region import to_grid, to_working, whole_plane
+from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import find_preset, load_network
 
 
 class Segmenter:
@@ -36,28 +35,36 @@ class Segmenter:
         self.size = size
 
     @classmethod
-    def from_training(cls, weights: str | Path) -> Segmenter:
-        """A segmenter with weights that `ifss train` wrote; the recipe.yaml beside them tells the network.
+    def from_preset(cls, preset: str | Path) -> Segmenter:
+        """A segmenter with the weights of a preset.
+
+        Args:
+            preset: its name, or the folder of a preset, such as `ifss train` writes.
 
         Raises:
-            InputError, PresetError: see `trained_network`; or the network carries annotated slices on.
+            InputError: its network carries annotated slices on.
+            PresetError, ChecksumError: see `load_network`.
         """
-        recipe, network = trained_network(weights)
-        if not isinstance(recipe, SegmentationRecipe):
-            raise InputError(f"{weights} is of a {recipe.model}, which needs references: use `Predictor`.")
-        return cls(network, recipe.labels, recipe.slices, recipe.size)
+        found = find_preset(preset)
+        if found.labels is None:
+            raise InputError(
+                f"The preset {found.name} is of a {found.architecture}, which carries annotated slices on: use "
+                "`Predictor`."
+            )
+        network = load_network(found)
+        return cls(network, found.labels, network.slices, network.image_size[0])
 
-    def predict(self, volume: Volume, *, progress: Callable[[int, int], None] = lambda done, total: None) -> Prediction:
+    def predict(self, volume: Volume, *, progress: Progress = silent) -> Prediction:
         """Every voxel given to its most probable class.
 
         Args:
             volume: any grid, any real voxel type.
-            progress: called with the slices done and those there are.
+            progress: told of "slices", those done and those there are.
         """
         region = whole_plane(volume.array.shape[1:], volume.spacing_mm[1:])
-        window = IntensityWindow.from_volume(volume.array)
+        intensity = IntensityRange.from_volume(volume.array)
         probabilities = self.blended(
-            lambda part: to_working(window.apply(volume.array[part]), region, volume.spacing_mm[1:], self.size),
+            lambda part: to_working(intensity.apply(volume.array[part]), region, volume.spacing_mm[1:], self.size),
             len(volume.array),
             progress,
         )
@@ -66,11 +73,9 @@ class Segmenter:
         for index, values in enumerate(probabilities):
             on_grid = to_grid(values.transpose(2, 0, 1), region, volume.spacing_mm[1:], volume.array.shape[1:])
             labels[index] = codes[np.argmax(on_grid, axis=0)]
-        return Prediction(labels, summarize_labels(labels, volume.spacing_mm, self.names, "network"))
+        return Prediction.of_found_labels(labels, volume, self.names, "network")
 
-    def blended(
-        self, read: Callable[[slice], np.ndarray], count: int, progress: Callable[[int, int], None] = lambda *_: None
-    ) -> np.ndarray:
+    def blended(self, read: Callable[[slice], np.ndarray], count: int, progress: Progress = silent) -> np.ndarray:
         """The probabilities (slice, row, column, class) of all slices, window by window.
 
         Windows overlap by half, and where they do the middle of a window counts for more than its ends. The weights of
@@ -80,7 +85,7 @@ class Segmenter:
         Args:
             read: from a slice of indices to the working images (slice, row, column).
             count: slices there are.
-            progress: called with the slices done and those there are.
+            progress: told of "slices", those done and those there are.
         """
         total, weights = None, np.zeros(count)
         share = 1 + np.minimum(np.arange(self.slices), np.arange(self.slices)[::-1]).astype(np.float64)
@@ -95,7 +100,7 @@ class Segmenter:
                 total = np.zeros((count, *found.shape[1:]))
             total[part] += share[:held, None, None, None] * found
             weights[part] += share[:held]
-            progress(part.stop, count)
+            progress("slices", part.stop, count)
         return (total / weights[:, None, None, None]).astype(np.float32)
 
 

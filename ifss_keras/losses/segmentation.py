@@ -2,30 +2,11 @@
 
 from keras import ops
 
+from ifss_keras.losses.terms import binary_cross_entropy, soft_dice
+
 # DAF3D's nine heads: four levels, four refined levels, the final one (the authors' code; Wang et al., TMI 2019, eq. 3)
 _CROSS_ENTROPY_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.5, 0.7, 0.8, 1.0)
 _DICE_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.7, 0.8, 1.0, 1.0)
-
-
-def soft_dice(truth, probability, smooth=1.0):
-    """2 sum(t p) / (sum(t^2) + sum(p^2)) of every class over the whole window, (batch, class).
-
-    Milletari et al., 3DV 2016, section 3, with `smooth` added above and below, so that a class that is nowhere and is
-    found nowhere gives 1.
-
-    Args:
-        truth, probability: (batch, slice, row, column, class).
-        smooth: in voxels.
-    """
-    axes = (1, 2, 3)
-    both = ops.sum(truth * probability, axis=axes)
-    return (2 * both + smooth) / (ops.sum(ops.square(truth) + ops.square(probability), axis=axes) + smooth)
-
-
-def binary_cross_entropy(truth, probability):
-    """The mean over all voxels and classes, each class by itself."""
-    clipped = ops.clip(probability, 1e-6, 1 - 1e-6)
-    return -ops.mean(truth * ops.log(clipped) + (1 - truth) * ops.log(1 - clipped))
 
 
 def segmentation_loss(outputs, image, truth, reconstruction=1.0):
@@ -47,10 +28,10 @@ def segmentation_loss(outputs, image, truth, reconstruction=1.0):
         loss = 0.0
         heads = ops.split(outputs["heads"], len(_DICE_WEIGHTS), axis=-1)
         for head, dice_weight, entropy_weight in zip(heads, _DICE_WEIGHTS, _CROSS_ENTROPY_WEIGHTS, strict=True):
-            loss += dice_weight * _dice_loss(truth, head) + entropy_weight * binary_cross_entropy(truth, head)
+            loss += dice_weight * _dice_loss(truth, head) + entropy_weight * _cross_entropy(truth, head)
     else:
         probability = outputs["probabilities"]
-        loss = _dice_loss(truth, probability) + binary_cross_entropy(truth, probability)
+        loss = _dice_loss(truth, probability) + _cross_entropy(truth, probability)
     if "reconstruction" in outputs:
         loss += reconstruction * ops.mean(ops.square(outputs["reconstruction"] - image))
     return loss
@@ -62,4 +43,8 @@ def labels_only(values):
 
 
 def _dice_loss(truth, probability):
-    return 1 - ops.mean(soft_dice(labels_only(truth), labels_only(probability)))
+    return 1 - ops.mean(soft_dice(labels_only(truth), labels_only(probability), axes=(1, 2, 3)))
+
+
+def _cross_entropy(truth, probability):
+    return ops.mean(binary_cross_entropy(truth, probability))

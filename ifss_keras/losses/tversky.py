@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ifss_keras.core.checks import require
+from ifss_keras.losses.terms import weighted_mean
 
 RULES = ("reversal", "descent", "fixed")
 
@@ -95,6 +96,7 @@ class ParametricTverskyLoss(keras.layers.Layer):
             constraint=WithinLimits(low) if rule == "reversal" else None,
             dtype="float32",
         )
+        self.built = True
 
     def penalties(self):
         """(alpha, beta), two scalars with sum 1: of false positives and of false negatives."""
@@ -110,9 +112,3 @@ class ParametricTverskyLoss(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rule": self.rule, "low": self.low, "smooth": self.smooth}
-
-
-def weighted_mean(values, weights):
-    """sum(values * weights) / sum(weights), 0 where all weights are 0."""
-    total = ops.sum(weights)
-    return ops.sum(values * weights) / ops.where(total > 0, total, 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.metrics.masks import bounding_box, check_same_grid, check_spacing, union_box
-from ifss_keras.metrics.overlap import OverlapCounts
+from ifss_keras.metrics.overlap import OverlapCounts, dice_of_counts
 from ifss_keras.metrics.surface import surface_distances
 from ifss_keras.metrics.volume import paper_volume_error_percent, signed_volume_error_percent, voxel_volume_ml
 
@@ -132,7 +132,6 @@ def _evaluate_label(prediction, truth, spacing_mm, code, name):
     prediction_ml = float(in_prediction.sum() * voxel_volume_ml(spacing_mm))
     truth_ml = float(in_truth.sum() * voxel_volume_ml(spacing_mm))
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
-    either = in_prediction + in_truth
     return LabelEvaluation(
         code=code,
         name=name,
@@ -150,7 +149,7 @@ def _evaluate_label(prediction, truth, spacing_mm, code, name):
         paper_volume_error_percent=paper_volume_error_percent(prediction_ml, truth_ml),
         prediction_slices=_extent(in_prediction),
         truth_slices=_extent(in_truth),
-        dice_per_slice=np.where(either > 0, 2 * both / np.maximum(either, 1), np.nan),
+        dice_per_slice=dice_of_counts(both, in_prediction, in_truth, empty=np.nan),
         prediction_areas_mm2=in_prediction * pixel_mm2,
         truth_areas_mm2=in_truth * pixel_mm2,
     )

@@ -16,6 +16,12 @@ def _ratio(numerator, denominator, undefined):
     return numerator / denominator if denominator else undefined
 
 
+def dice_of_counts(both, in_prediction, in_truth, empty):
+    """2 |P and T| / (|P| + |T|) from numbers of voxels, element by element, `empty` where neither mask holds one."""
+    either = np.add(in_prediction, in_truth)
+    return np.where(either > 0, 2 * np.asarray(both) / np.maximum(either, 1), empty)
+
+
 @dataclass(frozen=True)
 class OverlapCounts:
     """Voxels of a comparison, from which every overlap metric follows.
@@ -39,7 +45,8 @@ class OverlapCounts:
     @property
     def dice(self):
         """2 |P and T| / (|P| + |T|), 0 to 1."""
-        return _ratio(2 * self.both, 2 * self.both + self.prediction_only + self.truth_only, 1.0)
+        in_prediction, in_truth = self.both + self.prediction_only, self.both + self.truth_only
+        return float(dice_of_counts(self.both, in_prediction, in_truth, empty=1.0))
 
     @property
     def iou(self):

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 from typing import NamedTuple
-
-_NEAR = 3  # slices
 
 
 class Span(NamedTuple):
@@ -40,31 +37,6 @@ def plan_spans(references: Sequence[int], slices: int, window: int) -> list[Span
         outwards = [-index for index in reversed(indices)]
         spans.append(Span(-_run(outwards, window), slices - 1, False))
     return spans
-
-
-def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
-    """Slices where a label has presumably ended, since a series of annotated slices would go on there.
-
-    Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
-    the median one of the series, in which neighbours within three slices count as one place; fewer than three places
-    are no series. Where a slice is annotated beyond the series, there is nothing to presume.
-
-    Args:
-        held: slices on which the label is annotated and present, in any order.
-        annotated: these, and those annotated as without it.
-        slices: of the volume.
-    """
-    indices = sorted(held)
-    gaps = [b - a for a, b in pairwise(indices) if b - a > _NEAR]
-    if len(gaps) < 2:
-        return []
-    step = round(median(gaps))
-    ends = []
-    if min(annotated) == indices[0]:
-        ends.append(indices[0] - step)
-    if max(annotated) == indices[-1]:
-        ends.append(indices[-1] + step)
-    return [index for index in ends if 0 <= index < slices]
 
 
 def _run(indices: list[int], window: int) -> int:

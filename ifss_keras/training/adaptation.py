@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ifss_keras.data.pipeline import dataset_of, stack_clips
-from ifss_keras.data.pseudo_clips import PseudoSpan, draw_pseudo_clip
-from ifss_keras.data.reference_clips import AnnotatedVolume, ReferenceClipSettings, draw_reference_clip
-
-_LOSS = {"smooth": 100.0, "cross_entropy": 1.0}  # as the presets' recipes
-_WARMUP = 10
+from ifss_keras.core.progress import Progress, silent
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.training.examples.pipeline import dataset_of, stack_clips
+from ifss_keras.training.examples.pseudo_clips import PseudoSpan, draw_pseudo_clip
+from ifss_keras.training.examples.reference_clips import AnnotatedVolume, ReferenceClipSettings, draw_reference_clip
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,9 @@ class Adaptation:
         pseudo: share of the clips that ask for the network's own sure masks between the references, which keeps it
             from forgetting what it knew.
         seed: same seed, same weights.
+        clips: which clips of references are drawn.
+        smooth, cross_entropy: of the loss, as in the recipes of the presets.
+        warmup: steps.
     """
 
     steps: int = 60
@@ -35,6 +37,10 @@ class Adaptation:
     learning_rate: float = 2e-3
     pseudo: float = 0.5
     seed: int = 1
+    clips: ReferenceClipSettings = field(default_factory=ReferenceClipSettings)
+    smooth: float = 100.0
+    cross_entropy: float = 1.0
+    warmup: int = 10
 
     def steps_for(self, labels: int) -> int:
         """The steps for a volume of that many labels."""
@@ -50,32 +56,41 @@ class VolumeTrainer:
 
     Args:
         network: an `IFSSNet`; it is left as it is.
-        settings: how clips are drawn.
+        propagation: how the volume is shown.
         adaptation: the batch, the learning rate and the seed.
         steps: of all calls of `train` together.
-        recurrent: see `propagation.unroll.step`.
+        into: a network of the same kind that is to take the weights; None: a new one.
     """
 
-    def __init__(
-        self, network, settings: ReferenceClipSettings, adaptation: Adaptation, steps: int, recurrent: bool = True
-    ):
+    def __init__(self, network, propagation: PropagationSettings, adaptation: Adaptation, steps: int, into=None):
         import keras
 
         from ifss_keras.training.muon import Muon
         from ifss_keras.training.trainer import PropagationTrainer
 
-        self.settings, self.adaptation = settings, adaptation
+        self.propagation, self.adaptation = propagation, adaptation
         self.steps, self.done = steps, 0
         with _seeded(adaptation.seed):
-            self.network, copy = (type(network).from_config(network.get_config()) for _ in range(2))
+            first, copy = (type(network).from_config(network.get_config()) for _ in range(2))
+        self.network = first if into is None else into
         self._before = network.get_weights()
         for held in (self.network, copy):
             held.set_weights(self._before)
-        self._trainer = PropagationTrainer(copy, windows=1, recurrent=recurrent, **_LOSS)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            0.0, max(steps - _WARMUP, 1), alpha=0.01, warmup_target=adaptation.learning_rate, warmup_steps=_WARMUP
+        self._trainer = PropagationTrainer(
+            copy,
+            windows=1,
+            recurrent=propagation.recurrent,
+            smooth=adaptation.smooth,
+            cross_entropy=adaptation.cross_entropy,
         )
-        self._trainer.compile(Muon(schedule, global_clipnorm=1.0), jit_compile=False)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(steps - adaptation.warmup, 1),
+            alpha=0.01,
+            warmup_target=adaptation.learning_rate,
+            warmup_steps=adaptation.warmup,
+        )
+        self._trainer.compile(Muon(schedule, global_clipnorm=1.0))
         self._trainer.build()
 
     def train(
@@ -83,7 +98,7 @@ class VolumeTrainer:
         volume: AnnotatedVolume,
         spans: Sequence[PseudoSpan],
         steps: int,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = silent,
     ) -> None:
         """That many more steps on all references of the volume.
 
@@ -91,26 +106,26 @@ class VolumeTrainer:
             volume: a label in it needs two references, one of which holds it.
             spans: between references of the volume, what the network predicted there.
             steps: of this call.
-            progress: called with the steps done and the steps of all calls.
+            progress: told of "adaptation", the steps done and the steps of all calls.
         """
         import keras
 
         batch, first = self.adaptation.batch, self.done
-        spans = [span for span in spans if span.windows(self.settings.window)]
+        spans = [span for span in spans if span.windows(self.propagation.window)]
 
         def draw_one(rng):
             if spans and rng.random() < self.adaptation.pseudo:
-                return draw_pseudo_clip(rng, volume, spans[int(rng.integers(len(spans)))], self.settings)
-            return draw_reference_clip(rng, volume, self.settings)
+                return draw_pseudo_clip(rng, volume, spans[int(rng.integers(len(spans)))], self.propagation)
+            return draw_reference_clip(rng, volume, self.propagation, self.adaptation.clips)
 
         def draw(number):
             rng = np.random.default_rng([self.adaptation.seed, number])
             return stack_clips([draw_one(rng) for _ in range(batch)])
 
         numbers = range(first, first + steps)
-        dataset = dataset_of(draw, numbers, batch=batch, size=self.settings.size, window=self.settings.window)
+        dataset = dataset_of(draw, numbers, self.propagation, batch=batch)
         shown = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda index, logs: progress(first + index + 1, self.steps)
+            on_train_batch_end=lambda index, logs: progress("adaptation", first + index + 1, self.steps)
         )
         self._trainer.fit(dataset, callbacks=[shown], verbose=0, shuffle=False)
         self.done += steps

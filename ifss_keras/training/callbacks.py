@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import h5py
 import keras
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.files import replacing, replacing_folder, whole_folder
 
 
 class NetworkCheckpoint(keras.callbacks.Callback):
@@ -40,9 +40,8 @@ class NetworkCheckpoint(keras.callbacks.Callback):
             self._save("best.weights.h5")
 
     def _save(self, name):
-        unfinished = self.folder / f"unfinished.{name}"
-        self.network.save_weights(unfinished)
-        os.replace(unfinished, self.folder / name)
+        with replacing(self.folder / name) as unfinished:
+            self.network.save_weights(unfinished)
 
 
 class EpochLine(keras.callbacks.Callback):
@@ -71,21 +70,9 @@ class WholeBackup(keras.callbacks.BackupAndRestore):
     """Keras's backup after every epoch, written beside its place and moved there: a killed training can be resumed."""
 
     def on_epoch_end(self, epoch, logs=None):
-        folder = Path(self.backup_dir)
-        unfinished, before = _beside(folder)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        self.model.save_weights(unfinished / "latest.weights.h5")
-        (unfinished / "training_metadata.json").write_text(json.dumps({"epoch": epoch + 1, "batch": 0}))
-        if folder.exists():
-            os.replace(folder, before)
-        os.replace(unfinished, folder)
-        shutil.rmtree(before, ignore_errors=True)
-
-
-def _beside(backup: Path) -> tuple[Path, Path]:
-    """Where a backup is written, and where the one before it waits until the new one is in place."""
-    return backup.with_name("backup.unfinished"), backup.with_name("backup.before")
+        with replacing_folder(Path(self.backup_dir)) as unfinished:
+            self.model.save_weights(unfinished / "latest.weights.h5")
+            (unfinished / "training_metadata.json").write_text(json.dumps({"epoch": epoch + 1, "batch": 0}))
 
 
 def training_callbacks(trainer, folder: Path, resume: bool) -> list:
@@ -111,10 +98,7 @@ def epochs_backed_up(folder: Path) -> int:
     Raises:
         InputError: a backup that cannot be read, as after a full disk.
     """
-    backup = folder / "backup"
-    before = _beside(backup)[1]
-    if before.exists() and not backup.exists():
-        os.replace(before, backup)
+    backup = whole_folder(folder / "backup")
     if not backup.exists():
         return 0
     held = backup / "training_metadata.json"
@@ -125,7 +109,8 @@ def epochs_backed_up(folder: Path) -> int:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"The backup {os.fspath(backup)} is damaged, so that the training cannot go on: train in another folder, "
-            f"with --start-from {os.fspath(folder / 'last.weights.h5')}."
+            f"starting from {os.fspath(folder / 'last.weights.h5')}.",
+            setting="start_from",
         ) from error
 
 
@@ -146,12 +131,10 @@ def _keep_epochs(log: Path, epochs: int) -> None:
     kept = [row for row in rows if int(row["epoch"]) < epochs]
     if len(kept) == len(rows):
         return
-    unfinished = log.with_suffix(".unfinished")
-    with open(unfinished, "w", newline="") as file:
+    with replacing(log) as unfinished, open(unfinished, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept)
-    os.replace(unfinished, log)
 
 
 def _rows(log: Path) -> list[dict[str, str]]:

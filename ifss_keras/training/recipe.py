@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,25 +13,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    NonNegativeInt,
     PositiveInt,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
 
 from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.anchor import Softness
-from ifss_keras.data.clips import ClipSettings
-from ifss_keras.data.windows import WindowSettings
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.zoo.catalogue import find_architecture
-
-
-def _ascending(pair):
-    if pair[0] > pair[1]:
-        raise ValueError("the least comes first, then the greatest")
-    return pair
 
 
 class Part(BaseModel):
@@ -63,34 +58,6 @@ class Corpus(Part):
         return range(self.first_seed, self.first_seed + getattr(self, kind))
 
 
-class Clips(Part):
-    """How clips are drawn, see `ClipSettings`, and run.
-
-    `rollout` is the range of windows run without gradient; without `recurrent` nothing estimated is fed back.
-    """
-
-    windows: int = Field(5, ge=1)
-    gap: Annotated[tuple[PositiveInt, PositiveInt], AfterValidator(_ascending)] = (4, 80)
-    both_ends: float = Field(2 / 3, ge=0, le=1)
-    degraded: float = Field(0.5, ge=0, le=1)
-    margin: float = Field(1.4, ge=1)
-    least_share: float = Field(0.5, gt=0, le=1)
-    redrawn: float = Field(0.0, ge=0, le=1)
-    recent: float = Field(0.0, ge=0, le=1)
-    lost: float = Field(0.0, ge=0, le=1)
-    recurrent: bool = True
-    rollout: Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascending)] = (0, 24)
-
-
-class AnchorSoftness(Part):
-    """See `Softness`."""
-
-    start: float = Field(0.5, gt=0)
-    per_slice: float = Field(0.1, ge=0)
-    maximum: float = Field(4.5, gt=0)
-    per_change: float = Field(0.0, ge=0)
-
-
 class Loss(Part):
     """`ParametricTverskyLoss` and the weight of the cross-entropy beside it."""
 
@@ -108,6 +75,17 @@ class Optimizer(Part):
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(100, ge=0)
     clip_norm: float = Field(1.0, gt=0)
+
+
+# what a recipe says elsewhere
+_FOLLOWS = {"size": "network.image_size", "window": "network.window", "recall_newest": "clips.recent"}
+
+
+def _without_what_follows(propagation):
+    for name, source in _FOLLOWS.items():
+        if isinstance(propagation, dict) and name in propagation:
+            raise ValueError(f"{name} follows from {source} of the recipe: leave it out")
+    return propagation
 
 
 def _arguments(network):
@@ -162,24 +140,23 @@ class Recipe(Part):
 class PropagationRecipe(Recipe):
     """Everything that decides what the training of a network that carries annotated slices on gives."""
 
-    clips: Clips = Clips()
-    softness: AnchorSoftness | None = AnchorSoftness()  # null: no anchors
+    clips: ClipSettings = ClipSettings()
+    propagation: Annotated[PropagationSettings, BeforeValidator(_without_what_follows)] = PropagationSettings()
     loss: Loss = Loss()
 
-    def clip_settings(self, window: int = 3) -> ClipSettings:
-        """The settings that clips of this recipe are drawn with, for a network of that window.
+    def settings(self, window: int = 3) -> PropagationSettings:
+        """How volumes are shown to a network of that window, in training and in prediction.
 
         Raises:
             InputError: a window of one slice, as windows at stride 1 must share one.
         """
         if window < 2:
             raise InputError(f"network.window must be 2 or more, received {window}: mend the recipe.")
-        return ClipSettings(
-            size=self.size,
-            window=window,
-            softness=None if self.softness is None else Softness(**self.softness.model_dump()),
-            **self.clips.model_dump(exclude={"rollout", "recurrent"}),
-        )
+        return replace(self.propagation, size=self.size, window=window, recall_newest=self.clips.recent > 0)
+
+    @field_serializer("propagation")
+    def _held(self, propagation: PropagationSettings) -> dict[str, Any]:
+        return {name: value for name, value in propagation.to_dict().items() if name not in _FOLLOWS}
 
 
 def _different_names(labels):
@@ -273,7 +250,8 @@ def _first_problem(error) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"{key}: Field required, but it is not there; add it"
-    what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+    unknown = problem["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+    what = "unknown key" if unknown else problem["msg"].removeprefix("Value error, ")
     if "received" in what:
         return f"{key}: {what}" if key else what
     return f"{key}: {what}, received {problem['input']!r}; mend it"

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import yaml
 
+from ifss_keras import __version__
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.data.corpus import load_volume, make_corpus
-from ifss_keras.data.pipeline import clip_dataset, window_dataset
-from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe
+from ifss_keras.core.files import write_whole
+from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.training.examples.corpus import load_volume, make_corpus
+from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
+from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.zoo.catalogue import build_network
+from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
 from ifss_keras.zoo.weights_file import load_weights
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"
 
 
-def prepare_volumes(corpus: Corpus, folder: Path, made: Callable[[Path], None] = lambda path: None):
+def prepare_volumes(corpus: Corpus, folder: Path, made: Counter | None = None):
     """The volumes of a part of a recipe, made where they are not in `folder` yet.
 
     Raises:
@@ -58,8 +61,7 @@ def build_trainer(recipe: Recipe):
     import keras
 
     from ifss_keras.training.muon import Muon
-    from ifss_keras.training.segmentation_trainer import SegmentationTrainer
-    from ifss_keras.training.trainer import PropagationTrainer
+    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
 
     keras.utils.set_random_seed(recipe.seed)
     network = network_of(recipe)
@@ -69,7 +71,7 @@ def build_trainer(recipe: Recipe):
         trainer = PropagationTrainer(
             network,
             windows=recipe.clips.windows,
-            recurrent=recipe.clips.recurrent,
+            recurrent=recipe.propagation.recurrent,
             **recipe.loss.model_dump(),
         )
     settings = recipe.optimizer
@@ -83,44 +85,49 @@ def build_trainer(recipe: Recipe):
     )
     shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
     kind = {"muon": Muon, "adamw": keras.optimizers.AdamW}[settings.kind]
-    trainer.compile(kind(schedule, **shared), jit_compile=False)  # XLA is many times slower than oneDNN on the CPU
+    trainer.compile(kind(schedule, **shared))
     trainer.build()
     return trainer
 
 
 def train(
-    recipe: Recipe,
-    folder: Path,
+    recipe: Recipe | str | Path,
+    folder: str | Path,
     *,
     corpus_folder: Path | None = None,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     resume: bool = False,
     callbacks: list | None = None,
-    made: Callable[[Path], None] = lambda path: None,
+    progress: Progress = silent,
 ):
     """The trained network, with the weights of the epoch of the best validation Dice.
 
-    Writes to `folder`: recipe.yaml, log.csv (a row per epoch), best.weights.h5, last.weights.h5 and, until it
-    is done, backup/, from which `resume` goes on with the interrupted epoch's beginning and batches. Without
-    dropout a resumed training gives the same weights; with it, other units are dropped.
+    `folder` becomes a preset, which `from_preset` takes: config.json, best.weights.h5 and card.md. Beside these it
+    holds recipe.yaml, log.csv (a row per epoch), last.weights.h5 and, until it is done, backup/, from which `resume`
+    goes on with the interrupted epoch's beginning and batches. Without dropout a resumed training gives the same
+    weights; with it, other units are dropped.
 
     Args:
-        recipe: see `read_recipe`.
+        recipe: a recipe, or its file, see `read_recipe`.
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
         start_from: weights to start from, of a network of the same layers at any `image_size`, or of one without
-            a reference memory. A resumed training goes on with its own.
+            a reference memory: a preset's name or folder, or a file *.weights.h5. A resumed training goes on with its
+            own.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
-        made: called with the path of every volume once it is there.
+        progress: told of "volumes", how many of them are made.
 
     Raises:
         InputError: a recipe that cannot be trained; `folder` holds a training and `resume` is not set, or one
             of another recipe, or a finished one, or other files, or is not there to resume; a training that diverged
             in every epoch.
-        PresetError: `start_from` is no weights file or does not fit the network.
+        PresetError: `start_from` is neither a preset nor a weights file, or does not fit the network.
     """
     from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
+
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    folder = Path(folder)
 
     _refuse_another_folder(recipe, folder, resume)
     trainer = build_trainer(recipe)
@@ -130,10 +137,14 @@ def train(
     for made_here in filter(None, (folder, corpus_folder)):
         _make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
+    made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
     training, validation = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=epochs_backed_up(folder))
-    _write_recipe(recipe, folder)  # only now: what cannot be trained leaves the folder free for a mended recipe
+    preset = preset_of(recipe, trainer.network, folder)
+    # only now: what cannot be trained leaves the folder free for a mended recipe
+    write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    preset.write()
     trainer.fit(
         training,
         validation_data=validation,
@@ -143,11 +154,44 @@ def train(
         shuffle=False,
         verbose=0,
     )
-    return _with_best_weights(trainer.network, folder)
+    _with_best_weights(trainer.network, folder)
+    finished(preset, card_of(recipe, preset, folder))
+    return trainer.network
 
 
-def _start_with(network, recipe: Recipe, path: Path) -> None:
+def preset_of(recipe: Recipe, network, folder: Path) -> Preset:
+    """The preset that a training of a recipe leaves in its folder, before its weights are there."""
+    facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": _data(recipe)}
+    if isinstance(recipe, SegmentationRecipe):
+        return network.described(folder, labels=dict(recipe.labels), **facts)
+    return network.described(folder, propagation=recipe.settings(network.window), **facts)
+
+
+def _data(recipe: Recipe) -> str:
+    kinds = {"calf": "calves in ultrasound", "shapes": "random shapes", "structures": "crowded structures"}
+    counts = ((getattr(recipe.training, kind), name) for kind, name in kinds.items())
+    return "synthetic volumes: " + ", ".join(f"{count} of {name}" for count, name in counts if count)
+
+
+def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:
+    """What is known of a training once it is done, in Markdown."""
+    from ifss_keras.training.callbacks import best_so_far
+
+    training, validation = recipe.training, recipe.validation
+    return (
+        f"# {preset.name}\n\n{preset.architecture} with {preset.parameters:,} parameters, trained by ifss_keras "
+        f"{__version__} with `recipe.yaml` beside this card: {recipe.epochs} epochs of {recipe.steps_per_epoch} steps, "
+        f"{recipe.batch} examples each.\n\n"
+        f"**Trained on** {preset.data.removeprefix('synthetic volumes: ')}; synthetic volumes, seeds from "
+        f"{training.first_seed}; validated on {validation.volumes} others, seeds from {validation.first_seed}.\n\n"
+        f"**Best validation Dice** {best_so_far(folder / 'log.csv'):.4f}, of the examples that training draws, not of "
+        "whole volumes; see `log.csv`.\n"
+    )
+
+
+def _start_with(network, recipe: Recipe, start: str | Path) -> None:
     """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
+    path = Path(start) if str(start).endswith(".h5") else verified_weights(find_preset(start))
     try:
         load_weights(network, path)
     except PresetError:
@@ -159,22 +203,21 @@ def _start_with(network, recipe: Recipe, path: Path) -> None:
             network.get_layer(layer.name).set_weights(layer.get_weights())
 
 
-def _with_best_weights(network, folder: Path):
+def _with_best_weights(network, folder: Path) -> None:
     if not (folder / BEST_WEIGHTS).exists():
         raise InputError(
             f"The training in {os.fspath(folder)} diverged: expected a finite validation loss and Dice in one epoch "
             f"or more, received none, so there is no {BEST_WEIGHTS}; lower optimizer.learning_rate in the recipe."
         )
     network.load_weights(folder / BEST_WEIGHTS)
-    return network
 
 
 def dataset_maker(recipe: Recipe, network):
     """The function from volumes, batches, first and seed to the dataset that a recipe's network is trained on."""
     if isinstance(recipe, SegmentationRecipe):
         return partial(_windows_of, recipe)
-    settings = recipe.clip_settings(network.window)
-    return partial(clip_dataset, settings=settings, batch=recipe.batch, rollout=recipe.clips.rollout)
+    propagation = recipe.settings(network.window)
+    return partial(clip_dataset, settings=recipe.clips, propagation=propagation, batch=recipe.batch)
 
 
 def _windows_of(recipe: SegmentationRecipe, volumes, **which):
@@ -211,10 +254,14 @@ def _refuse_another_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
                 f"{others[0]}; choose another."
             )
         if resume and not folder.exists():
-            raise InputError(f"There is no training in {os.fspath(folder)}: leave out --resume, or correct the folder.")
+            raise InputError(
+                f"There is no training in {os.fspath(folder)} to resume: correct the folder.", setting="resume"
+            )
         return
     if not resume:
-        raise InputError(f"{os.fspath(folder)} already holds a training: pass --resume, or choose another folder.")
+        raise InputError(
+            f"{os.fspath(folder)} already holds a training: resume it, or choose another folder.", setting="resume"
+        )
     if yaml.safe_load(before.read_text()) != recipe.model_dump(mode="json"):
         raise InputError(
             f"The training in {os.fspath(folder)} was started with another recipe: resume it with its own "
@@ -234,9 +281,3 @@ def _make_folder(folder: Path) -> None:
         raise InputError(
             f"The folder {os.fspath(folder)} cannot be made ({error.strerror}): choose another place."
         ) from error
-
-
-def _write_recipe(recipe: Recipe, folder: Path) -> None:
-    unfinished = folder / "recipe.yaml.unfinished"
-    unfinished.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    os.replace(unfinished, folder / "recipe.yaml")

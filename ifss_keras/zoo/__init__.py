@@ -1,9 +1,9 @@
 """The zoo: networks and their released presets. Networks are imported on first use, presets at once."""
 
 from ifss_keras.zoo.catalogue import ARCHITECTURES, network_class
-from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset, released_presets
 
-__all__ = ["ARCHITECTURES", "DEFAULT_PRESET", "PRESETS", "Preset", "find_preset", *ARCHITECTURES]
+__all__ = ["ARCHITECTURES", "DEFAULT_PRESET", "Preset", "find_preset", "released_presets", *ARCHITECTURES]
 
 
 def __getattr__(name):

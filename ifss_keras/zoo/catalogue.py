@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -35,7 +36,7 @@ class Architecture:
 
     Attributes:
         name: of the class, and what a recipe's `model` takes.
-        module: below `ifss_keras.zoo`.
+        module: below `ifss_keras.zoo.networks`.
         summary: one line for people.
         source: the paper.
         needs_reference: it carries annotated slices on; otherwise it finds the muscles by itself.
@@ -166,8 +167,14 @@ def network_class(name: str) -> type:
     Raises:
         InputError: see `find_architecture`.
     """
-    module = importlib.import_module(f"ifss_keras.zoo.{find_architecture(name).module}")
+    module = importlib.import_module(f"ifss_keras.zoo.networks.{find_architecture(name).module}")
     return getattr(module, name)
+
+
+def keyword_arguments(cls: type) -> dict[str, Any]:
+    """The keyword-only arguments of a class's constructor with their defaults, in order."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
 
 
 def build_network(name: str, arguments: Mapping[str, Any]):
@@ -177,15 +184,13 @@ def build_network(name: str, arguments: Mapping[str, Any]):
         InputError: no such network, an argument that it does not have, or values that cannot be built, such as rows
             that do not divide.
     """
-    from ifss_keras.zoo.zoo_model import keyword_arguments
-
     cls = network_class(name)
     known = keyword_arguments(cls)
     for argument in arguments:
         if argument not in known:
             raise InputError(f"{name} has no argument {argument!r}: {known_names(argument, known)}")
     try:
-        return cls(name="network", **arguments)
+        return cls.from_config({"name": "network", **arguments})
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         problem = " ".join(str(error).split()).rstrip(".")
         given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())

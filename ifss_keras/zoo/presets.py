@@ -1,136 +1,147 @@
-"""The released presets: what they are, where their weights lie, and how those are checked."""
+"""Presets: a network in a folder, as config.json, weights and a card; some are released, `ifss train` writes others."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ifss_keras.core.checks import known_names
 from ifss_keras.core.errors import ChecksumError, PresetError
+from ifss_keras.core.files import replacing, write_whole
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class
+
+DEFAULT_PRESET = "ifss_synthetic_v4"
+CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.md"
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A released set of weights; it never changes under its name.
+    """A network in a folder.
 
     Attributes:
-        name: what `from_preset` takes.
-        summary: one line for people.
-        network: arguments of `IFSSNet`.
-        working: arguments of `ifss_keras.inference.label_propagation.Working`.
-        weights: name of the weights file.
-        sha256, size_bytes: of that file.
+        folder: where it lies.
+        name: what it is called.
+        architecture: the network's class, of `zoo.ARCHITECTURES`.
+        arguments: of its constructor.
+        propagation: how volumes are shown to it, for a network that carries annotated slices on; else None.
+        labels: code to name of what a network finds that needs no reference; else None.
+        weights: name of the weights file in the folder.
+        sha256: of that file; None while a training still writes it.
         parameters: weights, moving statistics included.
+        summary: one line for people.
         licence, data: of the weights, and what they were trained on.
     """
 
+    folder: Path
     name: str
-    summary: str
-    network: dict[str, Any] = field(hash=False)
-    working: dict[str, Any] = field(hash=False)
-    weights: str
-    sha256: str
-    size_bytes: int
-    parameters: int
-    licence: str
-    data: str
+    architecture: str
+    arguments: Mapping[str, Any] = field(hash=False)
+    propagation: PropagationSettings | None = None
+    labels: Mapping[int, str] | None = field(default=None, hash=False)
+    weights: str = WEIGHTS
+    sha256: str | None = None
+    parameters: int = 0
+    summary: str = ""
+    licence: str = ""
+    data: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Preset:
+        """The preset in a folder.
+
+        Raises:
+            PresetError: its config.json cannot be read or does not describe a preset.
+        """
+        path = folder / CONFIG
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            propagation, labels = held.pop("propagation"), held.pop("labels")
+            return cls(
+                folder,
+                **held,
+                propagation=None if propagation is None else PropagationSettings.from_dict(propagation),
+                labels=None if labels is None else {int(code): name for code, name in labels.items()},
+            )
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            problem = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise PresetError(
+                f"{path} is no preset's: expected what `save_to_preset` writes, received {problem}; copy it again."
+            ) from error
+
+    def write(self, card: str | None = None) -> None:
+        """Writes config.json, and card.md where a text is given."""
+        held = {name: value for name, value in vars(self).items() if name != "folder"}
+        held["propagation"] = self.propagation and self.propagation.to_dict()
+        held["labels"] = None if self.labels is None else {str(code): name for code, name in self.labels.items()}
+        if card is not None:
+            write_whole(self.folder / CARD, card)
+        write_whole(self.folder / CONFIG, json.dumps(held, indent=1) + "\n")
 
     @property
     def path(self) -> Path:
-        """Where the weights lie in the installed package."""
-        return Path(str(resources.files("ifss_keras.zoo") / "weights" / self.weights))
+        """The weights file."""
+        return self.folder / self.weights
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the weights file."""
+        return self.path.stat().st_size
 
 
-DEFAULT_PRESET = "ifss_synthetic_v4"
-
-_NETWORK_96 = {
-    "image_size": (96, 96),
-    "widths": (16, 24, 32, 64),
-    "rates": (1, 2, 4),
-    "encoder_depth_kernel": 1,
-    "norm_per_channel": True,
-    "matching_kernel": 7,
-    "encoder_dropout": 0.0,
-    "memory_dropout": 0.1,
-    "decoder_dropout": 0.0,
-}
-_WORKING_96 = {"size": 96, "margin": 1.4, "least_share": 0.5, "threshold": 0.5, "smoothing_mm": 2.5}
-_SOFTER_WITH_CHANGE = {"softness": {"maximum": 6.0, "per_change": 0.08}}
-
-PRESETS = MappingProxyType(
-    {
-        preset.name: preset
-        for preset in (
-            Preset(
-                name="ifss_synthetic_v4",
-                summary="Any structure between a few annotated slices, in any modality; working size 96, for the CPU.",
-                network=_NETWORK_96 | {"memory_level": 2},
-                working=_WORKING_96 | _SOFTER_WITH_CHANGE | {"recent": True},
-                weights="ifss_synthetic_v4.weights.h5",
-                sha256="b607d04c6a703ce5ae1652bedf7442bbda5cce3bdeae44381b544156070a0174",
-                size_bytes=3_765_528,
-                parameters=889_740,
-                licence="Apache-2.0",
-                data="synthetic ultrasound calves, random shapes and crowded structures; no patient data",
-            ),
-            Preset(
-                name="ifss_synthetic_v3",
-                summary="As ifss_synthetic_v4, whose training starts from it.",
-                network=_NETWORK_96 | {"memory_level": 2},
-                working=_WORKING_96 | _SOFTER_WITH_CHANGE,
-                weights="ifss_synthetic_v3.weights.h5",
-                sha256="1f2b728884a1105b1bd3d98f7e7cad0ce592b5c274dae7c549e6c293d84b6290",
-                size_bytes=3_765_528,
-                parameters=889_740,
-                licence="Apache-2.0",
-                data="synthetic ultrasound calves, random shapes and crowded structures; no patient data",
-            ),
-            Preset(
-                name="ifss_synthetic_v2",
-                summary="Muscles in ultrasound; succeeded by ifss_synthetic_v3, whose training starts from it.",
-                network=_NETWORK_96,
-                working=_WORKING_96,
-                weights="ifss_synthetic_v2.weights.h5",
-                sha256="5c0fd9177dced7344cd1895986c05e00b8190d950a39f55ad7281874f3e8b1f0",
-                size_bytes=3_747_288,
-                parameters=888_562,
-                licence="Apache-2.0",
-                data="synthetic ultrasound calves and random shapes; no patient data",
-            ),
-        )
-    }
-)
+def released_folder() -> Path:
+    """Where the presets of the installed package lie, a folder each."""
+    return Path(str(resources.files("ifss_keras.zoo") / "released"))
 
 
-def find_preset(name: str) -> Preset:
-    """The preset of that name.
+def released_presets() -> dict[str, Preset]:
+    """Name to preset, of those that the installed package holds; the default first."""
+    folders = sorted(path.parent for path in released_folder().glob(f"*/{CONFIG}"))
+    folders.sort(key=lambda folder: folder.name != DEFAULT_PRESET)
+    return {folder.name: Preset.read(folder) for folder in folders}
+
+
+def find_preset(preset: str | Path) -> Preset:
+    """The preset of that name, or in that folder.
 
     Raises:
-        PresetError: no such preset; the text lists those there are.
+        PresetError: neither; the text lists the names there are.
     """
-    if name in PRESETS:
-        return PRESETS[name]
-    raise PresetError(f"There is no preset {name!r}: {known_names(name, PRESETS)}")
+    known = released_presets()
+    if str(preset) in known:
+        return known[str(preset)]
+    folder = Path(preset)
+    if (folder / CONFIG).is_file():
+        return Preset.read(folder)
+    if folder.is_dir():
+        raise PresetError(
+            f"{folder} holds no preset: expected a {CONFIG} in it, as `ifss train` writes; check the path."
+        )
+    if folder.is_file():
+        raise PresetError(f"{folder} is a file: expected the folder of a preset; pass {folder.parent}.")
+    raise PresetError(f"There is no preset and no folder {str(preset)!r}: {known_names(str(preset), known)}")
 
 
 def verified_weights(preset: Preset) -> Path:
     """The path of the preset's weights, after their SHA-256 has been checked.
 
     Raises:
-        ChecksumError: the file is missing or is not the released one.
+        ChecksumError: the file is missing or is not the one that the preset names.
     """
-    mend = "reinstall ifss_keras"
+    released = preset.folder.parent == released_folder()
+    mend = "reinstall ifss_keras" if released else "copy the folder again, or train it to the end"
     try:
         found = hashlib.sha256(preset.path.read_bytes()).hexdigest()
     except OSError as error:
         raise ChecksumError(
             f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {mend}."
         ) from error
-    if found != preset.sha256:
+    if preset.sha256 is not None and found != preset.sha256:
         raise ChecksumError(
             f"The weights of {preset.name} are corrupted: expected SHA-256 {preset.sha256[:12]}..., received "
             f"{found[:12]}... in {preset.path}: {mend}."
@@ -138,24 +149,46 @@ def verified_weights(preset: Preset) -> Path:
     return preset.path
 
 
-def load_network(name: str, kind: type | None = None):
+def load_network(preset: Preset, kind: type | None = None):
     """The network of a preset with its verified weights.
 
     Args:
-        name: of the preset.
+        preset: see `find_preset`.
         kind: class that the network must be of; None: any.
 
     Raises:
-        PresetError: an unknown name, a preset of another network, or weights that do not fit the network.
-        ChecksumError: weights that are not the released ones.
+        InputError: a network that cannot be built.
+        PresetError: a preset of another network, or weights that do not fit the network.
+        ChecksumError: weights that are not the preset's.
     """
-    from ifss_keras.zoo.ifss_net import IFSSNet
     from ifss_keras.zoo.weights_file import load_weights
 
-    preset = find_preset(name)
-    if kind not in (None, IFSSNet):
-        raise PresetError(f"The preset {name} is of an IFSSNet, not of a {kind.__name__}: there is none of that yet.")
+    find_architecture(preset.architecture)
+    if kind is not None and not issubclass(network_class(preset.architecture), kind):
+        raise PresetError(
+            f"The preset {preset.name} is of the network {preset.architecture}, not {kind.__name__}: use "
+            f"{preset.architecture}.from_preset."
+        )
     weights = verified_weights(preset)
-    network = IFSSNet(name="ifss_net", **preset.network)
+    network = build_network(preset.architecture, preset.arguments)
     load_weights(network, weights)
     return network
+
+
+def save_preset(network, preset: Preset, card: str | None = None) -> Preset:
+    """Writes a network as a preset into its folder, weights first; with the weights' SHA-256.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    preset.folder.mkdir(parents=True, exist_ok=True)
+    with replacing(preset.path) as unfinished:
+        network.save_weights(unfinished)
+    return finished(preset, card)
+
+
+def finished(preset: Preset, card: str | None = None) -> Preset:
+    """The preset with the SHA-256 of the weights that lie in its folder, written there."""
+    whole = replace(preset, sha256=hashlib.sha256(preset.path.read_bytes()).hexdigest())
+    whole.write(card)
+    return whole

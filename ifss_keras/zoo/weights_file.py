@@ -6,7 +6,6 @@ is not finite; here both are refused, and what differs is named.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from ifss_keras.core.errors import PresetError
+from ifss_keras.core.files import replacing
 
 _MEND = "choose the weights that belong to this network"
 
@@ -78,15 +78,15 @@ def average_weights(paths: Sequence[str | Path], output: str | Path) -> None:
     output = Path(output)
     if not output.name.endswith(".weights.h5"):
         raise PresetError(f"The mean is written to a file *.weights.h5, received {output}: choose another name.")
-    unfinished = output.with_name(output.name + ".unfinished")
     try:
-        shutil.copyfile(paths[0], unfinished)
+        with replacing(output) as unfinished:
+            shutil.copyfile(paths[0], unfinished)
+            with h5py.File(unfinished, "r+") as file:
+                for name in held[0]:
+                    file[name][...] = np.mean([values[name] for values in held], axis=0, dtype=np.float64)
     except OSError as error:
-        raise PresetError(f"{output} cannot be written ({error.strerror}): choose another place.") from None
-    with h5py.File(unfinished, "r+") as file:
-        for name in held[0]:
-            file[name][...] = np.mean([values[name] for values in held], axis=0, dtype=np.float64)
-    os.replace(unfinished, output)
+        problem = error.strerror or error
+        raise PresetError(f"{output} cannot be written ({problem}): choose another place.") from None
 
 
 def _readable(path: Path) -> dict[str, np.ndarray]:

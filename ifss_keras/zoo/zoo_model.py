@@ -1,11 +1,45 @@
 """What every network of the zoo has in common."""
 
-import inspect
+import functools
+from pathlib import Path
 
 import keras
 from keras import ops
 
-from ifss_keras.core.checks import as_tuples, require
+from ifss_keras.core.checks import as_tuples, known_names, require
+from ifss_keras.zoo.catalogue import keyword_arguments, network_class
+from ifss_keras.zoo.presets import Preset, find_preset, load_network, released_presets, save_preset
+
+KERAS_ARGUMENTS = ("name", "trainable", "dtype")
+
+
+def _under_policy(init):
+    """The constructor with `dtype` as the policy of every layer that it makes; Keras' own is for layers, not models."""
+
+    @functools.wraps(init)
+    def wrapped(self, *, dtype=None, **kwargs):
+        if dtype is None:
+            init(self, **kwargs)
+            policy = None
+        else:
+            before = keras.config.dtype_policy()
+            keras.config.set_dtype_policy(dtype)
+            try:
+                init(self, **kwargs)
+            finally:
+                keras.config.set_dtype_policy(before)
+            policy = keras.dtype_policies.get(dtype).name
+        self._policy = policy
+
+    return wrapped
+
+
+class _Released:
+    """A read-only property of a class: name to `Preset`, of those that are released of it."""
+
+    def __get__(self, instance, owner):
+        held = released_presets()
+        return {name: preset for name, preset in held.items() if issubclass(network_class(preset.architecture), owner)}
 
 
 class ZooModel(keras.Model):
@@ -14,13 +48,21 @@ class ZooModel(keras.Model):
     A subclass has keyword-only arguments, each of which becomes an attribute. It begins its `__init__` with
     `arguments = arguments_of(Subclass, locals())`, builds its graph, calls
     `super().__init__(inputs=..., outputs=..., arguments=arguments, multiples=..., **kwargs)` and needs no `get_config`.
+    Beside its own it takes `name`, `trainable` and `dtype`, the policy of all its layers.
 
     Attributes:
+        presets: name to `Preset`, of those that are released of this class.
         needs_reference: it carries annotated slices on; otherwise it finds the muscles by itself.
         multiples: (slice, row, column), what the sizes of its input must be multiples of.
     """
 
+    presets = _Released()
     needs_reference = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _under_policy(cls.__init__)
 
     def __init__(self, *, arguments, multiples, **kwargs):
         super().__init__(**kwargs)
@@ -31,23 +73,46 @@ class ZooModel(keras.Model):
 
     def get_config(self):
         arguments = {name: getattr(self, name) for name in self._argument_names}
-        return {"name": self.name, "trainable": self.trainable, **arguments}
+        policy = {"dtype": self._policy} if self._policy else {}
+        return {"name": self.name, "trainable": self.trainable, **policy, **arguments}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**{name: as_tuples(value) for name, value in config.items()})
 
     @classmethod
-    def from_preset(cls, name):
-        """The network with the released weights of preset `name`, verified by SHA-256 and loaded strictly.
+    def from_preset(cls, preset):
+        """The network of a preset with its weights, verified by SHA-256 and loaded strictly.
+
+        Args:
+            preset: a released one's name, or the folder of one, such as `ifss train` or `save_to_preset` writes.
 
         Raises:
             PresetError: an unknown name, a preset of another network, or weights that do not fit.
-            ChecksumError: weights that are not the released ones.
+            ChecksumError: weights that are not the preset's.
         """
-        from ifss_keras.zoo.presets import load_network
+        return load_network(find_preset(preset), cls)
 
-        return load_network(name, cls)
+    def save_to_preset(self, folder, **facts):
+        """Writes the network into a folder that `from_preset` takes: config.json, weights, and a card if given.
+
+        Args:
+            folder: made if absent; its name is the preset's.
+            facts: `propagation` (`PropagationSettings`) or `labels` (code to name), for `Predictor` and `Segmenter`;
+                `summary`, `licence`, `data`; `card`, a text in Markdown. See `Preset`.
+
+        Returns:
+            The `Preset`.
+        """
+        card = facts.pop("card", None)
+        return save_preset(self, self.described(folder, **facts), card)
+
+    def described(self, folder, **facts):
+        """The `Preset` of this network in a folder, to which nothing is written yet; arguments as `save_to_preset`."""
+        arguments = {name: getattr(self, name) for name in self._argument_names}
+        folder = Path(folder)
+        shared = {"name": folder.resolve().name, "architecture": type(self).__name__, "arguments": arguments}
+        return Preset(folder, **shared, parameters=self.count_params(), **facts)
 
 
 class PropagatingModel(ZooModel):
@@ -82,22 +147,21 @@ class PropagatingModel(ZooModel):
         return {}
 
 
-def keyword_arguments(cls):
-    """{name: default} of the keyword-only arguments of a class, in order."""
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    return {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
-
-
 def arguments_of(cls, held):
     """{name: value} of the keyword-only arguments of `cls` among `held`, the `locals()` of its `__init__`.
 
     Raises:
-        ValueError: a value other than true or false where the default is one of these.
+        ValueError: a further argument that is not one of `KERAS_ARGUMENTS`, or a value other than true or false where
+            the default is one of these.
     """
-    for name, default in keyword_arguments(cls).items():
+    known = keyword_arguments(cls)
+    for name in held["kwargs"]:
+        problem = f"{cls.__name__} has no argument {name!r}: {known_names(name, [*known, *KERAS_ARGUMENTS])}"
+        require(name in KERAS_ARGUMENTS, problem)
+    for name, default in known.items():
         right = not isinstance(default, bool) or isinstance(held[name], bool)
         require(right, f"{name} must be true or false, received {held[name]!r}.")
-    return {name: held[name] for name in keyword_arguments(cls)}
+    return {name: held[name] for name in known}
 
 
 def require_multiples(slices, image_size, multiples):

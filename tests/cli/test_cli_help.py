@@ -6,20 +6,22 @@ import sys
 import pytest
 
 from ifss_keras import __version__
-from ifss_keras.cli.main import COMMANDS
+from ifss_keras.cli.main import COMMANDS, cli
 
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
-    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--weights", "--method", "--no-adapt", "--axis",
-                   "--spacing-mm", "--label", "--complete", "--report", "--json"],
+    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--adapt", "--no-adapt", "--axis",
+                   "--spacing-mm", "--label", "--complete", "--ends-annotated", "--report", "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--label", "--report", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance"],
-    ("train",): ["--recipe", "--output", "--corpus", "--resume"],
+    ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
     ("demo",): ["--output"],
-    ("models",): ["list", "verify"],
+    ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
+    ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
     ("models", "verify"): ["NAMES"],
+    ("models", "average"): ["WEIGHTS", "--output"],
 }  # fmt: skip
 
 
@@ -29,6 +31,15 @@ def test_help_names_every_option(command, ifss):
     assert (outcome.code, outcome.err) == (0, "")
     for option in OPTIONS[command]:
         assert option in outcome.out
+
+
+@pytest.mark.parametrize("command", OPTIONS, ids=" ".join)
+def test_every_option_is_named_above(command):
+    found = cli
+    for name in command:
+        found = found.get_command(None, name)
+    options = [option for item in found.params for option in (*item.opts, *item.secondary_opts) if option[:2] == "--"]
+    assert sorted(options) == sorted(name for name in OPTIONS[command] if name.startswith("--"))
 
 
 def test_help_of_ifss_lists_every_command_with_its_own_summary(ifss):

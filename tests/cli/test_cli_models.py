@@ -4,26 +4,26 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from ifss_keras.zoo import ARCHITECTURES, presets
 from ifss_keras.zoo.description import describe
-from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, released_presets
+
+PRESETS = released_presets()
 
 
 @pytest.fixture
 def released(tmp_path, monkeypatch):
-    """A small file as the weights of the default preset."""
-    path = tmp_path / "released.weights.h5"
-    path.write_bytes(b"weights")
-    digest = hashlib.sha256(b"weights").hexdigest()
-    held = {name: dataclasses.replace(preset, sha256=digest) for name, preset in PRESETS.items()}
-    monkeypatch.setattr(presets, "PRESETS", MappingProxyType(held))
-    monkeypatch.setattr(Preset, "path", path)
-    return path
+    """A small file as the weights of the default preset, in a folder beside nothing else."""
+    preset = dataclasses.replace(PRESETS[DEFAULT_PRESET], folder=tmp_path / "released" / DEFAULT_PRESET)
+    preset.folder.mkdir(parents=True)
+    preset.path.write_bytes(b"weights")
+    dataclasses.replace(preset, sha256=hashlib.sha256(b"weights").hexdigest()).write()
+    monkeypatch.setattr(presets, "released_folder", lambda: tmp_path / "released")
+    return preset.path
 
 
 def test_list_as_json_holds_every_preset_and_every_network(ifss):
@@ -99,11 +99,30 @@ def test_what_cannot_be_described_is_refused(ifss, arguments, said):
 
 
 def test_the_released_file_is_verified(ifss, released):
-    for names, count in (((), len(PRESETS)), ((DEFAULT_PRESET,), 1)):
+    for names in ((), (DEFAULT_PRESET,)):
         outcome = ifss("models", "verify", *names)
         assert (outcome.code, outcome.err) == (0, "")
-        assert outcome.out.count("is the released file") == count
-        assert DEFAULT_PRESET in outcome.out
+        assert outcome.out == f"{DEFAULT_PRESET}: model.weights.h5 is the file that the preset names.\n"
+
+
+def test_the_folder_of_a_training_is_verified(ifss, tiny_preset, tmp_path):
+    outcome = ifss("models", "verify", tiny_preset, DEFAULT_PRESET)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        f"{tiny_preset}: best.weights.h5 is the file that the preset names.",
+        f"{DEFAULT_PRESET}: model.weights.h5 is the file that the preset names.",
+    ]
+    folder = tmp_path / "unfinished"
+    shutil.copytree(tiny_preset, folder)
+    dataclasses.replace(find_preset(folder), sha256=None).write()
+    assert ifss("models", "verify", folder).out == (
+        f"{folder}: best.weights.h5 is there; a training still writes it.\n"
+    )
+    (folder / "best.weights.h5").write_bytes(b"others")
+    dataclasses.replace(find_preset(folder), sha256=find_preset(tiny_preset).sha256).write()
+    outcome = ifss("models", "verify", folder)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"{folder / 'best.weights.h5'}: copy the folder again" in outcome.err
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"Weights"), lambda path: path.unlink()])
@@ -124,7 +143,7 @@ def test_an_unknown_name_gets_the_nearest(ifss):
 def test_every_shipped_file_is_verified(ifss):
     outcome = ifss("models", "verify")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("is the released file") == len(PRESETS)
+    assert outcome.out.count("is the file that the preset names") == len(PRESETS) >= 1
 
 
 def test_the_mean_of_trainings(ifss, tiny_weights, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from ifss_keras.cli import console
-from ifss_keras.data.io import read_labels, write_labels
+from ifss_keras.volumes.io import read_labels, write_labels
 
 
 @pytest.mark.parametrize(

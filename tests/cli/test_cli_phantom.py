@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ifss_keras.data.io import read_labels, read_volume
-from ifss_keras.data.synthetic import calf
+from ifss_keras.synthetic import calf
+from ifss_keras.volumes.io import read_labels, read_volume
 
 SMALL = ("--slices", 12, "--size", 32)
 

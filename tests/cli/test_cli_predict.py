@@ -1,7 +1,10 @@
 """`ifss predict` from files to files."""
 
 import csv
+import functools
+import html
 import json
+import re
 import subprocess
 import sys
 
@@ -10,22 +13,41 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ifss_keras.data.anchor import interpolate_shapes
-from ifss_keras.data.references import References
-from ifss_keras.data.volume import Volume
+from ifss_keras.propagation.shape import interpolate_shapes
+from ifss_keras.training.adaptation import Adaptation
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.io import read_labels, write_labels
+from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 SPACING_MM = (2.5, 0.8, 0.5)
 VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
 
 
+@pytest.fixture(scope="module")
+def made_once():
+    """A function for `Predictor.from_preset` that makes one for each preset and gives it again."""
+    from ifss_keras.inference.predictor import Predictor
+
+    return functools.cache(Predictor.from_preset)
+
+
 @pytest.fixture
-def predict(ifss, tiny_weights):
+def tiny(made_once, tiny_preset, monkeypatch):
+    """The folder of the tiny preset, its predictor made once for all tests that do not ask how it is made."""
+    from ifss_keras.inference.predictor import Predictor
+
+    monkeypatch.setattr(Predictor, "from_preset", lambda preset: made_once(str(preset)))
+    return tiny_preset
+
+
+@pytest.fixture
+def predict(ifss, tiny):
     """A function that predicts a case with the tiny network and returns the JSON; more arguments may follow."""
 
     def run(case, *more):
         arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--json", *more)
-        method = () if "--method" in more else ("--weights", tiny_weights)
+        method = () if "--method" in more else ("--preset", tiny)
         outcome = ifss(*arguments, *method)
         assert (outcome.code, outcome.err) == (0, "")
         return json.loads(outcome.out)
@@ -34,13 +56,13 @@ def predict(ifss, tiny_weights):
 
 
 @pytest.fixture(scope="module")
-def expected(tiny_weights, two_muscles):
+def expected(tiny_preset, two_muscles):
     """The tiny network's mask of the two muscles, from the Python surface and arrays in memory."""
     from ifss_keras.inference.predictor import Predictor
 
     image, labels = two_muscles
-    references = References.from_array(labels, keep_slices=np.array([2, 6, 10]))
-    return Predictor.from_training(tiny_weights).predict(Volume.from_array(image, SPACING_MM), references).labels
+    annotation = Annotation.from_array(labels, keep_slices=np.array([2, 6, 10]))
+    return Predictor.from_preset(tiny_preset).predict(Volume.from_array(image, SPACING_MM), annotation).labels
 
 
 def test_the_tiny_network_decides_between_the_references(expected):
@@ -181,7 +203,7 @@ def test_a_forgotten_axis_is_noticed(axis, tmp_path, two_muscles, oblique_affine
     arguments += ("--method", "shape")
     refused = ifss(*arguments)
     assert refused.code == 2
-    assert f"pass --axis {axis}, or --axis 2 if it is right" in refused.err
+    assert f"; give the axis {axis}, or 2 if it is right. (option --axis)\n" in refused.err
     assert not (tmp_path / "m.mha").exists()
     assert ifss(*arguments, "--axis", axis).code == 0
     assert ifss(*arguments, "--axis", 2).code == 0
@@ -222,10 +244,10 @@ def test_label_names_reach_table_and_segmentation(make_case, ifss):
     ("annotated", "warned"), [(range(2, 11), True), (range(4, 10), False), ((*range(2, 10), 11), False)]
 )
 def test_nothing_to_fill_is_told_of(annotated, warned, make_case, predict):
-    notes = predict(make_case(annotated=tuple(annotated)), "--method", "shape")["notes"]
+    warnings = predict(make_case(annotated=tuple(annotated)), "--method", "shape")["warnings"]
     told = ["Every slice from 2 to 10 is annotated, so there was nothing to fill between them; if that is not what you "
-            "drew, the slices lie along another axis: see --axis."]  # fmt: skip
-    assert notes == told * warned
+            "drew, the slices lie along another axis."]  # fmt: skip
+    assert warnings == told * warned
 
 
 def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
@@ -238,9 +260,14 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     outcome = ifss(*arguments, "--label", "7=SOL")
     assert outcome.code == 0
-    assert outcome.err == "Warning: SOL touches the volume's edge; part of it may lie outside.\n"
-    told = {label["name"]: label["touches_edge"] for label in json.loads(ifss(*arguments, "--json").out)["labels"]}
-    assert told == {"3": False, "7": True}
+    said = (
+        "The mask of {} touches the edge of the volume. The muscle may go on outside the image, and its volume may "
+        "then be too small."
+    )
+    assert outcome.err == f"Warning: {said.format('SOL')}\n"
+    found = json.loads(ifss(*arguments, "--json").out)
+    assert {label["name"]: label["touches_edge"] for label in found["labels"]} == {"3": False, "7": True}
+    assert found["warnings"] == [said.format("7")]
 
 
 def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss, monkeypatch):
@@ -248,11 +275,11 @@ def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss
         for index, mask in interpolate_shapes(masks, *arguments):
             yield index, mask & (index not in (3, 4, 8))
 
-    monkeypatch.setattr("ifss_keras.inference.shape.interpolate_shapes", with_a_gap)
+    monkeypatch.setattr("ifss_keras.inference.interpolation.interpolate_shapes", with_a_gap)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     outcome = ifss(*arguments, "--label", "7=SOL", "--report", case.folder / "r")
-    said = "The mask of SOL is empty on slices 3 to 4, 8 between annotated ones that hold it."
-    assert f"Warning: {said}" in outcome.err
+    said = "The mask of SOL is empty on slices 3 to 4, 8 between annotated ones that hold it. Annotate a slice there."
+    assert f"Warning: {said}\n" in outcome.err
     assert said in (case.folder / "r" / "report.html").read_text()
     found = json.loads(ifss(*arguments, "--json").out)
     assert [label["gaps"] for label in found["labels"]] == [[[3, 4], [8, 8]]] * 2
@@ -267,7 +294,25 @@ def test_voxels_that_are_no_numbers_are_counted(case, ifss):
     note = "2 of 6240 voxels of the image are NaN or infinite and count as black."
     assert ifss(*arguments, "--report", case.folder / "r").err == f"Warning: {note}\n"
     assert note in (case.folder / "r" / "report.html").read_text()
-    assert json.loads(ifss(*arguments, "--json").out)["notes"] == [note]
+    assert json.loads(ifss(*arguments, "--json").out)["warnings"] == [note]
+
+
+def test_console_json_and_report_have_each_warning_word_for_word(make_case, ifss):
+    case = make_case(".seg.nrrd")
+    written = read_labels(case.reference)
+    references = written.array.copy()
+    references[2, 0, 5] = 7
+    write_labels(case.reference, references, written, {3: "GM <medial> & 'deep'", 7: "SOL", 9: "GL"})
+    report = case.folder / "r"
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments += ("--spacing-mm", "5,2.4,1.5")
+    outcome = ifss(*arguments, "--report", report)
+    said = [line.removeprefix("Warning: ") for line in outcome.err.splitlines()]
+    assert (outcome.code, len(said)) == (0, 3)  # the spacing, a segment without a voxel, the edge
+    assert json.loads(ifss(*arguments, "--json").out)["warnings"] == said
+    page = html.unescape((report / "report.html").read_text())
+    shown = re.findall(r'<p class="warning"><strong>Check:</strong> (.*?)</p>', page)
+    assert shown == said
 
 
 def test_complete_says_that_a_missing_label_has_ended(case, predict, read_mask):
@@ -315,14 +360,13 @@ def test_without_a_network_ends_that_are_annotated_are_ends_as_well(method, case
             assert label["shape_volume_ml"] == label["volume_ml"]
 
 
-def test_as_a_command_of_its_own(case, tiny_weights):
-    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights]
+def test_as_a_command_of_its_own(case, tiny_preset):
+    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", tiny_preset]
     command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0
     for line in done.stderr.splitlines():
-        assert line.startswith("Warning: ")
-        assert line.endswith("touches the volume's edge; part of it may lie outside.")
+        assert re.match(r"Warning: The mask of [37] touches the edge of the volume\. The muscle may go on", line)
     assert "Volumes" in done.stdout
     assert f"Wrote {case.output}" in done.stdout.replace("\n", "")
     assert case.output.is_file()
@@ -340,8 +384,8 @@ def test_the_default_preset_carries_two_muscles(case, ifss, read_mask):
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
 
 
-def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny_weights):
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--weights", tiny_weights)
+def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny):
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", tiny)
     outcome = ifss(*arguments)
     assert outcome.code == 0
     assert "Not adapted to, as too few annotated slices lie between two others and not beside one: 3, 7." in outcome.out
@@ -351,7 +395,8 @@ def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny
     assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
 
 
-def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, ifss, tiny_weights):
+def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, monkeypatch):
+    monkeypatch.setattr("ifss_keras.inference.predictor.DEFAULT_ADAPTATION", Adaptation(steps=4, batch=2, warmup=1))
     case = make_case(annotated=(2, 4, 6, 8, 10))
     found = predict(case, "--report", case.folder / "report")
     page = (case.folder / "report" / "report.html").read_text()

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
 
-from ifss_keras.data.io import read_labels, write_labels
-from ifss_keras.zoo.presets import DEFAULT_PRESET
+from ifss_keras.volumes.formats.registry import FORMATS
+from ifss_keras.volumes.io import read_labels, write_labels
+from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, Preset, finished
 
 
 def one_sentence(outcome) -> str:
@@ -92,12 +94,12 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_bad_files_are_refused_in_one_sentence(name, case, ifss, tiny_weights, snapshot):
+def test_bad_files_are_refused_in_one_sentence(name, case, ifss, tiny_preset, snapshot):
     spoil, said = BAD_FILES[name]
     spoil(case)
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--report", case.folder / "r")
-    outcome = ifss(*arguments, "--weights", tiny_weights, "--json")
+    outcome = ifss(*arguments, "--preset", tiny_preset, "--json")
     message = one_sentence(outcome)
     assert outcome.out == ""
     for words in said:
@@ -105,21 +107,26 @@ def test_bad_files_are_refused_in_one_sentence(name, case, ifss, tiny_weights, s
     assert snapshot(case.folder) == before
 
 
-# name: (more arguments, what the sentence says); a later -o overrides the first
+# name: (more arguments, what the sentence says); a later -o or --preset overrides the first
 BAD_OPTIONS = {
-    "label absent": (["--label", "9=SOL"], ["label 9", "3, 7"]),
+    "label absent": (["--label", "9=SOL"], ["label 9", "3, 7", "(option --label CODE=NAME)"]),
     "label syntax": (["--label", "SOL"], ["CODE=NAME", "'SOL'", "100=SOL"]),
     "label code no number": (["--label", "²=SOL"], ["CODE=NAME", "'²=SOL'"]),
     "label without name": (["--label", "7="], ["CODE=NAME", "'7='"]),
     "label of two lines": (["--label", "7=A\nB"], ["one line of text", "100=SOL"]),
     "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
     "label name twice": (["--label", "7=A", "--label", "3=A"], ["once", "7=A, 3=A"]),
-    "unknown preset": (["--preset", "ifss_synthetic_v9", "--weights="], ["ifss_synthetic_v9", "did you mean"]),
+    "unknown preset": (["--preset", "ifss_synthetic_v9"], ["ifss_synthetic_v9", "did you mean"]),
     "axis out of range": (["--axis", "3"], ["--axis", "3", "0<=x<=2"]),
     "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
-    "preset beside weights": (["--preset", DEFAULT_PRESET, "--weights", "w.h5"], ["--preset", "leave one of them out"]),
-    "preset without a network": (["--preset", DEFAULT_PRESET, "--method", "shape"], ["--preset", "shape", "leave out"]),
-    "adapted without a network": (["--adapt", "--method", "curve", "--weights="], ["no network to adapt", "--adapt"]),
+    "preset without a network": (
+        ["--preset", DEFAULT_PRESET, "--method", "shape"],
+        ["The method shape uses no network", "leave out the preset", "(option --preset)"],
+    ),
+    "adapted without a network": (
+        ["--adapt", "--method", "curve"],
+        ["The method curve has no network to adapt", "(option --adapt)"],
+    ),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
     "spacing of zero": (["--spacing-mm", "0,1,1"], ["from 0.000001 to 1000", "SLICE,ROW,COLUMN"]),
@@ -128,7 +135,10 @@ BAD_OPTIONS = {
     "spacing not finite": (["--spacing-mm", "nan,1,1"], ["nan", "from 0.000001 to 1000"]),
     "unknown method": (["--method", "magic"], ["magic", "network", "shape"]),
     "unknown option": (["--refrence", "x"], ["--refrence"]),
-    "missing weights": (["--weights", "nowhere.weights.h5"], ["nowhere.weights.h5", "does not exist"]),
+    "weights": (["--weights", "best.weights.h5"], ["No such option '--weights'"]),
+    "missing preset": (["--preset", "nowhere/run"], ["no preset and no folder 'nowhere/run'", DEFAULT_PRESET]),
+    "preset is a file": (["--preset", "image.nii.gz"], ["image.nii.gz is a file", "expected the folder of a preset"]),
+    "preset is another folder": (["--preset", "folder.mha"], ["folder.mha holds no preset", "config.json"]),
     "output in no folder": (["-o", "nowhere/mask.nii.gz"], ["nowhere", "cannot be written"]),
     "output of unknown format": (["-o", "mask.png"], ["mask.png", "unknown extension", ".nii.gz"]),
     "output without extension": (["-o", "mask"], ["mask", "unknown extension"]),
@@ -136,22 +146,21 @@ BAD_OPTIONS = {
     "output is the image": (["-o", "image.nii.gz"], ["would overwrite", "image.nii.gz"]),
     "output is the reference": (["-o", "reference.nii.gz"], ["would overwrite", "reference.nii.gz"]),
     "output is a link to the image": (["-o", "link.nii.gz"], ["would overwrite", "image.nii.gz"]),
-    "report is a file": (["--report", "image.nii.gz"], ["report folder", "is a file"]),
+    "report is a file": (["--report", "image.nii.gz"], ["folder image.nii.gz", "is a file"]),
     "report is the output": (["-o", "new.nii.gz", "--report", "new.nii.gz"], ["report", "mask", "another name"]),
-    "report in no folder": (["--report", "nowhere/report"], ["report folder", "nowhere"]),
+    "report in no folder": (["--report", "nowhere/report"], ["folder nowhere/report", "missing or protected"]),
 }
 
 
 @pytest.mark.parametrize("name", BAD_OPTIONS)
-def test_bad_options_are_refused_in_one_sentence(name, case, ifss, tiny_weights, snapshot, monkeypatch):
+def test_bad_options_are_refused_in_one_sentence(name, case, ifss, tiny_preset, snapshot, monkeypatch):
     more, said = BAD_OPTIONS[name]
     monkeypatch.chdir(case.folder)
     (case.folder / "folder.mha").mkdir()
     (case.folder / "link.nii.gz").symlink_to(case.image)
     before = snapshot(case.folder)
-    weights = [] if "--preset" in more or "--weights=" in more else ["--weights", tiny_weights]
-    more = [item for item in more if item != "--weights="]
-    outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, *weights, *more)
+    preset = [] if "--method" in more else ["--preset", tiny_preset]
+    outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, *preset, *more)
     message = one_sentence(outcome)
     for words in said:
         assert words in message
@@ -164,19 +173,19 @@ def test_nothing_between_annotated_slices_is_refused_where_nothing_else_is_fille
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", method)
     message = one_sentence(ifss(*arguments, "--label", "7=SOL", "--label", "3=GM"))
-    for words in (method, "two or more", "GM, SOL", "annotate another"):
+    for words in (method, "two or more", "GM, SOL", "annotate another", "(option --method)"):
         assert words in message
     assert snapshot(case.folder) == before
 
 
 @pytest.mark.parametrize("more", [(), ("--complete",), ("--method", "curve", "--complete")])
-def test_one_annotated_slice_has_no_two_ends(more, make_case, ifss, tiny_weights, snapshot):
+def test_one_annotated_slice_has_no_two_ends(more, make_case, ifss, tiny_preset, snapshot):
     case = make_case(annotated=(6,))
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--ends-annotated")
-    message = one_sentence(ifss(*arguments, *more, *(() if "--method" in more else ("--weights", tiny_weights))))
+    message = one_sentence(ifss(*arguments, *more, *(() if "--method" in more else ("--preset", tiny_preset))))
     assert "expected two or more of each label, received one of 3, 7" in message
-    assert "leave out --ends-annotated" in message
+    assert message.endswith("annotate another. (option --ends-annotated)\n")
     assert snapshot(case.folder) == before
 
 
@@ -191,7 +200,8 @@ def test_two_labels_of_one_name_are_refused(names, make_case, ifss, snapshot):
         arguments += ("--label", "7=GM")
     name = names[0]
     message = one_sentence(ifss(*arguments))
-    assert f"the labels 3 and 7, both named {name}: expected a name for each; name them with --label 3=" in message
+    assert f"the labels 3 and 7, both named {name}: expected a name for each; name one of them otherwise" in message
+    assert message.endswith("(option --label CODE=NAME)\n")
     assert snapshot(case.folder) == before
     assert ifss(*arguments[:8], "--label", "3=A", "--label", "7=B").code == 0
 
@@ -261,47 +271,66 @@ def test_missing_arguments_are_named(missing, case, ifss):
 
 
 @pytest.fixture
-def weights_copy(tiny_weights, tmp_path):
-    """A copy of the tiny weights and their recipe, to be spoilt."""
-    return shutil.copytree(tiny_weights.parent, tmp_path / "weights") / tiny_weights.name
+def preset_copy(tiny_preset, tmp_path):
+    """A copy of the tiny preset, to be spoilt."""
+    return Preset.read(shutil.copytree(tiny_preset, tmp_path / "run"))
 
 
-def without_a_variable(path):
+def spoilt(*, arguments=(), **changes):
+    """What writes a preset anew with changes, also in the arguments of its network."""
+    return lambda preset: replace(preset, arguments=preset.arguments | dict(arguments), **changes).write()
+
+
+def without_a_variable(preset):
     import h5py
 
-    with h5py.File(path, "r+") as file:
+    with h5py.File(preset.path, "r+") as file:
         del file["layers/conv3d/vars/1"]
+    finished(preset)
 
 
-def other_recipe(path):
-    recipe = path.parent / "recipe.yaml"
-    recipe.write_text(recipe.read_text().replace("matching_kernel: 3", "matching_kernel: 5"))
+def weights_with(content):
+    """What puts something else in the place of the weights, with the checksum of that."""
+
+    def spoil(preset):
+        held = preset.path.read_bytes()
+        preset.path.write_bytes(held[: len(held) // 2] if content is None else content)
+        finished(preset)
+
+    return spoil
 
 
-BAD_WEIGHTS = {
-    "truncated": (truncated, ["best.weights.h5", "truncated"]),
-    "empty": (lambda path: path.write_bytes(b""), ["best.weights.h5", "truncated"]),
-    "text": (lambda path: path.write_text("weights"), ["best.weights.h5", "no weights file"]),
-    "no recipe": (lambda path: (path.parent / "recipe.yaml").unlink(), ["recipe.yaml"]),
-    "a variable missing": (without_a_variable, ["do not fit", "conv3d/vars/1"]),
-    "of another network": (other_recipe, ["do not fit", "(1, 1, 5, 6, 6)", "(1, 1, 3, 6, 6)"]),
-    "recipe that cannot be built": (
-        lambda path: (path.parent / "recipe.yaml").write_text(
-            "{name: x, network: {rates: [1, 99]}, training: {calf: 1, first_seed: 0}, "
-            "validation: {calf: 1, first_seed: 1}}"
-        ),
-        ["recipe.yaml", "rates", "99"],
+BAD_PRESETS = {
+    "truncated weights": (weights_with(None), ["best.weights.h5", "truncated"]),
+    "empty weights": (weights_with(b""), ["best.weights.h5", "truncated"]),
+    "weights of text": (weights_with(b"weights"), ["best.weights.h5", "no weights file"]),
+    "other weights": (
+        lambda preset: preset.path.write_bytes(b"weights"),
+        ["best.weights.h5", "are corrupted", "copy the folder again"],
     ),
+    "no weights": (lambda preset: preset.path.unlink(), ["best.weights.h5", "cannot be read", "train it to the end"]),
+    "no record": (lambda preset: (preset.folder / CONFIG).unlink(), ["holds no preset", "config.json"]),
+    "a record that is none": (
+        lambda preset: (preset.folder / CONFIG).write_text("{}"),
+        ["config.json", "is no preset's", "copy it again"],
+    ),
+    "a variable missing": (without_a_variable, ["do not fit", "conv3d/vars/1"]),
+    "of another network": (
+        spoilt(arguments={"matching_kernel": 5}),
+        ["do not fit", "(1, 1, 5, 6, 6)", "(1, 1, 3, 6, 6)"],
+    ),
+    "network that cannot be built": (spoilt(arguments={"rates": [1, 99]}), ["IFSSNet cannot be built", "rates", "99"]),
+    "no such network": (spoilt(architecture="IFSSNets"), ["no network 'IFSSNets'", "did you mean IFSSNet?"]),
 }
 
 
-@pytest.mark.parametrize("name", BAD_WEIGHTS)
-def test_bad_weights_are_refused_in_one_sentence(name, case, ifss, weights_copy, snapshot):
-    spoil, said = BAD_WEIGHTS[name]
-    spoil(weights_copy)
+@pytest.mark.parametrize("name", BAD_PRESETS)
+def test_bad_presets_are_refused_in_one_sentence(name, case, ifss, preset_copy, snapshot):
+    spoil, said = BAD_PRESETS[name]
+    spoil(preset_copy)
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output)
-    message = one_sentence(ifss(*arguments, "--weights", weights_copy))
+    message = one_sentence(ifss(*arguments, "--preset", preset_copy.folder))
     for words in said:
         assert words in message
     assert snapshot(case.folder) == before
@@ -309,11 +338,11 @@ def test_bad_weights_are_refused_in_one_sentence(name, case, ifss, weights_copy,
 
 @pytest.mark.parametrize("command", ["predict", "demo"])
 @pytest.mark.parametrize("spoil", [truncated, lambda path: path.unlink()], ids=["corrupted", "missing"])
-def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, weights_copy, monkeypatch, snapshot):
-    from ifss_keras.zoo.presets import Preset
-
-    spoil(weights_copy)
-    monkeypatch.setattr(Preset, "path", weights_copy)
+def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, preset_copy, monkeypatch, snapshot):
+    folder = preset_copy.folder.rename(preset_copy.folder.with_name(DEFAULT_PRESET))
+    replace(preset_copy, folder=folder, name=DEFAULT_PRESET).write()
+    spoil(folder / preset_copy.weights)
+    monkeypatch.setattr("ifss_keras.zoo.presets.released_folder", lambda: folder.parent)
     arguments = {
         "predict": ("predict", case.image, "--reference", case.reference, "-o", case.output),
         "demo": ("demo", "-o", case.folder / "demo"),
@@ -327,8 +356,6 @@ def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, weight
 
 @pytest.mark.parametrize("extension", [".nii.gz", ".mha"])
 def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifss, monkeypatch, snapshot):
-    import ifss_keras.data.io as data_io
-
     case = make_case(extension)
     case.output.write_bytes(b"an older mask")
     before = snapshot(case.folder)
@@ -337,8 +364,7 @@ def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifs
         path.write_bytes(b"half a mask")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(data_io, "write_nifti", full_disk)
-    monkeypatch.setattr(data_io, "write_itk", full_disk)
+    monkeypatch.setitem(FORMATS, extension, replace(FORMATS[extension], write=full_disk))
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     assert "No space left" in one_sentence(ifss(*arguments))
     assert snapshot(case.folder) == before
@@ -348,7 +374,7 @@ def test_an_interrupted_prediction_writes_nothing(case, ifss, monkeypatch, snaps
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ifss_keras.inference.shape.predict_by_shape", interrupt)
+    monkeypatch.setattr("ifss_keras.inference.interpolation.predict_by_shape", interrupt)
     before = snapshot(case.folder)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
     outcome = ifss(*arguments)

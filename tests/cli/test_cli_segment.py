@@ -1,52 +1,37 @@
 """`ifss predict` with networks that need no reference."""
 
 import json
-import re
 
 import numpy as np
 import pytest
-import yaml
 
-from ifss_keras.training.recipe import SegmentationRecipe
-from ifss_keras.training.run import build_trainer
-
-RECIPE = {
-    "name": "tiny",
-    "model": "UNet3D",
-    "network": {"widths": (3, 4), "pool": (1, 2, 2), "image_size": (16, 16)},
-    "labels": {9: "SOL", 4: "GM"},
-    "slices": 3,
-    "training": {"calf": 1, "first_seed": 1},
-    "validation": {"calf": 1, "first_seed": 2},
-}
+from ifss_keras.zoo import UNet3D
+from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
-@pytest.fixture
-def weights(tmp_path):
-    """Weights as `ifss train` leaves them, untrained."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    recipe = SegmentationRecipe(**RECIPE)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
-    build_trainer(recipe).network.save_weights(folder / "best.weights.h5")
-    return folder / "best.weights.h5"
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    """The folder of an untrained network that needs no reference, as `ifss train` leaves it."""
+    network = UNet3D(widths=(3, 4), pool=(1, 2, 2), image_size=(16, 16), slices=3, classes=3)
+    facts = {"weights": "best.weights.h5", "labels": {9: "SOL", 4: "GM"}}
+    return network.save_to_preset(tmp_path_factory.mktemp("runs") / "tiny", **facts).folder
 
 
-def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, weights, read_mask):
+def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, preset, read_mask):
     report = case.folder / "report"
-    outcome = ifss("predict", case.image, "--weights", weights, "-o", case.output, "--report", report, "--json")
+    outcome = ifss("predict", case.image, "--preset", preset, "-o", case.output, "--report", report, "--json")
     assert (outcome.code, outcome.err) == (0, "")
     labels, affine = read_mask(case.output)
     assert labels.shape == case.labels.shape
     np.testing.assert_allclose(affine, case.affine, atol=1e-5)
     assert set(np.unique(labels)) <= {0, 4, 9}
     found = json.loads(outcome.out)
-    assert found["reference"] is None
+    assert (found["reference"], found["weights"], found["adaptation"]) == (None, str(preset), "no")
     assert [(label["code"], label["name"]) for label in found["labels"]] == [(4, "GM"), (9, "SOL")]
     for label in found["labels"]:
         assert (label["shape_volume_ml"], label["references"], label["presumed_ends"]) == (None, 0, [])
     assert (report / "report.html").exists()
-    table = ifss("predict", case.image, "--weights", weights, "-o", case.output, "--label", "9=Soleus")
+    table = ifss("predict", case.image, "--preset", preset, "-o", case.output, "--label", "9=Soleus")
     assert "Soleus" in table.out
     assert "Not adapted" not in table.out
 
@@ -54,20 +39,36 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, weights, read
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "There is no reference: pass --reference"),
-        (("--method", "shape"), "There is no reference: pass --reference"),
-        (("--weights", "{weights}", "--method", "shape"), "The method shape uses no network: leave out --weights"),
-        (("--weights", "{weights}", "--reference", "{reference}"), "takes no references: leave out --reference"),
-        (("--weights", "{weights}", "--label", "7=GL"), "--label 7=GL: .* finds 9 .SOL., 4 .GM.|finds 4 .GM., 9 .SOL."),
-        (("--weights", "{weights}", "--ends-annotated"), "nothing for --ends-annotated to say"),
-        (("--weights", "{weights}", "--adapt"), "nothing to adapt to: leave out --adapt"),
-        (("--weights", "{absent}"), "does not exist"),
+        ((), "There is no reference: give a file ... (option --reference)"),
+        (("--preset", DEFAULT_PRESET), "There is no reference: give a file ... (option --reference)"),
+        (("--method", "shape"), "There is no reference: give a file ... (option --reference)"),
+        (
+            ("--preset", "{preset}", "--method", "shape"),
+            "The method shape uses no network: leave out the preset. (option --preset)",
+        ),
+        (
+            ("--preset", "{preset}", "--reference", "{reference}"),
+            "{preset} is of a network that takes no references: leave it out. (option --reference)",
+        ),
+        (
+            ("--preset", "{preset}", "--label", "7=GL"),
+            "no label 7 to name GL: {preset} finds 9 (SOL), 4 (GM); correct the code. (option --label CODE=NAME)",
+        ),
+        (("--preset", "{preset}", "--label", "9=GM"), "both named GM: ... (option --label CODE=NAME)"),
+        (
+            ("--preset", "{preset}", "--ends-annotated"),
+            "nothing to say of them: leave it out. (option --ends-annotated)",
+        ),
+        (("--preset", "{preset}", "--complete"), "nothing to say of them: leave it out. (option --complete)"),
+        (("--preset", "{preset}", "--adapt"), "nothing to adapt to: do not ask for that. (option --adapt)"),
+        (("--preset", "{absent}"), "no preset and no folder '{absent}'"),
     ],
 )
-def test_refusals(ifss, case, weights, arguments, said):
-    places = {"weights": weights, "reference": case.reference, "absent": weights.parent / "no.weights.h5"}
+def test_refusals(ifss, case, preset, arguments, said):
+    places = {"preset": preset, "reference": case.reference, "absent": preset / "no"}
     outcome = ifss("predict", case.image, "-o", case.output, *(text.format(**places) for text in arguments))
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
     assert not case.output.exists()
-    assert re.search(said, outcome.err)
+    for words in said.format(**places).split(" ... "):
+        assert words in outcome.err

@@ -4,21 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.data.references import References
-from ifss_keras.data.volume import Volume
-from ifss_keras.inference.label_propagation import Working
 from ifss_keras.inference.predictor import Predictor
-from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS
+from ifss_keras.propagation.settings import PropagationSettings, Softness
+from ifss_keras.training.adaptation import Adaptation
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo import UNet3D
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset
 
 SPACING_MM = (2.5, 0.8, 0.5)
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_weights):
-    return Predictor.from_training(tiny_weights)
+def tiny(tiny_preset):
+    return Predictor.from_preset(tiny_preset)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def predict(tiny, two_muscles):
 
     def run(references, complete=False, **more):
         volume = Volume.from_array(two_muscles[0], SPACING_MM)
-        return tiny.predict(volume, References.from_array(references, complete=complete), **more).labels
+        return tiny.predict(volume, Annotation.from_array(references, complete=complete), **more).labels
 
     return run
 
@@ -94,14 +95,14 @@ def test_same_input_same_result(predict, two_muscles):
 def test_two_slices_are_enough_of_a_volume(tiny, two_muscles):
     image, labels = (array[5:7] for array in two_muscles)
     for annotated_slice in (0, 1):
-        references = References.from_array(labels, keep_slices=np.array([annotated_slice]))
+        references = Annotation.from_array(labels, keep_slices=np.array([annotated_slice]))
         found = tiny.predict(Volume.from_array(image, SPACING_MM), references).labels
         assert found.shape == labels.shape
         np.testing.assert_array_equal(found[annotated_slice], labels[annotated_slice])
 
 
 def test_a_constant_image_and_one_with_nan_are_no_obstacle(tiny, two_muscles):
-    references = References.from_array(annotated(two_muscles[1], three=[2, 9], seven=[3, 10]))
+    references = Annotation.from_array(annotated(two_muscles[1], three=[2, 9], seven=[3, 10]))
     spoilt = two_muscles[0].astype(np.float32)
     spoilt[4:6, ::2] = np.nan
     for image in (np.full_like(two_muscles[0], 9), spoilt):
@@ -117,12 +118,12 @@ def test_ends_that_the_image_shows_are_told_of_unless_they_are_annotated(tiny):
     image += np.random.default_rng(0).integers(0, 9, (24, 26))
     volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
     for kept, seen in (([3, 12, 26], (2, 27)), ([5, 12, 26], (27,))):
-        references = References.from_array(labels, keep_slices=np.array(kept))
+        references = Annotation.from_array(labels, keep_slices=np.array(kept))
         prediction = tiny.predict(volume, references, adaptation=None)
-        assert prediction.summaries[0].seen_ends == seen
+        assert prediction.summaries[0].ends.seen == seen
         assert not prediction.labels[27:].any()
         ended = tiny.predict(volume, replace(references, ends_annotated=True), adaptation=None)
-        assert ended.summaries[0].seen_ends == ()
+        assert ended.summaries[0].ends.seen == ()
 
 
 def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):
@@ -134,25 +135,21 @@ def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):
         assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 
 
-def test_from_training_takes_the_recipe_beside_the_weights(tiny, tiny_weights, tmp_path):
-    assert tiny.working == Working(size=16)
-    alone = tmp_path / "best.weights.h5"
-    alone.write_bytes(tiny_weights.read_bytes())
-    with pytest.raises(InputError, match=r"recipe\.yaml"):
-        Predictor.from_training(alone)
-    with pytest.raises(InputError, match="does not exist"):
-        Predictor.from_training(tmp_path / "other.weights.h5")
+def test_a_folder_is_a_preset_and_its_settings_are_used(tiny, tmp_path):
+    assert tiny.settings == PropagationSettings(size=16)
+    settings = PropagationSettings(size=16, margin=1.75, least_share=0.625, softness=Softness(per_slice=0.25))
+    tiny.network.save_to_preset(tmp_path / "mine", propagation=settings)
+    for folder in (tmp_path / "mine", str(tmp_path / "mine")):
+        again = Predictor.from_preset(folder)
+        assert again.settings == settings
+        for ours, theirs in zip(again.network.weights, tiny.network.weights, strict=True):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
-def test_from_training_works_at_the_margin_and_share_of_the_recipe(tiny_weights, tmp_path):
-    recipe = yaml.safe_load((tiny_weights.parent / "recipe.yaml").read_text())
-    changes = {"clips": {"margin": 1.75, "least_share": 0.625}, "softness": {"per_slice": 0.25}}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe | changes))
-    weights = tmp_path / "best.weights.h5"
-    weights.write_bytes(tiny_weights.read_bytes())
-    working = Predictor.from_training(weights).working
-    assert (working.size, working.margin, working.least_share) == (16, 1.75, 0.625)
-    assert working.softness.per_slice == 0.25
+def test_a_network_that_needs_no_reference_is_another_tools(tmp_path):
+    UNet3D(image_size=(16, 16), slices=4, widths=(2, 3)).save_to_preset(tmp_path / "unet", labels={3: "GM"})
+    with pytest.raises(InputError, match=r"UNet3D.*Segmenter"):
+        Predictor.from_preset(tmp_path / "unet")
 
 
 def test_unknown_preset():
@@ -161,5 +158,17 @@ def test_unknown_preset():
 
 
 def test_the_default_preset_is_the_default():
-    predictor = Predictor.from_preset()
-    assert predictor.working.size == PRESETS[DEFAULT_PRESET].working["size"]
+    assert Predictor.from_preset().settings == find_preset(DEFAULT_PRESET).propagation
+
+
+def test_the_step_is_traced_once_for_volumes_of_any_size_mirrored_or_not(tiny, two_muscles):
+    image, labels = two_muscles
+    predictor = Predictor(tiny.network, tiny.settings)
+    for slices, rows, columns in ((13, 20, 24), (9, 17, 24), (11, 20, 19)):
+        volume = Volume.from_array(image[:slices, :rows, :columns], SPACING_MM)
+        held = labels[:slices, :rows, :columns]
+        for kept in ([2, 7], [5]):
+            annotation = Annotation.from_array(held, keep_slices=np.array(kept))
+            for adaptation in (None, Adaptation(steps=1)):  # too few references to adapt to: mirrored
+                predictor.predict(volume, annotation, adaptation=adaptation)
+    assert predictor.runner.traces == 1

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifss_keras.core.errors import InputError
-from ifss_keras.data.volume import Volume
+from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.inference.segmenter import Segmenter, window_starts
+from ifss_keras.volumes.volume import Volume
 
 
 class Answer:
@@ -65,7 +65,7 @@ def test_every_voxel_goes_to_its_most_probable_class_on_the_images_grid():
     volume = Volume.from_array(image, (2.0, 0.5, 0.25))
     done = []
     segmenter = Segmenter(Answer(bright_middle_dark), {9: "bright", 4: "dark"}, 3, 60)
-    found = segmenter.predict(volume, progress=lambda *args: done.append(args))
+    found = segmenter.predict(volume, progress=lambda *told: done.append(told))
     assert found.labels.shape == image.shape
     for index, plane in enumerate(image):
         wanted = np.select([plane == 255, plane == 0], [9, 4], 0)
@@ -76,7 +76,7 @@ def test_every_voxel_goes_to_its_most_probable_class_on_the_images_grid():
     ]
     assert found.summaries[1].volume_ml == pytest.approx((found.labels == 9).sum() * 0.25 / 1000)
     assert (found.summaries[0].shape_volume_ml, found.summaries[0].reference_slices) == (None, ())
-    assert done[-1] == (5, 5)
+    assert done[-1] == ("slices", 5, 5)
 
 
 def test_a_volume_shorter_than_a_window_is_continued_with_its_last_slice():
@@ -87,6 +87,8 @@ def test_a_volume_shorter_than_a_window_is_continued_with_its_last_slice():
     np.testing.assert_array_equal(network.windows[0][0, 2:, ..., 0], np.stack([images[1]] * 3))
 
 
-def test_weights_that_are_not_there_are_refused(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        Segmenter.from_training(tmp_path / "best.weights.h5")
+def test_a_preset_without_labels_is_refused(tiny_preset, tmp_path):
+    with pytest.raises(InputError, match=r"IFSSNet.*Predictor"):
+        Segmenter.from_preset(tiny_preset)
+    with pytest.raises(PresetError, match="holds no preset"):
+        Segmenter.from_preset(tmp_path)

@@ -1,16 +1,14 @@
 """What a mask measures, in closed form."""
 
-from dataclasses import replace
+import json
 
 import numpy as np
 import pytest
 
-from ifss_keras.data.references import References
-from ifss_keras.inference.adaptive import Choice
-from ifss_keras.inference.summary import check_text, content_order, ends_text, gaps_text, summarize
-
-SPACING_MM = (2.5, 0.8, 0.5)
-VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
+from ifss_keras.inference.summary import Check, Origin, content_order, summarize
+from ifss_keras.propagation.ends import Ends
+from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
+from tests.inference.predictions import SPACING_MM, VOXEL_ML, label_summary
 
 
 @pytest.fixture
@@ -21,9 +19,16 @@ def box():
     return labels
 
 
+def annotated(labels, slices=None, **options):
+    return Annotation.from_array(labels, {5: "SOL"}, keep_slices=slices and np.array(slices), **options)
+
+
+def measured(labels, annotation, code=5):
+    return summarize(labels, SPACING_MM, annotation.for_label(code), Origin("shape"))
+
+
 def test_a_box(box):
-    references = References.from_array(box, {5: "SOL"}, keep_slices=np.array([2, 4, 6]))
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
+    summary = measured(box, annotated(box, [2, 4, 6]))
     assert (summary.code, summary.name) == (5, "SOL")
     for volume_ml in (summary.volume_ml, summary.shape_volume_ml, summary.spline_volume_ml):
         assert volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
@@ -34,8 +39,7 @@ def test_a_box(box):
 
 
 def test_shape_and_spline_see_the_references_and_not_the_mask(box):
-    references = References.from_array(box, keep_slices=np.array([3, 5]))
-    (summary,) = summarize(np.zeros_like(box), SPACING_MM, references, "shape")
+    summary = measured(np.zeros_like(box), annotated(box, [3, 5]))
     assert summary.volume_ml == 0
     assert (summary.first_slice, summary.last_slice) == (None, None)
     assert summary.shape_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
@@ -46,101 +50,92 @@ def test_slices_annotated_as_empty_do_not_bend_the_spline():
     labels = np.zeros((21, 10, 11), np.uint8)
     labels[[3, 6, 9, 12], 3:7, 2:8] = 5
     labels[[0, 3, 15, 18], 0, 0] = 9  # complete: 5 is not there
-    references = References.from_array(labels, complete=True)
-    summary = summarize(labels, SPACING_MM, references, "shape")[0]
+    summary = measured(labels, annotated(labels, complete=True))
     assert summary.reference_slices == (0, 3, 6, 9, 12, 15, 18)
     assert summary.spline_volume_ml == pytest.approx(10 * 24 * VOXEL_ML)
 
 
 def test_one_reference_gives_no_volume_by_shape_or_spline(box):
-    references = References.from_array(box, keep_slices=np.array([3]))
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
+    summary = measured(box, annotated(box, [3]))
+    assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
+    assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
+
+
+def test_a_label_that_needed_no_references_is_measured_all_the_same(box):
+    summary = summarize(box, SPACING_MM, LabelAnnotation(5, "SOL", {}, {}), Origin("network"))
+    assert (summary.method, summary.reference_slices, summary.gaps) == ("network", (), ())
     assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
     assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
 
 
 def test_runs_without_the_mask_between_references_that_hold_it_are_gaps(box):
-    references = References.from_array(box, {5: "SOL"}, keep_slices=np.array([2, 6]))
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
-    assert (summary.gaps, gaps_text(summary)) == ((), "")
+    annotation = annotated(box, [2, 6])
+    assert measured(box, annotation).gaps == ()
     box[[3, 5]] = 0
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
-    assert summary.gaps == ((3, 3), (5, 5))
+    assert measured(box, annotation).gaps == ((3, 3), (5, 5))
     box[4:6] = 0
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
-    assert summary.gaps == ((3, 5),)
-    assert gaps_text(summary).startswith("The mask of SOL is empty on slices 3 to 5 between annotated ones that hold")
+    assert measured(box, annotation).gaps == ((3, 5),)
 
 
 def test_beyond_references_and_beside_one_without_the_label_nothing_is_a_gap(box):
     box[4, 0, 0] = 9
-    references = References.from_array(box, keep_slices=np.array([2, 4, 6]), complete=True)
-    found = {summary.code: summary.gaps for summary in summarize(np.zeros_like(box), SPACING_MM, references, "shape")}
+    annotation = annotated(box, [2, 4, 6], complete=True)
+    found = {code: measured(np.zeros_like(box), annotation, code).gaps for code in annotation.codes}
     assert found == {5: ((3, 3), (5, 5)), 9: ()}
-    labels = np.where(np.arange(9)[:, None, None] == 4, 0, box)
-    references = References.from_array(np.where(labels == 5, 5, box), keep_slices=np.array([2, 4, 6]), complete=True)
-    (gaps, _) = (summary.gaps for summary in summarize(labels, SPACING_MM, references, "shape"))
-    assert gaps == ()
-
-
-SEEN = "taken to be gone on {}, where the image changes more than at any step inside"
-PRESUMED = "presumed to have ended before {}, where the annotated series would go on"
-
-
-@pytest.mark.parametrize(
-    ("gone", "presumed", "said"),
-    [
-        ((), (1, 21), PRESUMED.format("slices 1 and 21")),
-        ((17,), (1,), SEEN.format("slice 17") + "; " + PRESUMED.format("slice 1")),
-        ((5, 17), (), SEEN.format("slices 5 and 17")),
-    ],
-)
-def test_an_end_that_was_seen_is_not_presumed_further_out(gone, presumed, said):
-    labels = np.zeros((24, 10, 11), np.uint8)
-    labels[6:17, 3:7, 2:8] = 5
-    references = References.from_array(labels, keep_slices=np.array([6, 11, 16]))
-    (summary,) = summarize(labels, SPACING_MM, references, "network", {5: Choice("network", None)}, {5: gone})
-    assert (summary.seen_ends, summary.presumed_ends) == (gone, presumed)
-    assert ends_text(summary) == said
-    (summary,) = summarize(labels, SPACING_MM, references, "shape")
-    assert ends_text(summary) == ""
+    without = np.where(np.arange(9)[:, None, None] == 4, 0, box)
+    assert measured(without, annotation).gaps == ()  # the annotated slice itself is between none
+    box[4] = 9  # complete: 5 is not there
+    assert measured(np.zeros_like(box), annotated(box, [2, 4, 6], complete=True)).gaps == ()
 
 
 @pytest.mark.parametrize("place", [(0, 5, 5), (8, 5, 5), (4, 0, 5), (4, 9, 5), (4, 5, 0), (4, 5, 10)])
 def test_each_face_is_an_edge(place, box):
-    references = References.from_array(box, keep_slices=np.array([4]))
+    annotation = annotated(box, [4])
     box[place] = 5
-    (summary,) = summarize(box, SPACING_MM, references, "shape")
-    assert summary.touches_edge is True
+    assert measured(box, annotation).touches_edge is True
 
 
 def test_another_label_at_the_edge_is_none_of_its_business(box):
     box[0, 0, 0] = 6
-    first, second = summarize(box, SPACING_MM, References.from_array(box), "shape")
-    assert (first.code, first.touches_edge) == (5, False)
-    assert (second.code, second.touches_edge) == (6, True)
+    annotation = annotated(box)
+    assert measured(box, annotation, 5).touches_edge is False
+    assert measured(box, annotation, 6).touches_edge is True
+
+
+def test_how_it_came_about_is_kept(box):
+    origin = Origin("adapted network", Check((4,), {"shape": 0.5, "adapted network": 0.75}), Ends((7,), (1,)))
+    summary = summarize(box, SPACING_MM, annotated(box, [2, 4, 6]).for_label(5), origin)
+    assert (summary.method, summary.check, summary.ends) == (origin.method, origin.check, origin.ends)
+
+
+def test_as_json():
+    check = Check((4, 12), {"shape": 0.5, "network": 0.75})
+    summary = label_summary(method="network", check=check, ends=Ends((7,), (0, 8)), gaps=((3, 3), (5, 5)))
+    told = summary.to_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert told == {
+        "code": 5,
+        "name": "SOL",
+        "method": "network",
+        "check": {"slices": [4, 12], "dice": {"shape": 0.5, "network": 0.75}},
+        "volume_ml": 0.12,
+        "shape_volume_ml": 0.125,
+        "spline_volume_ml": 0.13,
+        "first_slice": 2,
+        "last_slice": 6,
+        "references": 3,
+        "reference_slices": [2, 4, 6],
+        "presumed_ends": [0, 8],
+        "seen_ends": [7],
+        "gaps": [[3, 3], [5, 5]],
+        "touches_edge": False,
+    }
+    assert label_summary().to_dict()["check"] is None
 
 
 def test_content_order_follows_places_not_codes():
     labels = np.zeros((4, 3, 3), np.uint8)
     labels[1, 2, 2], labels[1, 0, 1], labels[2, 0, 0], labels[3, 0, 0] = 9, 200, 1, 1
-    assert content_order(References.from_array(labels)) == [200, 9, 1]
+    assert content_order(Annotation.from_array(labels)) == [200, 9, 1]
     permuted = np.select([labels == 9, labels == 200, labels == 1], [1, 9, 200]).astype(np.uint8)
-    assert content_order(References.from_array(permuted)) == [9, 1, 200]
-
-
-@pytest.mark.parametrize(
-    ("method", "said"),
-    [
-        ("adapted network", ""),
-        ("network", "; the adapted network is not taken, as so few slices can mislead"),
-    ],
-)
-def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(box, method, said):
-    references = References.from_array(box, keep_slices=np.array([2, 4, 6]))
-    (summary,) = summarize(box, SPACING_MM, references, method)
-    assert check_text(summary) == ""
-    summary = replace(summary, check={"shape": 0.5, "network": 0.9, "adapted network": 0.905}, check_slices=(4, 12))
-    found = "Dice on slices 4, 12, held back and found over twice the usual distance: "
-    found += "shape 0.500, network 0.900, adapted network 0.905"
-    assert check_text(summary) == found + said
+    assert content_order(Annotation.from_array(permuted)) == [9, 1, 200]

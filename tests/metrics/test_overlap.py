@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ifss_keras.core.errors import GeometryError, InputError
-from ifss_keras.metrics.overlap import dice, iou, mean_iou, overlap_counts, precision, recall
+from ifss_keras.metrics.overlap import dice, dice_of_counts, iou, mean_iou, overlap_counts, precision, recall
 
 SHAPE = (2, 3, 5)
 EMPTY = np.zeros(SHAPE, bool)
@@ -34,6 +34,12 @@ def test_values_counted_by_hand():
     assert mean_iou(prediction, truth) == pytest.approx((8 / 36 + 104 / 132) / 2)
     assert precision(prediction, truth) == pytest.approx(8 / 24)
     assert recall(prediction, truth) == pytest.approx(8 / 20)
+
+
+def test_dice_of_counts_slice_by_slice():
+    both, in_prediction, in_truth = np.array([0, 0, 3, 2]), np.array([0, 4, 3, 6]), np.array([0, 0, 3, 2])
+    np.testing.assert_allclose(dice_of_counts(both, in_prediction, in_truth, empty=np.nan), [np.nan, 0, 1, 0.5])
+    assert dice_of_counts(0, 0, 0, empty=1.0) == 1.0
 
 
 def test_two_empty_masks_agree():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.layers import GroupedConv3D, TrilinearResize
-from ifss_keras.zoo.daf3d import DAF3D
+from ifss_keras.zoo.networks.daf3d import DAF3D
 from tests.layer_checks import normal, random_weights
 from tests.parity.agreement import assert_agree
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from ifss_keras.layers import FeatureFusion, ImagePooledPyramid
-from ifss_keras.zoo.ifss_net_original import IFSSNetOriginal
+from ifss_keras.zoo.networks.ifss_net_original import IFSSNetOriginal
 from tests.layer_checks import normal, random_weights
 from tests.parity.agreement import assert_agree
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from ifss_keras.layers import GlobalMatching
-from ifss_keras.zoo import pg_net
+from ifss_keras.zoo.networks import pg_net
 from tests.layer_checks import normal, random_weights
 from tests.parity.agreement import assert_agree
 

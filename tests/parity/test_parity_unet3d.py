@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from ifss_keras.zoo.unet3d import UNet3D
+from ifss_keras.zoo.networks.unet3d import UNet3D
 from tests.layer_checks import normal, random_weights
 from tests.parity.agreement import assert_agree
 

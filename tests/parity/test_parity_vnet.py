@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from ifss_keras.zoo.vnet import VNet
+from ifss_keras.zoo.networks.vnet import VNet
 from tests.layer_checks import normal, random_weights
 from tests.parity.agreement import assert_agree
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifss_keras.propagation.spans import Span, plan_spans, presumed_ends
+from ifss_keras.propagation.spans import Span, plan_spans
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,3 @@ def test_closed_spans_are_bounded_by_references_and_open_ones_by_the_volume(volu
             known = [index for index in range(span.first, span.last + step, step) if index in references]
             assert known == list(range(span.first, span.first + step * len(known), step))
             assert len(known) <= window
-
-
-@pytest.mark.parametrize(
-    ("references", "slices", "ends", "empty"),
-    [
-        ([10, 20, 30], 100, [0, 40], []),
-        ([10, 20, 30], 40, [0], []),
-        ([30, 10, 20], 100, [0, 40], []),
-        ([5, 20, 30, 40], 100, [50], []),
-        ([10, 20, 21, 22, 32], 100, [0, 42], []),
-        ([10, 20, 30], 100, [0], [60]),
-        ([10, 20, 30], 100, [0], [35]),
-        ([10, 20, 30], 100, [40], [0]),
-        ([10, 11, 12], 100, [], []),
-        ([10, 60], 100, [], []),
-        ([10, 11, 60], 100, [], []),
-        ([10, 13, 16], 100, [], []),
-        ([10, 14, 18], 100, [6, 22], []),
-        ([], 100, [], []),
-    ],
-)
-def test_a_series_that_stops_presumes_an_end_where_it_would_go_on(references, slices, ends, empty):
-    assert presumed_ends(references, references + empty, slices) == ends

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from ifss_keras.data.clips import ClipSettings
-from ifss_keras.data.corpus import TrainingVolume
-from ifss_keras.zoo.ifss_net import IFSSNet
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.zoo.networks.ifss_net import IFSSNet
 
 TINY = {
     "image_size": (16, 16),
@@ -54,5 +55,11 @@ def moving_disc() -> TrainingVolume:
 
 @pytest.fixture(scope="session")
 def clip_settings() -> ClipSettings:
-    """Clips of two windows at 16x16."""
-    return ClipSettings(size=16, window=3, windows=2, gap=(4, 20))
+    """Clips of two windows, without roll-out."""
+    return ClipSettings(windows=2, gap=(4, 20), rollout=(0, 0))
+
+
+@pytest.fixture(scope="session")
+def propagation() -> PropagationSettings:
+    """Shown at 16x16, three slices at once."""
+    return PropagationSettings(size=16, window=3)

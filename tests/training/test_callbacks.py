@@ -94,7 +94,7 @@ def test_a_damaged_backup_is_refused(tmp_path, name, content):
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 7, "batch": 0}')
     (tmp_path / "backup" / name).write_text(content)
-    with pytest.raises(InputError, match=r"backup is damaged, .* --start-from .*last\.weights\.h5"):
+    with pytest.raises(InputError, match=r"backup is damaged, .* starting from .*last\.weights\.h5"):
         epochs_backed_up(tmp_path)
 
 

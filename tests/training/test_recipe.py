@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.data.anchor import Softness
-from ifss_keras.data.clips import ClipSettings
-from ifss_keras.data.windows import WindowSettings
+from ifss_keras.propagation.settings import PropagationSettings, Softness
+from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.training.recipe import PropagationRecipe, SegmentationRecipe, read_recipe
 
 LEAST = {"name": "one", "training": {"calf": 1, "first_seed": 3}, "validation": {"shapes": 1, "first_seed": 8}}
@@ -22,8 +22,8 @@ def test_the_least_recipe_has_the_defaults(tmp_path):
     recipe = read_recipe(written(tmp_path))
     assert recipe == PropagationRecipe(**LEAST)
     assert (recipe.training.calf, recipe.training.shapes, recipe.validation.first_seed) == (1, 0, 8)
-    assert recipe.clip_settings() == ClipSettings()
-    assert recipe.clips.rollout == (0, 24)
+    assert recipe.clips == ClipSettings()
+    assert recipe.settings() == recipe.propagation == PropagationSettings()
 
 
 def test_every_value_is_taken_over(tmp_path):
@@ -41,16 +41,32 @@ def test_every_value_is_taken_over(tmp_path):
             "gap": [3, 30],
             "both_ends": 0.25,
             "degraded": 0.75,
+            "redrawn": 0.125,
+            "recent": 0.5,
+            "lost": 0.375,
+            "rollout": [1, 2],
+            "recent_slices": 5,
+        },
+        "propagation": {
             "margin": 1.5,
             "least_share": 0.625,
-            "rollout": [1, 2],
+            "softness": {"start": 0.25, "per_slice": 0.2, "maximum": 3.0},
+            "recurrent": False,
         },
-        "softness": {"start": 0.25, "per_slice": 0.2, "maximum": 3.0},
         "loss": {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0},
     }
     recipe = read_recipe(written(tmp_path, **changes))
     assert recipe.network["rates"] == ((1, 2), (1,))
-    assert recipe.clip_settings(4) == ClipSettings(32, 4, 7, (3, 30), 0.25, 0.75, 1.5, 0.625, Softness(0.25, 0.2, 3.0))
+    assert recipe.clips == ClipSettings(7, (3, 30), 0.25, 0.75, 0.125, 0.5, 0.375, (1, 2), 5)
+    assert recipe.settings(4) == PropagationSettings(
+        size=32,
+        window=4,
+        margin=1.5,
+        least_share=0.625,
+        softness=Softness(0.25, 0.2, 3.0),
+        recurrent=False,
+        recall_newest=True,
+    )
     assert recipe.loss.model_dump() == {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0}
 
 
@@ -91,11 +107,23 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"model": "UNet3D", "labels": {100: "A"}, "network": {"classes": 3}}, "network: classes follows from labels"),
         ({"model": "UNet3D", "labels": {100: "A"}, "network": {"slices": 3}}, "network: slices follows from slices"),
         ({"model": "UNet3D", "labels": {100: "SOL"}, "clips": {"windows": 2}}, "clips: unknown key"),
-        ({"clips": {"gap": [80, 4]}}, r"clips.gap: .*received \[80, 4\]"),
-        ({"clips": {"gap": [0, 4]}}, "clips.gap.0: .*received 0"),
-        ({"clips": {"rollout": [-1, 4]}}, "clips.rollout.0: .*received -1"),
-        ({"clips": {"rollout": [5, 4]}}, r"clips.rollout: .*received \[5, 4\]"),
-        ({"clips": {"both_ends": 1.5}}, "clips.both_ends: .*received 1.5"),
+        ({"clips": {"gap": [80, 4]}}, r"clips: gap: .*received \(80, 4\)"),
+        ({"clips": {"gap": [0, 4]}}, r"clips: gap: .*received \(0, 4\)"),
+        ({"clips": {"gap": [1.5, 4]}}, r"clips.gap.0: .*received 1.5"),
+        ({"clips": {"rollout": [-1, 4]}}, r"clips: rollout: .*received \(-1, 4\)"),
+        ({"clips": {"rollout": [5, 4]}}, r"clips: rollout: .*received \(5, 4\)"),
+        ({"clips": {"both_ends": 1.5}}, "clips: both_ends .*received 1.5"),
+        ({"clips": {"windows": 0}}, "clips: windows .*received 0"),
+        ({"clips": {"margin": 1.5}}, "clips.margin: unknown key"),
+        ({"propagation": {"margin": 0.5}}, "propagation: margin .*received 0.5"),
+        ({"propagation": {"margin": float("inf")}}, "propagation: margin .*finite number, received inf"),
+        ({"propagation": {"margni": 1.5}}, "propagation.margni: unknown key"),
+        ({"propagation": {"softness": {"strat": 1.5}}}, "propagation.softness.strat: unknown key"),
+        ({"propagation": {"softness": {"start": 0}}}, "propagation.softness: start .*received 0"),
+        ({"propagation": {"size": 64}}, "propagation: size follows from network.image_size"),
+        ({"propagation": {"window": 4}}, "propagation: window follows from network.window"),
+        ({"propagation": {"recall_newest": True}}, "propagation: recall_newest follows from clips.recent"),
+        ({"softness": {"start": 0.5}}, "softness: unknown key"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(tmp_path, changes, key):
@@ -144,7 +172,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_windows_at_stride_1_must_share_a_slice(tmp_path):
     with pytest.raises(InputError, match=r"network\.window must be 2 or more, received 1"):
-        read_recipe(written(tmp_path)).clip_settings(1)
+        read_recipe(written(tmp_path)).settings(1)
 
 
 def test_the_model_decides_the_kind_of_recipe(tmp_path):

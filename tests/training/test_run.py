@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.data.corpus import save_volume
 from ifss_keras.training import run
+from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.recipe import PropagationRecipe
 from ifss_keras.training.run import build_trainer, dataset_maker, train, trainer_datasets
 
@@ -103,7 +103,7 @@ def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, re
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     network = train(plan, whole)
     assert quick == [whole / "corpus" / "training", whole / "corpus" / "validation"]
-    assert names(whole) == ["best.weights.h5", "last.weights.h5", "log.csv", "recipe.yaml"]
+    assert names(whole) == ["best.weights.h5", "card.md", "config.json", "last.weights.h5", "log.csv", "recipe.yaml"]
     assert PropagationRecipe(**yaml.safe_load((whole / "recipe.yaml").read_text())) == plan
     rows = logged(whole)
     assert [row["epoch"] for row in rows] == ["0", "1"]
@@ -133,7 +133,7 @@ def test_a_folder_with_a_training_is_not_overwritten(tmp_path, recipe, quick):
     with pytest.raises(Interruption):
         train(recipe(), tmp_path, callbacks=[Interrupter()])
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
-    with pytest.raises(InputError, match="already holds a training: pass --resume"):
+    with pytest.raises(InputError, match="already holds a training: resume it"):
         train(recipe(), tmp_path)
     with pytest.raises(InputError, match="started with another recipe"):
         train(recipe(seed=5), tmp_path, resume=True)
@@ -192,11 +192,11 @@ def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving
     dataset = dataset_maker(plan, build_trainer(plan).network)
     whole, validation = trainer_datasets(plan, dataset, [moving_disc], [moving_disc])
     rest, _ = trainer_datasets(plan, dataset, [moving_disc], [moving_disc], first_epoch=1)
-    images = [[np.asarray(clip.evidence.image) for clip in dataset] for dataset in (whole, rest, validation)]
+    images = [[np.asarray(clip.evidence.image) for (clip,) in dataset] for dataset in (whole, rest, validation)]
     assert [len(part) for part in images] == [4, 2, 1]
     assert_same(images[1], images[0][2:])
     assert all(images[2][0].tobytes() != image.tobytes() for image in images[0])
-    assert_same([np.asarray(clip.evidence.image) for clip in validation], images[2])
+    assert_same([np.asarray(clip.evidence.image) for (clip,) in validation], images[2])
 
 
 def test_volumes_are_made_once_in_the_folder_asked_for(tmp_path, recipe, monkeypatch):
@@ -286,7 +286,7 @@ def test_a_folder_with_other_files_is_no_place_for_a_training(tmp_path, recipe, 
 
 
 def test_there_is_nothing_to_resume_in_a_folder_that_is_not_there(tmp_path, recipe, quick):
-    with pytest.raises(InputError, match=r"no training in .*nowhere: leave out --resume"):
+    with pytest.raises(InputError, match=r"no training in .*nowhere to resume"):
         train(recipe(), tmp_path / "nowhere", resume=True)
     assert not (tmp_path / "nowhere").exists()
 

@@ -1,22 +1,20 @@
-"""Writes zoo/NAME/golden.npz, once, at release: python tests/zoo/make_golden.py NAME --write"""
+"""Writes zoo/NAME/golden.npz, once, at release: python -m tests.zoo.make_golden NAME --write"""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.data.synthetic import calf
+from ifss_keras.synthetic import calf
 from ifss_keras.zoo import IFSSNet
-
-SHELF = Path(__file__).parents[2] / "zoo"
+from tests.zoo.shelf import PRESETS, SHELF
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name")
+    parser.add_argument("name", choices=PRESETS)
     parser.add_argument("--write", action="store_true", help="without it nothing is written")
     options = parser.parse_args()
-    network = IFSSNet.from_preset(options.name)
+    network = IFSSNet.from_preset(PRESETS[options.name].folder)
     rng = np.random.default_rng(0)
     phantom = calf(800_000, slices=40, size=network.image_size[0])
     middle = slice(20, 20 + network.window)

@@ -1,5 +1,7 @@
 """A small instance of every network of the zoo, every argument away from its default."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -65,6 +67,14 @@ CASES = [(name, number) for name, sets in SMALL.items() for number in range(len(
 def small(name, number, seed=3):
     """The network with random weights, none of them zero or one."""
     return random_weights(network_class(name)(**SMALL[name][number]), seed=seed)
+
+
+@functools.cache
+def answered(name, number):
+    """The same network, inputs for it and its outputs, made once; to look at and to copy, not to change."""
+    network = small(name, number)
+    inputs = random_inputs(network)
+    return network, inputs, run(network, inputs)
 
 
 def random_inputs(network, batch=2, seed=0):

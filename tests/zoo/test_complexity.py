@@ -13,7 +13,7 @@ from ifss_keras.layers import (
     SeparableConv3D,
 )
 from ifss_keras.zoo.complexity import multiply_adds
-from ifss_keras.zoo.ifss_net import IFSSNet
+from ifss_keras.zoo.networks.ifss_net import IFSSNet
 
 
 def around(layer, *shape):

@@ -3,13 +3,13 @@
 import pytest
 
 from ifss_keras.zoo.complexity import multiply_adds
-from ifss_keras.zoo.daf3d import DAF3D
-from ifss_keras.zoo.ifss_net_original import IFSSNetOriginal
-from ifss_keras.zoo.pg_net import PGNet
-from ifss_keras.zoo.seg_net_fs import SegNetFS
-from ifss_keras.zoo.spatio_temporal_unet import SpatioTemporalUNet
-from ifss_keras.zoo.unet3d import UNet3D
-from ifss_keras.zoo.vnet import VNet
+from ifss_keras.zoo.networks.daf3d import DAF3D
+from ifss_keras.zoo.networks.ifss_net_original import IFSSNetOriginal
+from ifss_keras.zoo.networks.pg_net import PGNet
+from ifss_keras.zoo.networks.seg_net_fs import SegNetFS
+from ifss_keras.zoo.networks.spatio_temporal_unet import SpatioTemporalUNet
+from ifss_keras.zoo.networks.unet3d import UNet3D
+from ifss_keras.zoo.networks.vnet import VNet
 
 
 def test_unet3d():

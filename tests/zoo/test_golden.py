@@ -1,16 +1,12 @@
 """The released weights give what they gave when they were released."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from ifss_keras.zoo.presets import PRESETS
-
-SHELF = Path(__file__).parents[2] / "zoo"
+from tests.zoo.shelf import PRESETS, SHELF
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_gives_its_golden_output(name):
     from ifss_keras.zoo import IFSSNet
 
@@ -18,7 +14,7 @@ def test_a_preset_gives_its_golden_output(name):
         inputs = {key: golden[key] for key in ("image", "mask", "hidden", "cell")}
         expected = {key: golden[f"expected_{key}"] for key in ("probabilities", "hidden", "cell")}
         exemplars = [golden[key] for key in golden if key.startswith("exemplar_")]
-    network = IFSSNet.from_preset(name)
+    network = IFSSNet.from_preset(PRESETS[name].folder)
     if network.memory_level:
         inputs |= {key: np.asarray(value) for key, value in network.remember(*exemplars).items()}
     found = network(inputs, training=False)

@@ -1,45 +1,72 @@
-"""The released presets, and how strictly weights are loaded."""
+"""Presets as folders, those that are released, and how strictly weights are loaded."""
 
 import dataclasses
 import hashlib
+import json
 import shutil
 from pathlib import Path
-from types import MappingProxyType
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import yaml
 
-from ifss_keras.core.errors import ChecksumError, PresetError
-from ifss_keras.zoo import IFSSNet, presets
-from ifss_keras.zoo.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset, load_network, verified_weights
+from ifss_keras.core.checks import as_tuples
+from ifss_keras.core.errors import ChecksumError, InputError, PresetError
+from ifss_keras.propagation.settings import PropagationSettings, Softness
+from ifss_keras.zoo import IFSSNet, UNet3D, presets
+from ifss_keras.zoo.presets import (
+    CARD,
+    CONFIG,
+    DEFAULT_PRESET,
+    Preset,
+    find_preset,
+    finished,
+    load_network,
+    released_folder,
+    released_presets,
+    verified_weights,
+)
 from ifss_keras.zoo.weights_file import load_weights
+from tests.zoo.models import SMALL, answered, run
+from tests.zoo.shelf import PRESETS, SHELF, SUPERSEDED
 
-SHELF = Path(__file__).resolve().parents[2] / "zoo"
+every_preset = pytest.mark.parametrize("name", PRESETS)
 
 
 # strict loading
 
 
 @pytest.fixture(scope="module")
-def network_arguments(tiny_weights):
-    return yaml.safe_load((tiny_weights.parent / "recipe.yaml").read_text())["network"]
+def network_arguments(tiny_preset):
+    return as_tuples_in(json.loads((tiny_preset / CONFIG).read_text())["arguments"])
 
 
-@pytest.fixture
+def as_tuples_in(arguments):
+    return {name: as_tuples(value) for name, value in arguments.items()}
+
+
+@pytest.fixture(scope="module")
 def fresh(network_arguments):
-    """An untrained tiny network."""
+    """A tiny network of its own; what it has learnt before does not matter to a test that loads weights."""
     return IFSSNet(name="ifss_net", **network_arguments)
 
 
 @pytest.fixture
-def weights(tiny_weights, tmp_path):
-    """A copy of the tiny network's weights, to be spoilt."""
-    return Path(shutil.copy(tiny_weights, tmp_path))
+def preset(tiny_preset, tmp_path):
+    """A copy of the tiny network's preset, to be spoilt."""
+    return Preset.read(Path(shutil.copytree(tiny_preset, tmp_path / "copy")))
+
+
+@pytest.fixture
+def weights(preset):
+    """The weights in it."""
+    return preset.path
 
 
 def test_every_variable_gets_its_own_value(fresh, weights, network_arguments):
+    fresh.set_weights([0 * value for value in fresh.get_weights()])
     load_weights(fresh, weights)
     other = IFSSNet(name="another_name", **network_arguments)
     other.load_weights(weights)
@@ -97,7 +124,13 @@ def test_what_differs_is_named_in_one_sentence(spoil, named, fresh, weights, rec
 
 
 @pytest.mark.parametrize(
-    "change", [{"widths": [4, 8]}, {"widths": [4, 6, 6], "rates": [1]}, {"widths": [4]}, {"matching_kernel": 5}]
+    "change",
+    [
+        {"widths": (4, 8)},
+        {"widths": (4, 6, 6), "rates": (1,)},
+        {"widths": (4,), "rates": (1, 2)},
+        {"matching_kernel": 5},
+    ],
 )
 def test_weights_of_another_network_are_refused(change, weights, network_arguments):
     network = IFSSNet(name="ifss_net", **network_arguments | change)
@@ -121,40 +154,179 @@ def test_missing_and_wrongly_named_files_are_refused(fresh, weights, tmp_path):
         load_weights(fresh, weights.rename(tmp_path / "best.keras"))
 
 
+# presets as folders
+
+FACTS = {"summary": "Tries a preset.", "licence": "CC0-1.0", "data": "noise", "parameters": 7}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"architecture": "IFSSNet", "propagation": PropagationSettings(size=16, softness=Softness(maximum=6.0))},
+        {"architecture": "PGNet", "propagation": PropagationSettings(size=32, softness=None, percentiles=(1.0, 98.0))},
+        {"architecture": "UNet3D", "labels": {9: "SOL", 4: "Größe"}, "weights": "best.weights.h5", "sha256": "ab"},
+    ],
+    ids=["carries", "carries without softness", "needs no reference"],
+)
+def test_a_record_comes_back_from_its_folder(more, tmp_path):
+    written = Preset(tmp_path, "mine", arguments={"widths": (4, 6), "rates": ((1, 2), (3,))}, **FACTS, **more)
+    written.write("# mine\n\nfür alle\n")
+    read = Preset.read(tmp_path)
+    assert dataclasses.replace(read, arguments=as_tuples_in(read.arguments)) == written
+    assert as_tuples_in(read.arguments) == written.arguments
+    assert list((read.labels or {}).items()) == list((written.labels or {}).items())
+    assert (tmp_path / CARD).read_text(encoding="utf-8") == "# mine\n\nfür alle\n"
+    written.write()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CARD, CONFIG]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda text: text[: len(text) // 2], "Unterminated|Expecting"),
+        (lambda text: "[]", "received"),
+        (lambda text: text.replace('"architecture"', '"network"'), "network"),
+        (lambda text: text.replace('"propagation"', '"working"'), "propagation"),
+        (lambda text: text.replace('"margin"', '"margins"'), "margins.*did you mean margin"),
+        (lambda text: text.replace('"margin": 1.4', '"margin": 0.5'), "margin must be 1 or more, received 0.5"),
+        (lambda text: text.replace('"labels": null', '"labels": {"a": "SOL"}'), "'a'"),
+    ],
+    ids=["half", "list", "another key", "missing key", "another setting", "out of range", "label without a number"],
+)
+def test_a_record_that_is_none_is_refused_in_one_sentence(spoil, said, preset):
+    path = preset.folder / CONFIG
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(PresetError, match=said) as refusal:
+        find_preset(preset.folder)
+    assert str(refusal.value).startswith(f"{path} is no preset's: expected what `save_to_preset` writes")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_without_a_record_a_file_and_nothing_are_refused(preset, tmp_path):
+    (preset.folder / CONFIG).unlink()
+    with pytest.raises(PresetError, match=rf"^{preset.folder} holds no preset: expected a config.json in it"):
+        find_preset(preset.folder)
+    with pytest.raises(PresetError, match=rf"^{preset.path} is a file: .*; pass {preset.folder}\.$"):
+        find_preset(preset.path)
+    with pytest.raises(PresetError, match=r"There is no preset and no folder '.*nowhere': expected one of"):
+        find_preset(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "facts"),
+    [
+        ("IFSSNet", 0, {"propagation": PropagationSettings(size=8, window=4)}),
+        ("UNet3D", 1, {"labels": {7: "SOL"}}),
+        ("VNet", 0, {}),
+    ],
+)
+def test_what_is_saved_as_a_preset_comes_back_with_the_same_outputs(name, number, facts, tmp_path):
+    network, inputs, expected = answered(name, number)
+    facts |= {"summary": "A try.", "licence": "CC0-1.0", "data": "noise"}
+    written = network.save_to_preset(tmp_path / "mine", card="# mine\n", **facts)
+    assert sorted(path.name for path in written.folder.iterdir()) == [CARD, CONFIG, "model.weights.h5"]
+    assert written.sha256 == hashlib.sha256(written.path.read_bytes()).hexdigest()
+    read = find_preset(tmp_path / "mine")
+    assert (read.name, read.architecture, read.parameters) == ("mine", name, network.count_params())
+    assert as_tuples_in(read.arguments) == as_tuples_in(SMALL[name][number])
+    assert {fact: getattr(read, fact) for fact in facts} == facts
+    for again in (type(network).from_preset(tmp_path / "mine"), load_network(read)):
+        for key, value in run(again, inputs).items():
+            np.testing.assert_array_equal(value, expected[key])
+
+
+def test_weights_that_cannot_be_saved_leave_the_preset_as_it_was(preset, monkeypatch):
+    before = {path: path.read_bytes() for path in preset.folder.iterdir()}
+
+    def full(path, *rest, **more):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    network = load_network(preset)
+    monkeypatch.setattr(network, "save_weights", full)
+    with pytest.raises(OSError, match="No space left"):
+        presets.save_preset(network, preset, "# new\n")
+    assert {path: path.read_bytes() for path in preset.folder.iterdir()} == before
+
+
+def test_a_training_that_is_not_done_has_no_checksum_and_its_weights_are_taken(preset, fresh):
+    dataclasses.replace(preset, sha256=None).write()
+    unfinished = Preset.read(preset.folder)
+    assert unfinished.sha256 is None
+    assert verified_weights(unfinished) == preset.path
+    load_weights(fresh, preset.path)
+    for found, expected in zip(load_network(unfinished).weights, fresh.weights, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    assert finished(unfinished).sha256 == preset.sha256
+    assert Preset.read(preset.folder).sha256 == preset.sha256
+
+
+@pytest.mark.parametrize(
+    ("architecture", "arguments", "error", "said"),
+    [
+        ("IFSSNets", {}, InputError, "no network 'IFSSNets'.*did you mean IFSSNet"),
+        ("IFSSNet", {"width": [4]}, InputError, "IFSSNet has no argument 'width'.*did you mean widths"),
+        ("IFSSNet", {"image_size": [18, 18]}, InputError, "cannot be built with .*received 18"),
+        ("IFSSNet", {"matching_kernel": 5}, PresetError, "do not fit the network: expected .* with shape"),
+    ],
+)
+def test_a_network_that_is_not_that_of_the_weights_is_refused(architecture, arguments, error, said, preset):
+    arguments = {**preset.arguments, **arguments}
+    with pytest.raises(error, match=said):
+        load_network(dataclasses.replace(preset, architecture=architecture, arguments=arguments))
+
+
+def test_a_class_loads_presets_of_itself_only(preset):
+    with pytest.raises(PresetError, match=r"of the network IFSSNet, not UNet3D: use IFSSNet\.from_preset"):
+        UNet3D.from_preset(preset.folder)
+    assert type(load_network(preset, keras.Model)) is IFSSNet
+
+
 # releases
 
 
 @pytest.fixture
-def released(weights, network_arguments, monkeypatch):
-    """The tiny network as if it were the default preset."""
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    preset = dataclasses.replace(PRESETS[DEFAULT_PRESET], sha256=digest, network=network_arguments)
-    monkeypatch.setattr(presets, "PRESETS", MappingProxyType({DEFAULT_PRESET: preset}))
-    monkeypatch.setattr(Preset, "path", weights)
-    return preset
+def released(preset, tmp_path, monkeypatch):
+    """The tiny network as if it were the default preset of the package."""
+    folder = preset.folder.rename(tmp_path / DEFAULT_PRESET)
+    monkeypatch.setattr(presets, "released_folder", lambda: tmp_path)
+    dataclasses.replace(preset, folder=folder, name=DEFAULT_PRESET).write()
+    return Preset.read(folder)
 
 
 def test_a_verified_release_is_loaded(released, fresh):
     load_weights(fresh, released.path)
-    for network in (load_network(DEFAULT_PRESET), IFSSNet.from_preset(DEFAULT_PRESET)):
+    assert find_preset(DEFAULT_PRESET) == released
+    for network in (load_network(released), IFSSNet.from_preset(DEFAULT_PRESET), IFSSNet.from_preset(released.folder)):
         for found, expected in zip(network.weights, fresh.weights, strict=True):
             np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
 
-def test_one_flipped_bit_is_found(released):
-    content = bytearray(released.path.read_bytes())
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    released.path.write_bytes(content)
+    path.write_bytes(content)
+
+
+def test_one_flipped_bit_is_found(released):
+    flip_a_bit(released.path)
     with pytest.raises(
-        ChecksumError, match=rf"{DEFAULT_PRESET} are corrupted: expected SHA-256 {released.sha256[:12]}"
+        ChecksumError, match=rf"{DEFAULT_PRESET} are corrupted: expected SHA-256 {released.sha256[:12]}.*reinstall"
     ):
-        load_network(DEFAULT_PRESET)
+        load_network(released)
 
 
 def test_missing_weights_are_named(released):
     released.path.unlink()
     with pytest.raises(ChecksumError, match=r"cannot be read from .*reinstall"):
         verified_weights(released)
+
+
+@pytest.mark.parametrize("spoil", [flip_a_bit, Path.unlink])
+def test_weights_of_a_training_are_mended_otherwise(spoil, preset):
+    spoil(preset.path)
+    with pytest.raises(ChecksumError, match="copy the folder again, or train it to the end"):
+        IFSSNet.from_preset(preset.folder)
 
 
 def test_unknown_names_get_the_nearest():
@@ -165,13 +337,25 @@ def test_unknown_names_get_the_nearest():
         find_preset("unet")
 
 
-@pytest.mark.parametrize("name", PRESETS)
+def test_the_package_holds_the_default_and_the_shelf_what_it_succeeded():
+    assert list(released_presets()) == [DEFAULT_PRESET] == list(IFSSNet.presets)
+    assert IFSSNet.presets[DEFAULT_PRESET] == find_preset(DEFAULT_PRESET)
+    assert {path.name for path in released_folder().iterdir()} == {DEFAULT_PRESET}
+    assert list(SUPERSEDED) == ["ifss_synthetic_v2", "ifss_synthetic_v3"]
+    for name, preset in SUPERSEDED.items():
+        assert find_preset(SHELF / name) == preset
+        with pytest.raises(PresetError, match="no preset and no folder"):
+            find_preset(name)
+
+
+@every_preset
 def test_the_shipped_weights_are_what_the_preset_says(name):
     preset = PRESETS[name]
     content = preset.path.read_bytes()
     assert hashlib.sha256(content).hexdigest() == preset.sha256
     assert len(content) == preset.size_bytes
-    assert IFSSNet.from_preset(name).count_params() == preset.parameters
+    assert (preset.name, preset.folder.name, preset.architecture) == (name, name, "IFSSNet")
+    assert IFSSNet.from_preset(preset.folder).count_params() == preset.parameters
 
 
 def test_the_default_preset_is_small():
@@ -180,32 +364,26 @@ def test_the_default_preset_is_small():
     assert 0 < preset.size_bytes < 5_000_000
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_parameters_are_those_of_the_network(name):
-    assert IFSSNet(name="ifss_net", **PRESETS[name].network).count_params() == PRESETS[name].parameters
-
-
-@pytest.mark.parametrize("name", PRESETS)
+@every_preset
 def test_the_recipe_on_the_shelf_trains_this_network(name):
-    from ifss_keras.inference.predictor import working_of
     from ifss_keras.training.recipe import read_recipe
 
     preset, recipe = PRESETS[name], read_recipe(SHELF / name / "recipe.yaml")
     assert recipe.name == name
     trained = IFSSNet(name="ifss_net", **recipe.network).get_config()
-    released = IFSSNet(name="ifss_net", **preset.network).get_config()
+    released = IFSSNet.from_config({"name": "ifss_net", **preset.arguments}).get_config()
     for key in set(trained) - {"encoder_dropout", "memory_dropout", "decoder_dropout"}:
         assert trained[key] == released[key], key
-    settings, working = recipe.clip_settings(), working_of(preset)
-    assert (settings.size, settings.margin, settings.softness) == (working.size, working.margin, working.softness)
+    assert recipe.settings(trained["window"]) == preset.propagation
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_card_on_the_shelf_names_the_same_facts(name):
+@every_preset
+def test_the_card_names_the_same_facts(name):
     preset = PRESETS[name]
-    _, front_matter, text = (SHELF / name / "card.md").read_text(encoding="utf-8").split("---\n", 2)
+    _, front_matter, text = (preset.folder / CARD).read_text(encoding="utf-8").split("---\n", 2)
     facts = yaml.safe_load(front_matter)
-    assert facts["sha256"] == preset.sha256
+    assert (facts["name"], facts["network"]) == (preset.name, preset.architecture)
+    assert (facts["sha256"], facts["size_bytes"]) == (preset.sha256, preset.size_bytes)
     assert int(str(facts["parameters"]).replace(",", "").replace("_", "")) == preset.parameters
-    assert facts["licence"] == preset.licence
+    assert (facts["licence"], facts["data"]) == (preset.licence, preset.data)
     assert text.strip()

@@ -1,0 +1,90 @@
+"""The masks of all labels on the volume's grid, what they measure, and what a user is to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifss_keras.inference import messages
+from ifss_keras.inference.summary import LabelSummary, Origin, summarize
+from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
+from ifss_keras.volumes.io import write_labels
+from ifss_keras.volumes.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The mask of every label on the volume's grid, and what it measures.
+
+    Attributes:
+        labels: (slice, row, column), the annotation's codes, 0 elsewhere.
+        summaries: one per label, in the order of the codes.
+        volume: whose grid it is.
+        notes: what there is to say of the volume and the annotation, in one sentence each.
+    """
+
+    labels: np.ndarray
+    summaries: tuple[LabelSummary, ...]
+    volume: Volume
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_labels(
+        cls, labels: np.ndarray, volume: Volume, annotation: Annotation, origins: Mapping[int, Origin] | str
+    ) -> Prediction:
+        """The prediction that carries an annotation on.
+
+        Args:
+            labels: (slice, row, column) codes.
+            volume: that was looked at.
+            annotation: that was carried on.
+            origins: label code to how it was made, or the one method of all.
+        """
+        summaries = []
+        for code in annotation.codes:
+            origin = Origin(origins) if isinstance(origins, str) else origins[code]
+            summaries.append(summarize(labels, volume.spacing_mm, annotation.for_label(code), origin))
+        return cls(labels, tuple(summaries), volume, messages.notes_on(volume, annotation))
+
+    @classmethod
+    def of_found_labels(cls, labels: np.ndarray, volume: Volume, names: Mapping[int, str], method: str) -> Prediction:
+        """The prediction of a method that needs no annotation; `names` are of all codes that it looks for."""
+        held = (LabelAnnotation(code, name, {}, {}) for code, name in sorted(names.items()))
+        summaries = tuple(summarize(labels, volume.spacing_mm, label, Origin(method)) for label in held)
+        return cls(labels, summaries, volume, messages.notes_on(volume, None))
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Label code to name."""
+        return {summary.code: summary.name for summary in self.summaries}
+
+    @property
+    def volumes_ml(self) -> dict[str, float]:
+        """Name of each label to its volume."""
+        return {summary.name: summary.volume_ml for summary in self.summaries}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth a look, in one sentence each: the notes, and what the masks themselves show."""
+        return (*self.notes, *(text for summary in self.summaries for text in messages.warnings_of(summary)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Grid, warnings and labels as JSON holds them, without masks and areas."""
+        return {
+            "shape": list(self.labels.shape),
+            "spacing_mm": list(self.volume.spacing_mm),
+            "warnings": list(self.warnings),
+            "labels": [summary.to_dict() for summary in self.summaries],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Writes the mask on the volume's grid; the suffix chooses the format, a `.seg.nrrd` keeps the names.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        write_labels(path, self.labels, self.volume, self.names)

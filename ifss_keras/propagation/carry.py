@@ -1,0 +1,245 @@
+"""One label carried through the whole volume by the network, span by span."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
+from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
+from ifss_keras.propagation.evidence import Evidence, gather_evidence
+from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
+from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.region import Region, region_around, to_grid, to_working
+from ifss_keras.propagation.runner import SpanRunner, both_directions, forwards
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.propagation.spans import Span, plan_spans
+from ifss_keras.volumes.volume import Volume
+
+
+class Carried(NamedTuple):
+    """One label, carried.
+
+    Attributes:
+        soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
+        ends: where it was decided to be gone beyond its references.
+    """
+
+    soft: dict[int, SoftMask]
+    ends: Ends
+
+
+class Carrier:
+    """One label after the other, with one network, one volume and its intensity range.
+
+    Args:
+        runner: of the network.
+        volume: any grid.
+        settings: see `PropagationSettings`.
+        mirrored: the network also sees the volume mirrored, see `SpanRunner.run`.
+    """
+
+    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings, mirrored: bool = False):
+        self.runner = runner
+        self.volume = volume
+        self.settings = settings
+        self.mirrored = mirrored
+        self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
+
+    def also_mirrored(self) -> Carrier:
+        """The same by a network that also sees the volume mirrored."""
+        copied = copy(self)
+        copied.mirrored = True
+        return copied
+
+    def carry(
+        self,
+        masks: Mapping[int, np.ndarray],
+        done: Callable[[int], None] = lambda slices: None,
+        *,
+        within: dict[int, SoftMask] | None = None,
+        ends_annotated: bool = False,
+    ) -> Carried:
+        """The label through the whole volume.
+
+        Args:
+            masks: slice index to (row, column) bool, the references.
+            done: called with the number of slices that have just been dealt with.
+            within: slice index to soft mask, of the slices between references, where another method has them.
+            ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
+        """
+        if within is None:
+            within = self._within(masks, done)
+        else:
+            done(len(within))
+        if ends_annotated:
+            return Carried(within, NO_ENDS)
+        ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
+        return Carried(within | self._outside(masks, ends, done), ends)
+
+    def between(self, first: int, last: int, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices between two references; those beyond them bend the anchor."""
+        return self._closed(Span(first, last, True), masks)
+
+    def _within(self, masks: Mapping[int, np.ndarray], done: Callable[[int], None]) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices between two references."""
+        soft = {}
+        for span in plan_spans(list(masks), len(self.volume.array), self.runner.window):
+            if span.closed:
+                soft |= self.between(span.first, span.last, masks)
+                done(span.last - span.first - 1)
+        return soft
+
+    def _outside(self, masks: Mapping[int, np.ndarray], ends: Ends, done: Callable[[int], None]) -> dict[int, SoftMask]:
+        """Slice index to soft mask, for the slices beyond the outermost references that may hold the label."""
+        soft, slices = {}, len(self.volume.array)
+        gone = np.zeros(self.volume.array.shape[1:], bool)
+        known = dict(masks) | dict.fromkeys((*ends.presumed, *ends.seen), gone)
+        done(len(ends.seen))
+        for span in plan_spans(list(known), slices, self.runner.window):
+            if not span.closed:
+                soft |= self._open(span, known)
+                places = range(min(span.first, span.last), max(span.first, span.last) + 1)
+                done(sum(index not in known for index in places))
+            elif span.first in ends.presumed or span.last in ends.presumed:
+                soft |= self.between(span.first, span.last, known)
+                done(span.last - span.first)
+        return soft
+
+    def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """Between two references, from both; where one is empty, only until the muscle is seen to have ended.
+
+        If no end is seen on the way to the empty one, its anchor, which shrinks to nothing half-way, decides.
+        """
+        ends = {index: masks[index] for index in (span.first, span.last)}
+        held = [index for index, mask in ends.items() if mask.any()]
+        if not held:
+            return {}
+        if len(held) == 1:
+            start, stop = held[0], span.last - 1 if held[0] == span.first else span.first + 1
+            soft = self._open(Span(start, stop, False), ends)
+            if stop not in soft:
+                return soft
+        region = self._region(list(ends.values()))
+        indices = list(range(span.first, span.last + 1))
+        size, bend = self.settings.size, self.settings.bend
+        beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
+        evidence = self._evidence(indices, ends, region, beyond)
+        exemplars = self._exemplars(ends, region, centred=False)
+        run = both_directions if self.settings.both_directions else forwards
+        soft = run(self.runner, evidence, exemplars, self.mirrored)
+        soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
+        sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
+        soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
+        return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
+
+    def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
+        """From the outermost reference outwards, until the muscle has ended or the volume has."""
+        step = 1 if span.last >= span.first else -1
+        indices = list(range(span.first, span.last + step, step))
+        known = [index for index in indices if index in masks]
+        if not masks[known[-1]].any():
+            return {}  # the muscle has ended before the last reference
+        smallest = self.settings.least_area * masks[known[-1]].sum()  # of the reference's pixels
+        soft, doubtful = {}, {}
+        for index, mask in self._stretches(indices, {index: masks[index] for index in known}):
+            if index in masks:
+                continue
+            if self._pixels(mask) < smallest:
+                doubtful[index] = mask
+                if len(doubtful) == self.settings.empty_slices:
+                    break  # it has ended before the first of them
+            else:
+                soft |= doubtful
+                soft[index], doubtful = mask, {}
+        return soft
+
+    def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
+        """The slices in order with their soft masks (references: as given); the region follows along."""
+        overlap, place, start = self.runner.window - 1, 0, None
+        region = self._region(list(seen.values()))
+        nearest, exemplars = dict(list(seen.items())[-1:]), self._looked_up(seen, region)
+        while place < len(indices):
+            part = indices[place : place + self.settings.stretch + overlap]
+            evidence = self._evidence(part, seen, region)
+            batch = Evidence(*(item[None] for item in evidence))
+            soft, newest = self.runner.run(batch, start, exemplars, self.mirrored)
+            last = place + len(part) >= len(indices)
+            finished = len(part) if last else self.settings.stretch
+            soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
+            for index, values in zip(part[:finished], soft[0], strict=False):
+                yield index, SoftMask(region, values)
+            if last:
+                return
+            place += finished
+            shared = newest[0, finished : finished + overlap]
+            latest = soft[0, finished - 1 : finished]
+            moved = self._moved(region, np.concatenate([latest, shared]))
+            start = to_working(self._on_plane(region, shared), moved, self._pixel_mm, self.settings.size)
+            estimate = self._on_plane(region, latest)[0] > 0.5
+            start, region = start[None, ..., None], moved
+            if self.settings.recall_newest and estimate.any():
+                exemplars = self._looked_up(nearest | {part[finished - 1]: estimate}, region)
+            seen = {index: mask for index, mask in seen.items() if index in indices[place:]}
+
+    def _moved(self, region: Region, soft: np.ndarray) -> Region:
+        """The region around the largest piece of the last estimates; unmoved where they are empty."""
+        union = (self._on_plane(region, soft) > 0.5).any(axis=0)
+        pieces, count = ndimage.label(union)
+        if not count:
+            return region
+        largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        return self._region([pieces == largest])
+
+    def _region(self, masks: list[np.ndarray]) -> Region:
+        """The working region around masks (row, column)."""
+        return region_around(masks, self._pixel_mm, self.settings.margin, least_share=self.settings.least_share)
+
+    @property
+    def _pixel_mm(self) -> tuple[float, float]:
+        return self.volume.spacing_mm[1:]
+
+    def _pixels(self, mask: SoftMask) -> float:
+        """The area of a soft mask above one half, in pixels of the image."""
+        height_mm, width_mm = mask.region.extent_mm
+        row_mm, column_mm = self._pixel_mm
+        inside = float((mask.values > 0.5).mean())
+        return inside * height_mm * width_mm / (row_mm * column_mm)
+
+    def _exemplars(self, masks: Mapping[int, np.ndarray], region: Region, centred: bool) -> Exemplars:
+        """The references among `masks` that are looked up."""
+        image, size = self.volume.array, self.settings.size
+        return gather_exemplars(image, self.intensity, masks, region, self._pixel_mm, size, centred=centred)
+
+    def _looked_up(self, masks: Mapping[int, np.ndarray], region: Region) -> Exemplars:
+        """Exemplars for a network's run of one batch, each about its own centre."""
+        return Exemplars(*(part[None] for part in self._exemplars(masks, region, centred=True)))
+
+    def _evidence(
+        self,
+        indices: list[int],
+        masks: Mapping[int, np.ndarray],
+        region: Region,
+        beyond: Beyond = NOTHING_BEYOND,
+    ) -> Evidence:
+        """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""
+        size = self.settings.size
+        ascending = slice(min(indices), max(indices) + 1)
+        image = to_working(self.intensity.apply(self.volume.array[ascending]), region, self._pixel_mm, size)
+        if indices[0] > indices[-1]:
+            image = image[::-1].copy()
+        first, sign = indices[0], 1 if indices[-1] >= indices[0] else -1
+        known = {
+            (index - first) * sign: to_working(mask[None], region, self._pixel_mm, size)[0]
+            for index, mask in masks.items()
+        }
+        return gather_evidence(image, known, 0, self.settings.softness, beyond)
+
+    def _on_plane(self, region: Region, soft: np.ndarray) -> np.ndarray:
+        """Soft masks (n, size, size) on the whole plane of the volume, (n, row, column)."""
+        return to_grid(soft, region, self._pixel_mm, self.volume.array.shape[1:])

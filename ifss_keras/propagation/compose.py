@@ -1,0 +1,80 @@
+"""Soft masks at working size for every slice of a label, and all labels brought onto the image's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ifss_keras.propagation.region import Region, to_grid_part
+from ifss_keras.propagation.shape import interpolate_shapes
+
+
+class SoftMask(NamedTuple):
+    """One slice of one label: values (size, size) float32 in [0, 1] on the working pixels of a region."""
+
+    region: Region
+    values: np.ndarray
+
+
+def compose(
+    soft: Mapping[int, Mapping[int, SoftMask]],
+    references: Mapping[int, Mapping[int, np.ndarray]],
+    shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+    threshold: float = 0.5,
+) -> np.ndarray:
+    """The label codes (slice, row, column): in each voxel the label of the highest soft mask above `threshold`.
+
+    References come back exactly, and their voxels belong to no other label. Equal soft masks go to the label that
+    comes first in `soft`.
+
+    Args:
+        soft: label code to slice index to soft mask; slices without one hold nothing of the label.
+        references: label code to slice index to (row, column) bool.
+        shape, spacing_mm: (slice, row, column) of the grid.
+        threshold: in (0, 1).
+    """
+    labels = np.zeros(shape, np.min_scalar_type(max(soft)))
+    for index in range(shape[0]):
+        highest = np.full(shape[1:], threshold, np.float32)
+        for code, slices in soft.items():
+            if index not in slices or index in references[code]:
+                continue
+            region, values = slices[index]
+            rows, columns, found = to_grid_part(values[None], region, spacing_mm[1:], shape[1:])
+            wins = found[0] > highest[rows, columns]
+            highest[rows, columns][wins] = found[0][wins]
+            labels[index, rows, columns][wins] = code
+        for code, masks in references.items():
+            if index in masks:
+                labels[index][masks[index]] = code
+    return labels
+
+
+def soft_shapes(
+    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float], curved: bool = False
+) -> dict[int, SoftMask]:
+    """Slice index to the interpolated shape, 0 or 1, for every slice between the references.
+
+    The region of each is the square of as many pixels as the plane's longer side, so that nothing is resampled.
+
+    Args:
+        masks: slice index to (row, column) bool.
+        spacing_mm: (row, column).
+        curved: as in `interpolate_shapes`.
+    """
+    soft = {}
+    for index, mask in interpolate_shapes(masks, spacing_mm, curved=curved):
+        if index in masks:
+            continue
+        side = max(mask.shape)
+        extent_mm = (side * spacing_mm[0], side * spacing_mm[1])
+        longer = max(extent_mm)
+        center_mm = ((side - 1) / 2 * spacing_mm[0], (side - 1) / 2 * spacing_mm[1])
+        region = Region(center_mm, longer, (extent_mm[0] / longer, extent_mm[1] / longer))
+        values = np.zeros((side, side), np.float32)
+        values[: mask.shape[0], : mask.shape[1]] = mask
+        soft[index] = SoftMask(region, values)
+    return soft

@@ -1,0 +1,174 @@
+"""Where a label ends beyond its annotated slices: decided here, once, before the mask is carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.region import to_grid_part
+from ifss_keras.volumes.volume import Volume
+
+
+@dataclass(frozen=True)
+class EndSettings:
+    """When an end is seen; chosen on calves 31000 to 31009, torso_ct and leg_mri_3mm, see docs/propagation.md.
+
+    Attributes:
+        clearly: times the greatest change further in, that a change must be.
+        least_steps, most_steps: from slice to slice, of those nearest to the end, that are compared with.
+        blur: of the root of the mask's area: speckle and fine texture change with every slice.
+        core: of the same: so far inside the outline a muscle that only shrinks changes little.
+        near: slices; annotated slices within so many of each other count as one place of a series.
+    """
+
+    clearly: float = 1.25
+    least_steps: int = 20
+    most_steps: int = 30
+    blur: float = 0.1
+    core: float = 0.1
+    near: int = 3
+
+
+SETTINGS = EndSettings()
+
+
+class Ends(NamedTuple):
+    """Slices beyond the references where a label was decided to be gone.
+
+    Attributes:
+        seen: right beyond the outermost references, where the image shows it, see `seen_ends`.
+        presumed: where a series of references would have gone on, see `presumed_ends`.
+    """
+
+    seen: tuple[int, ...] = ()
+    presumed: tuple[int, ...] = ()
+
+
+NO_ENDS = Ends()
+
+
+def decide_ends(
+    volume: Volume,
+    intensity: IntensityRange,
+    masks: Mapping[int, np.ndarray],
+    soft: Mapping[int, SoftMask],
+    threshold: float = 0.5,
+) -> Ends:
+    """Where a label is gone beyond its references; arguments as in `seen_ends`. What is seen comes before a series."""
+    seen = seen_ends(volume, intensity, masks, soft, threshold)
+    held = [index for index, mask in masks.items() if mask.any()]
+    return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
+
+
+def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
+    """Slices where a label has presumably ended, since a series of annotated slices would go on there.
+
+    Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
+    the median one of the series, in which neighbours within `near` slices count as one place; fewer than three places
+    are no series. Where a slice is annotated beyond the series, there is nothing to presume.
+
+    Args:
+        held: slices on which the label is annotated and present, in any order.
+        annotated: these, and those annotated as without it.
+        slices: of the volume.
+    """
+    indices = sorted(held)
+    gaps = [b - a for a, b in pairwise(indices) if b - a > SETTINGS.near]
+    if len(gaps) < 2:
+        return []
+    step = round(median(gaps))
+    ends = []
+    if min(annotated) == indices[0]:
+        ends.append(indices[0] - step)
+    if max(annotated) == indices[-1]:
+        ends.append(indices[-1] + step)
+    return [index for index in ends if 0 <= index < slices]
+
+
+def seen_ends(
+    volume: Volume,
+    intensity: IntensityRange,
+    masks: Mapping[int, np.ndarray],
+    soft: Mapping[int, SoftMask],
+    threshold: float = 0.5,
+) -> list[int]:
+    """The slices, two at most, right beyond the outermost references, where the image shows that the label is gone.
+
+    Where a muscle ends, what lies in its outline changes at once from one slice to the next, more than anywhere inside.
+    So the blurred image in the mask must change by `clearly` times what it changes by in any of the nearest
+    `most_steps` steps between references; with fewer than `least_steps` of them, or where it is annotated further out
+    that the label is absent, nothing is said.
+
+    Muscles that taper off fast in strong contrast are mistaken most; a change of the gain between the two slices looks
+    like an end. How often it errs stands in docs/propagation.md.
+
+    Args:
+        volume: its slices along the first axis.
+        intensity: that makes grey values comparable.
+        masks: slice index to (row, column) bool, the references.
+        soft: slice index to soft mask, of the slices between them.
+        threshold: of soft masks.
+    """
+    held = sorted(index for index, mask in masks.items() if mask.any())
+    ends = []
+    for step, outermost, annotated in ((-1, held[0], min(masks)), (1, held[-1], max(masks))):
+        if outermost != annotated or not 0 <= outermost + step < len(volume.array):
+            continue
+        changes = []
+        for index in range(outermost, outermost - step * (SETTINGS.most_steps + 1), -step):
+            shape = _shape_at(index, masks, soft, volume, threshold)
+            if shape is None:
+                break
+            changes.append(_change(volume, intensity, index, index + step, *shape))
+        if len(changes) > SETTINGS.least_steps and changes[0] > SETTINGS.clearly * max(changes[1:]):
+            ends.append(outermost + step)
+    return ends
+
+
+def _shape_at(index: int, masks, soft, volume: Volume, threshold: float):
+    """First row, first column and the mask cut out there, (row, column) bool; None where there is nothing."""
+    if index in masks:
+        first_row, first_column, found = 0, 0, masks[index]
+    elif index in soft:
+        region, values = soft[index]
+        shape = volume.array.shape[1:]
+        rows, columns, cut = to_grid_part(values[None], region, volume.spacing_mm[1:], shape)
+        first_row, first_column, found = rows.start, columns.start, cut[0] > threshold
+    else:
+        return None
+    if not found.any():
+        return None
+    rows, columns = ndimage.find_objects(found.astype(np.uint8))[0]
+    return first_row + rows.start, first_column + columns.start, found[rows, columns]
+
+
+def _change(volume: Volume, intensity: IntensityRange, index: int, other: int, row: int, column: int, mask) -> float:
+    """Root mean square in the mask's core of the blurred difference of two slices.
+
+    0 where one of them shows nothing, as a frame that was lost.
+    """
+    pixel_mm = volume.spacing_mm[1:]
+    root_mm = np.sqrt(mask.sum() * pixel_mm[0] * pixel_mm[1])
+    sigmas = [SETTINGS.blur * root_mm / side for side in pixel_mm]
+    pads = [int(2 * sigma) + 1 for sigma in sigmas]
+    before = [min(pad, place) for pad, place in zip(pads, (row, column), strict=True)]
+    part = tuple(
+        slice(place - less, place + size + pad)
+        for place, less, size, pad in zip((row, column), before, mask.shape, pads, strict=True)
+    )
+    one, two = (intensity.apply(volume.array[at][part]) for at in (index, other))
+    if np.ptp(one) == 0 or np.ptp(two) == 0:
+        return 0.0
+    blurred = ndimage.gaussian_filter(two - one, sigmas, truncate=2)
+    inside = blurred[before[0] : before[0] + mask.shape[0], before[1] : before[1] + mask.shape[1]]
+    depth_mm = ndimage.distance_transform_edt(np.pad(mask, 1), pixel_mm)[1:-1, 1:-1]
+    core = depth_mm >= min(SETTINGS.core * root_mm, depth_mm.max())
+    return float(np.sqrt(np.mean(inside[core] ** 2)))

@@ -1,0 +1,120 @@
+"""The volumes that a network is trained on, made once and kept as 8-bit files."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.core.files import replacing
+from ifss_keras.propagation.intensity import IntensityRange
+
+KINDS = ("calf", "shapes", "structures")
+
+
+@dataclass(frozen=True)
+class TrainingVolume:
+    """One labelled volume.
+
+    Attributes:
+        image: (slice, row, column) uint8.
+        labels: (slice, row, column) uint8.
+        spacing_mm: (slice, row, column).
+        intensity: its range of grey values, found as in prediction.
+        extents: label code to its first and last slice.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    intensity: IntensityRange
+    extents: dict[int, tuple[int, int]]
+
+    @classmethod
+    def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:
+        """The record of a volume; labels in fewer than 8 slices are too short to learn from and left out."""
+        extents, codes = {}, np.unique(labels)
+        for code in codes[codes > 0]:
+            held = np.flatnonzero((labels == code).any(axis=(1, 2)))
+            if len(held) >= 8:
+                extents[int(code)] = (int(held[0]), int(held[-1]))
+        return cls(image, labels, tuple(spacing_mm), IntensityRange.from_volume(image), extents)
+
+
+def load_volume(path: Path) -> TrainingVolume:
+    """The volume in one file of the corpus.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    try:
+        with np.load(path) as held:
+            return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged: delete the file to have it made again.") from error
+
+
+def save_volume(path: Path, image, labels, spacing_mm) -> None:
+    """Writes one file of the corpus; it appears whole or not at all."""
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez_compressed(file, image=image, labels=labels, spacing_mm=np.array(spacing_mm, float))
+
+
+def synthetic_phantom(kind: str, seed: int):
+    """A phantom of one of the `KINDS` whose number of slices and pixels follow from the seed."""
+    from ifss_keras.synthetic import calf, crowded_structures, random_shapes
+
+    rng = np.random.default_rng([seed, 7])
+    if kind == "structures":  # thin slices and thick ones, fine pixels and coarse ones
+        size = int(rng.choice([64, 96, 128, 160]))
+        slices = int(np.exp(rng.uniform(np.log(24), np.log(160))))
+        return crowded_structures(seed, slices=slices, size=size)
+    size = int(rng.choice([128, 160, 192, 224]))
+    slices = int(rng.integers(110, 221))
+    return {"calf": calf, "shapes": random_shapes}[kind](seed, slices=slices, size=size)
+
+
+def make_corpus(
+    folder: Path,
+    counts: dict[str, int],
+    first_seed: int,
+    *,
+    workers: int = 2,
+    made: Callable[[], None] | None = None,
+) -> list[Path]:
+    """The files of a corpus of synthetic volumes; those already in `folder` are not made again.
+
+    Args:
+        folder: made if absent.
+        counts: how many phantoms of each kind.
+        first_seed: seed of the first of each kind; the others count up from it.
+        workers: how many are made at a time.
+        made: called once for each volume that is there.
+
+    Raises:
+        InputError: an unknown kind of phantom.
+    """
+    for kind in counts:
+        if kind not in KINDS:
+            raise InputError(f"A phantom is of the kind {', '.join(KINDS)}, received {kind!r}: mend the recipe.")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def make(task):
+        kind, seed = task
+        path = folder / f"{kind}_{seed:06d}.npz"
+        if not path.exists():
+            phantom = synthetic_phantom(kind, seed)
+            save_volume(path, phantom.image, phantom.labels, phantom.spacing_mm)
+        if made:
+            made()
+        return path
+
+    tasks = [(kind, first_seed + index) for kind, count in counts.items() for index in range(count)]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(make, tasks))

@@ -1,0 +1,117 @@
+"""Batches of clips and of windows as a `tf.data.Dataset`. The only module of examples that needs TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.exemplars import SLOTS, Exemplars
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
+from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.examples.windows import Window, WindowSettings, batch_of_windows
+
+
+def batch_of_clips(
+    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
+) -> Clip:
+    """One batch, every array with a leading axis; the same arguments give the same batch.
+
+    Half of the batches have no roll-out, the others one drawn log-uniformly up to the greatest of `settings.rollout`;
+    the least is its first + 1, as none at all is the other half. A roll-out that the shortest volume has no room
+    for is cut.
+    """
+    rng = np.random.default_rng(seed)
+    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
+    drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
+    windows = min(drawn, settings.rollout[1], longest)
+    picked = (volumes[int(rng.integers(len(volumes)))] for _ in range(batch))
+    return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
+
+
+def stack_clips(clips: Sequence[Clip]) -> Clip:
+    """Clips of equal lengths as one, every array with a leading axis."""
+    evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
+    exemplars = Exemplars(*(np.stack(parts) for parts in zip(*(clip.exemplars for clip in clips), strict=True)))
+    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:-1])
+    return Clip(evidence, *rest, exemplars)
+
+
+def clip_dataset(
+    volumes: Sequence[TrainingVolume],
+    settings: ClipSettings,
+    propagation: PropagationSettings,
+    *,
+    batch: int,
+    batches: int,
+    seed: int,
+    first: int = 0,
+    parallel: int = 2,
+):
+    """A dataset of the batches number `first`, ..., `first` + `batches` - 1 under `seed`.
+
+    Every batch has a seed of its own, so that their order and content do not depend on `parallel`.
+
+    Returns:
+        A `tf.data.Dataset` of `(clip,)` with a leading batch axis; the number of slices differs by batch.
+    """
+
+    def draw(number):
+        return batch_of_clips(volumes, settings, propagation, batch, (seed, number))
+
+    numbers = range(first, first + batches)
+    return dataset_of(draw, numbers, propagation, batch=batch, parallel=parallel)
+
+
+def dataset_of(
+    draw: Callable[[int], Clip], numbers: range, propagation: PropagationSettings, *, batch: int, parallel: int = 2
+):
+    """A `tf.data.Dataset` of the batches `draw(number)`, drawn beside the training, in the order of the numbers."""
+    import tensorflow as tf
+
+    def parts_of(number):
+        clip = draw(int(number))
+        return [*clip.evidence, *clip[1:-1], *clip.exemplars]
+
+    size, shared = propagation.size, propagation.window - 1
+    per_slice, flag = (batch, None, size, size, 1), (batch, None, 1, 1, 1)
+    shapes = [
+        per_slice, per_slice, flag, per_slice, flag,
+        (batch, shared, size, size, 1), (batch, 1, 1, 1, 1), per_slice, (batch, None),
+        (batch, SLOTS, size, size, 1), (batch, SLOTS, size, size, 1), (batch, SLOTS),
+    ]  # fmt: skip
+
+    def tensors(number):
+        parts = tf.numpy_function(parts_of, [number], [tf.float32] * len(shapes))
+        for part, shape in zip(parts, shapes, strict=True):
+            part.set_shape(shape)
+        return (Clip(Evidence(*parts[:5]), *parts[5:9], Exemplars(*parts[9:])),)  # else Keras would split it
+
+    dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
+    return dataset.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+
+
+def window_dataset(
+    volumes: Sequence[TrainingVolume], settings: WindowSettings, *, batch: int, batches: int, seed: int, first: int = 0
+):
+    """A dataset of the batches number `first`, ..., `first` + `batches` - 1 under `seed`, each with a seed of its own.
+
+    Returns:
+        A `tf.data.Dataset` of `Window`s with a leading batch axis.
+    """
+    import tensorflow as tf
+
+    shape = (batch, settings.slices, settings.size, settings.size)
+
+    def tensors(number):
+        parts = tf.numpy_function(
+            lambda index: [*batch_of_windows(volumes, settings, batch, (seed, int(index)))], [number], [tf.float32] * 2
+        )
+        for part, channels in zip(parts, (1, len(settings.codes) + 1), strict=True):
+            part.set_shape((*shape, channels))
+        return Window(*parts)
+
+    dataset = tf.data.Dataset.range(first, first + batches)
+    return dataset.map(tensors, num_parallel_calls=2, deterministic=True).prefetch(2)

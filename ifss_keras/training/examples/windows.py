@@ -1,0 +1,67 @@
+"""Training windows for networks that need no reference: a few whole slices and what every pixel is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ifss_keras.propagation.region import to_working, whole_plane
+from ifss_keras.training.examples.augmentation import augment_intensity, flip, jitter_region
+from ifss_keras.training.examples.corpus import TrainingVolume
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """How windows are drawn.
+
+    Attributes:
+        size: working rows and columns.
+        slices: in a window.
+        codes: of the labels, in the order of the network's classes; everything else is background, the last class.
+    """
+
+    size: int
+    slices: int
+    codes: tuple[int, ...]
+
+
+class Window(NamedTuple):
+    """One example.
+
+    Attributes:
+        image: (slice, row, column, 1), in [0, 1].
+        truth: (slice, row, column, class), 0 or 1, one of them 1 at every pixel.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+
+
+def draw_window(rng: np.random.Generator, volume: TrainingVolume, settings: WindowSettings) -> Window:
+    """Consecutive slices anywhere in the volume, upside down as often as not, augmented.
+
+    Slices that a short volume does not have are its last one again.
+    """
+    count = len(volume.image)
+    first = int(rng.integers(0, max(count - settings.slices, 0) + 1))
+    indices = np.minimum(np.arange(first, first + settings.slices), count - 1)
+    if rng.random() < 0.5:
+        indices = indices[::-1]
+    spacing_mm = volume.spacing_mm[1:]
+    region = jitter_region(rng, whole_plane(volume.image.shape[1:], spacing_mm), 0.05, (0.85, 1.1))
+    image = to_working(volume.intensity.apply(volume.image[indices]), region, spacing_mm, settings.size)
+    labels = volume.labels[indices]
+    shares = [to_working(labels == code, region, spacing_mm, settings.size) for code in settings.codes]
+    shares.append(1 - sum(shares))
+    truth = np.eye(len(shares), dtype=np.float32)[np.argmax(shares, axis=0)]
+    return flip(rng, Window(augment_intensity(rng, image)[..., None], truth))
+
+
+def batch_of_windows(volumes: Sequence[TrainingVolume], settings: WindowSettings, batch: int, seed) -> Window:
+    """One batch, both arrays with a leading axis; the same arguments give the same batch."""
+    rng = np.random.default_rng(seed)
+    drawn = [draw_window(rng, volumes[int(rng.integers(len(volumes)))], settings) for _ in range(batch)]
+    return Window(*(np.stack(parts) for parts in zip(*drawn, strict=True)))

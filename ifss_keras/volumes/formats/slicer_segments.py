@@ -1,0 +1,133 @@
+"""The segments of a 3D Slicer segmentation file (`.seg.nrrd`): their names, colours, values and layers.
+
+Format: https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.html ("Segmentation
+files").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.colours import colour
+from ifss_keras.core.errors import InputError
+
+_KEY = re.compile(r"Segment(\d+)_(\w+)")
+_TISSUE = (
+    "TerminologyEntry:Segmentation category and type - 3D Slicer General Anatomy list~SCT^85756007^Tissue~"
+    "SCT^85756007^Tissue~^^~Anatomic codes - DICOM master list~^^~^^|"
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment as a file describes it; its voxels are those of `layer` that hold `value`."""
+
+    name: str
+    value: int
+    layer: int
+
+
+def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list[Segment]:
+    """The segments that the custom fields of a file describe, in their order; none for other files.
+
+    Files from before Slicer 4.11 give neither value nor layer: there each segment is a layer of ones.
+    """
+    fields: dict[int, dict[str, str]] = {}
+    for key, value in metadata.items():
+        if match := _KEY.fullmatch(key):
+            fields.setdefault(int(match[1]), {})[match[2]] = value
+    segments = []
+    for position, index in enumerate(sorted(fields)):
+        field = fields[index]
+        try:
+            value = int(field.get("LabelValue", 1))
+            layer = int(field.get("Layer", position if layers > 1 else 0))
+        except ValueError:
+            layer = -1
+        if not 0 <= layer < layers:
+            raise InputError(
+                f"{path} describes segment {index} with value {field.get('LabelValue')} in layer "
+                f"{field.get('Layer')}: expected whole numbers and a layer below {layers}; save it in 3D "
+                "Slicer again."
+            )
+        name = _one_line(field.get("Name", "")) or _one_line(field.get("ID", "")) or f"Segment_{index}"
+        segments.append(Segment(name, value, layer))
+    return segments
+
+
+def _one_line(text: str) -> str:
+    """The text with single blanks for breaks and tabs, and without what cannot be printed, as it will be in tables."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+
+
+def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """One label volume (i, j, k), and the name of each code that the file names.
+
+    A single layer keeps its values. Segments of several layers keep theirs if no two share one, as the
+    layers of Slicer usually do; otherwise they are numbered 1, 2, ... in the order of the file.
+
+    Args:
+        array: (i, j, k) or (i, j, k, layer).
+
+    Raises:
+        InputError: if segments overlap, or a file with several values per voxel is no segmentation.
+    """
+    layers = 1 if array.ndim == 3 else array.shape[3]
+    segments = parse_segments(metadata, layers, path)
+    if layers == 1:
+        return array.reshape(array.shape[:3]), {segment.value: segment.name for segment in segments}
+    if not segments:
+        raise InputError(
+            f"{path} holds {layers} values per voxel: expected one label per voxel, or a .seg.nrrd that "
+            "names its segments; export a label volume."
+        )
+    values = [segment.value for segment in segments]
+    codes = values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
+    merged = np.zeros(array.shape[:3], np.min_scalar_type(max(codes)), order="F")
+    named = {code: segment.name for code, segment in zip(codes, segments, strict=True)}
+    for code, segment in zip(codes, segments, strict=True):
+        mask = array[..., segment.layer] == segment.value
+        if (taken := merged[mask]).any():
+            raise InputError(
+                f"{path} has overlapping segments, {named[int(taken.max())]} and {segment.name}: expected at "
+                f"most one label per voxel, received {np.count_nonzero(taken)} voxels with two; remove the "
+                "overlap."
+            )
+        merged[mask] = code
+    if np.count_nonzero(merged) != np.count_nonzero(array.any(axis=3)):
+        raise InputError(
+            f"{path} has labelled voxels that belong to none of its {len(segments)} segments: expected each "
+            "value to be described; save it in 3D Slicer again."
+        )
+    return merged, named
+
+
+def segment_metadata(codes: tuple[int, ...], names: Mapping[int, str], shape: tuple[int, int, int]) -> dict[str, str]:
+    """The custom fields with which 3D Slicer opens a label volume (i, j, k) as named, coloured segments.
+
+    Every extent is the whole grid: readers exist that crop all segments to the first one's extent.
+    """
+    metadata = {
+        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
+        "Segmentation_MasterRepresentation": "Binary labelmap",
+        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+    }
+    for index, code in enumerate(codes):
+        fields = {
+            "ID": f"Segment_{code}",
+            "Name": names.get(code, str(code)),
+            "NameAutoGenerated": "0",
+            "LabelValue": str(code),
+            "Layer": "0",
+            "Color": " ".join(f"{channel / 255:.6f}" for channel in colour(index)),
+            "ColorAutoGenerated": "0",
+            "Extent": " ".join(f"0 {size - 1}" for size in shape),
+            "Tags": _TISSUE,
+        }
+        metadata.update({f"Segment{index}_{key}": value for key, value in fields.items()})
+    return metadata

@@ -1,0 +1,195 @@
+"""Volumes and labels from and to NIfTI, MetaImage and NRRD; the same data in each gives the same array."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.errors import GeometryError, InputError
+from ifss_keras.core.files import replacing
+from ifss_keras.volumes.formats.registry import files_made, format_of
+from ifss_keras.volumes.formats.slicer_segments import merge_layers, segment_metadata
+from ifss_keras.volumes.formats.stored import Stored, grey
+from ifss_keras.volumes.volume import Source, Volume, check_voxels, stored_order
+
+
+def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, float, float] | None = None) -> Volume:
+    """The image in a file as (slice, row, column), in its stored type and held once; colours become grey.
+
+    Args:
+        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or `.nhdr`.
+        axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; x, y, z elsewhere).
+        spacing_mm: slice, row, column, used in place of the file's for distances and millilitres.
+
+    Raises:
+        InputError: in one sentence, for anything that cannot be used as a volume.
+    """
+    path = Path(path)
+    stored_order(axis)
+    stored = _read(path)
+    source = Source(path=path, format=format_of(path).name, axis=axis, nifti_header=stored.header)
+    volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm)
+    check_voxels(volume.array, str(path))
+    return volume
+
+
+def read_labels(path: str | Path, *, axis: int = 2) -> Volume:
+    """The label codes in a file as (slice, row, column) integers; 0 is no label.
+
+    `source.names` holds the names of a `.seg.nrrd`'s segments; its layers are merged (see `merge_layers`).
+
+    Raises:
+        InputError: in one sentence, if the file cannot be read or holds anything but whole numbers from 0 up.
+    """
+    path = Path(path)
+    stored_order(axis)
+    stored = _read(path)
+    array, names = merge_layers(stored.array, stored.metadata, path)
+    source = Source(path=path, format=format_of(path).name, axis=axis, names=names, nifti_header=stored.header)
+    check_voxels(array, str(path), image=False)
+    return Volume.from_stored(_codes(array, f"{path}"), stored.affine, source)
+
+
+def write_labels(path: str | Path, labels: np.ndarray, like: Volume, names: dict[int, str] | None = None) -> None:
+    """Writes label codes on the grid of the file that `like` was read from: same axes, same affine.
+
+    Args:
+        path: the extension chooses the format; a `.seg.nrrd` opens in 3D Slicer with names and colours.
+        labels: (slice, row, column), whole numbers from 0 up.
+        like: the image that the labels belong to.
+        names: name of each code, kept in a `.seg.nrrd`; other formats cannot hold names.
+
+    Raises:
+        GeometryError: if the shape is not that of `like`.
+        InputError: if the file cannot be written, or a label is not a whole number from 0 up.
+    """
+    path = Path(path)
+    labels = np.asarray(labels)
+    check_voxels(labels, "the label volume", image=False)
+    labels = _codes(labels, "the label volume")
+    largest = int(labels.max())
+    dtype = np.dtype(np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.int32)
+    metadata = None
+    if format_of(path).segments:
+        names = names or {}
+        present = {code for code in present_codes(labels) if code}
+        metadata = segment_metadata(tuple(sorted(present | set(names))), names, like.to_stored(labels).shape)
+    _write(path, labels.astype(dtype, copy=False), like, metadata)
+
+
+def write_volume(path: str | Path, array: np.ndarray, like: Volume) -> None:
+    """Writes an image (slice, row, column) on the grid of the file that `like` was read from.
+
+    Raises:
+        GeometryError: if the shape is not that of `like`.
+        InputError: if the file cannot be written.
+    """
+    array = np.asarray(array)
+    check_voxels(array, "the image")
+    if array.dtype.kind == "b":
+        array = array.view(np.uint8)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    _write(Path(path), array, like)
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuses a target that could not be written, so that long work does not end in vain.
+
+    Raises:
+        InputError: for an unknown extension, a missing folder, a folder as target, or no permission.
+    """
+    path = Path(path)
+    format_of(path)
+    if path.is_dir():
+        raise InputError(f"{path} cannot be written: expected a file, it is a folder; give a file name.")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path} cannot be written: expected an existing folder, {path.parent} is none; create it first."
+        )
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(_unwritable(path, error)) from None
+    _refuse_foreign_data(path)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{path} cannot be written: it is write-protected; choose another name.")
+
+
+def _refuse_foreign_data(path: Path) -> None:
+    """Refuses a new header whose voxels, in a second file, would replace those of another header."""
+    for data in files_made(path)[1:]:
+        if data.exists() and not path.exists():
+            raise InputError(
+                f"{path} cannot be written: its voxels would replace {data}, which belongs to another file; choose "
+                f"another name."
+            )
+
+
+def present_codes(labels: np.ndarray) -> tuple[int, ...]:
+    """The values that occur, in ascending order, found slice by slice to need little memory."""
+    codes: set[int] = set()
+    for plane in labels:
+        codes.update(np.unique(plane).tolist())
+    return tuple(sorted(codes))
+
+
+def _read(path: Path) -> Stored:
+    try:
+        if not path.exists():
+            raise InputError(f"{path} does not exist: expected an image file; check the path.")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: expected an image file; give the file inside it.")
+        file_format = format_of(path)
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is empty: expected an image, received 0 bytes; copy or export it again.")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
+    return file_format.read(path)
+
+
+def _codes(array: np.ndarray, name: str) -> np.ndarray:
+    """The same labels as integers, in their own type if it is one, refused unless whole and not negative."""
+    if array.dtype.kind == "b":
+        return array.view(np.uint8)
+    if array.dtype.kind == "f" and not all(_whole(plane) for plane in array):
+        raise InputError(
+            f"{name} holds values that are not whole numbers: expected label codes 0, 1, 2, ...; give "
+            "the label volume, not an image or a resampled mask."
+        )
+    if array.dtype.kind != "u" and (smallest := array.min()) < 0:
+        raise InputError(f"{name} holds the negative value {smallest:g}: expected label codes from 0 up; recode it.")
+    if (largest := array.max()) >= 2**31:
+        raise InputError(f"{name} holds the value {largest:g}: expected label codes below 2^31; recode it.")
+    if array.dtype.kind == "f":
+        return array.astype(np.min_scalar_type(int(largest)), order="K")
+    return array
+
+
+def _whole(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
+
+
+def _write(path: Path, array: np.ndarray, like: Volume, metadata: dict[str, str] | None = None) -> None:
+    if array.shape != like.array.shape:
+        raise GeometryError(
+            f"{path} cannot be written: expected an array of the image's shape {like.array.shape}, received "
+            f"{array.shape}; bring it to the image's grid first."
+        )
+    check_writable(path)
+    write = format_of(path).write
+    try:
+        with replacing(path) as target:
+            write(target, like.to_stored(array), like.stored_affine, like.source.nifti_header, metadata)
+    except OSError as error:
+        raise InputError(_unwritable(path, error)) from None
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written: {error.strerror or error}; choose a folder with permission and space."

@@ -1,0 +1,336 @@
+"""One label through a volume: with networks whose answer is known, and with a tiny real one."""
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy import ndimage
+
+from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.compose import compose
+from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.runner import SpanRunner
+from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.volumes.volume import Volume
+
+SPACING_MM = (2.0, 1.0, 1.0)
+
+
+class Answer:
+    """A network without weights whose muscle channel is one of its inputs."""
+
+    window = 3
+
+    def __init__(self, name):
+        self.name = name
+
+    def initial_memory(self, batch):
+        return {}
+
+    def remember(self, image, mask, weight):
+        return {}
+
+    def __call__(self, inputs, training=None):
+        muscle = inputs[self.name]
+        probabilities = ops.concatenate([muscle, 1 - muscle], axis=-1)
+        return {"probabilities": probabilities}
+
+
+@pytest.fixture(scope="module")
+def sees():
+    """A network that answers with the image: the muscle is what is bright."""
+    return SpanRunner(Answer("image"))
+
+
+@pytest.fixture(scope="module")
+def repeats():
+    """A network that answers with its mask channel."""
+    return SpanRunner(Answer("mask"))
+
+
+def discs(centres, radius=7.0, shape=(48, 56)):
+    """(slice, row, column) bool: a disc around each centre (row, column), none for None."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    empty = np.zeros(shape, bool)
+    return np.stack([empty if c is None else np.hypot(rows - c[0], columns - c[1]) < radius for c in centres])
+
+
+def carried(network, truth, references, *, image=None, empty=(), settings=None):
+    """The mask that the network carries from the reference slices of `truth` through a volume as bright as it."""
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8) if image is None else image, SPACING_MM)
+    masks = {index: truth[index] for index in references} | {index: np.zeros_like(truth[0]) for index in empty}
+    soft = Carrier(network, volume, settings or PropagationSettings(size=48)).carry(masks).soft
+    assert not set(soft) & set(masks)
+    return compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1
+
+
+def held(mask):
+    return np.flatnonzero(mask.any(axis=(1, 2))).tolist()
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("references", [[9], [3], [16], [3, 4, 5], [3, 16], [9, 10], [8, 10, 12]])
+def test_what_is_seen_is_found_from_any_references_and_ends_where_it_ends(sees, references):
+    truth = discs([None] * 3 + [(20 + 0.3 * index, 25) for index in range(14)] + [None] * 6)
+    found = carried(sees, truth, references)
+    assert held(found) == held(truth)
+    assert dice(found, truth) > 0.96
+    np.testing.assert_array_equal(found[references], truth[references])
+
+
+def test_the_region_follows_a_muscle_that_wanders(sees):
+    # by 30 columns, where the region around a reference is 20 wide: unmoved, it would lose the muscle
+    truth = discs([(24, 12 + 0.3 * index) for index in range(101)])
+    for references in ([0], [100], [50]):
+        assert min(map(dice, carried(sees, truth, references), truth)) > 0.93
+
+
+@pytest.mark.parametrize("references", [[0, 12, 24, 36, 48], [0, 24, 48]])
+def test_the_anchor_bends_for_the_references_beyond(repeats, references):
+    truth = discs([(24 + 0.008 * (index - 20) ** 2, 40 - 0.015 * (index - 30) ** 2) for index in range(49)])
+    straight, curved = (
+        carried(repeats, truth, references, settings=PropagationSettings(size=48, bend=bend, smoothing_mm=0))
+        for bend in (0, 1)
+    )
+    assert 1 - dice(curved, truth) < (0.5 if len(references) == 5 else 0.8) * (1 - dice(straight, truth))
+    np.testing.assert_array_equal(curved[references], truth[references])
+
+
+def test_two_references_alone_do_not_bend_and_a_reference_beyond_is_not_looked_up(sees):
+    truth = discs([(24, 28)] * 21)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    looked_up = []
+
+    class Recorder(Carrier):
+        def _exemplars(self, masks, region, centred):
+            looked_up.append(sorted(masks))
+            return super()._exemplars(masks, region, centred)
+
+    masks = {index: truth[index] for index in (0, 10, 20)}
+    pair = {index: truth[index] for index in (0, 10)}
+    curved = Recorder(sees, volume, PropagationSettings(size=48, bend=1))
+    found, alone = curved.between(0, 10, masks), curved.between(0, 10, pair)
+    assert looked_up == [[0, 10], [0, 10]]
+    straight = Carrier(sees, volume, PropagationSettings(size=48, bend=0)).between(0, 10, masks)
+    for index in range(1, 10):
+        np.testing.assert_array_equal(alone[index].values, straight[index].values)
+        np.testing.assert_allclose(found[index].values, straight[index].values, atol=1e-5)  # the shape is constant
+
+
+@pytest.mark.parametrize(("smoothing_mm", "slices"), [(0.0, 0.0), (2.5, 1.25), (4.0, 2.0)])
+def test_soft_masks_between_references_are_smoothed_across_slices_by_millimetres(sees, smoothing_mm, slices):
+    # the network repeats the image: bright inside the muscle but for one dark slice. Its dent is a Gaussian as wide
+    # as asked for, with slices 2 mm apart, and the references at both ends count as they were given.
+    truth = discs([(24, 28)] * 31)
+    image = np.where(truth, 200, 20).astype(np.uint8)
+    image[15] = 20
+    settings = PropagationSettings(size=48, smoothing_mm=smoothing_mm)
+    volume = Volume.from_array(image, SPACING_MM)
+    soft = Carrier(sees, volume, settings).carry({0: truth[0], 30: truth[30]}).soft
+    middle = np.array([soft[index].values[24, 24] for index in range(1, 30)])
+    dent = np.zeros(29)
+    dent[14] = 1
+    expected = 1 - (ndimage.gaussian_filter1d(dent, slices) if slices else dent)
+    np.testing.assert_allclose(middle, expected, atol=2e-3)
+    assert soft[1].values[24, 24] == pytest.approx(1, abs=2e-3)
+
+
+def ellipses(slices, radii, shape=(48, 120)):
+    """(slice, row, column) bool: the same ellipse on every slice."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    inside = ((rows - 24) / radii[0]) ** 2 + ((columns - 60) / radii[1]) ** 2 < 1
+    return np.stack([inside] * slices)
+
+
+def test_a_flat_muscle_is_cut_finer_in_a_flat_region(sees):
+    truth = ellipses(12, (5, 50))
+    found = [
+        carried(sees, truth, [5], settings=PropagationSettings(size=32, least_share=share)) for share in (1.0, 0.25)
+    ]
+    errors = [(mask != truth).sum() for mask in found]
+    assert errors[1] < 0.7 * errors[0]
+    assert dice(found[1], truth) > 0.95
+
+
+@pytest.mark.parametrize("least_share", [0.25, 1.0])
+def test_pixels_of_a_soft_mask_are_those_of_the_image(sees, least_share):
+    truth = ellipses(2, (12, 50))
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), (2.0, 1.0, 0.5))
+    carrier = Carrier(sees, volume, PropagationSettings(size=96, least_share=least_share))
+    (soft,) = carrier.carry({0: truth[0]}).soft.values()
+    assert soft.region.extent_mm[0] / soft.region.extent_mm[1] == (
+        1.0 if least_share == 1 else pytest.approx(44 / 70, rel=0.05)
+    )
+    assert carrier._pixels(soft) == pytest.approx(np.pi * 12 * 50, rel=0.02)
+
+
+def test_only_consecutive_empty_slices_end_it(sees):
+    centre = (24, 28)
+    truth = discs([centre] * 6 + [None] * 2 + [centre] * 4 + [None] * 3 + [centre] * 4)
+    found = carried(sees, truth, [0])
+    assert held(found) == [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]
+
+
+def test_a_mask_that_is_repeated_stays(repeats):
+    truth = discs([(24, 28)] * 30)
+    found = carried(repeats, truth, [12])
+    assert held(found) == list(range(30))
+    assert min(dice(found[index], truth[index]) for index in range(30)) > 0.93
+
+
+@pytest.mark.parametrize(("references", "expected"), [([4, 30], (4, 30)), ([4, 29], (4, 33)), ([8, 30], (0, 30))])
+def test_a_mask_ends_where_the_image_changes_at_once(repeats, references, expected):
+    truth = discs([(24, 28)] * 34)
+    image = 100 + 10 * np.arange(34)[:, None, None] % 30 + np.zeros((34, 48, 56), np.uint8)
+    image[:4], image[31:] = 220, 10
+    image += np.random.default_rng(0).integers(0, 9, (48, 56))
+    done = []
+    volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
+    masks = {index: truth[index] for index in references}
+    soft = Carrier(repeats, volume, PropagationSettings(size=48)).carry(masks, done.append).soft
+    found = held(compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1)
+    assert (found[0], found[-1]) == expected
+    assert sum(done) == 34 - len(references)
+
+
+def test_between_two_references_the_anchor_leads(repeats):
+    # the image holds nothing: what comes out moves from one reference to the other
+    truth = discs([(24, 18 + index) for index in range(17)])
+    found = carried(repeats, truth, [0, 16], image=np.random.default_rng(0).random((17, 48, 56)))
+    assert min(dice(found[index], truth[index]) for index in range(17)) > 0.9
+
+
+def test_an_empty_reference_ends_it_and_nothing_comes_after(repeats):
+    truth = discs([(24, 28)] * 20)
+    found = carried(repeats, truth, [4], empty=[12, 15])
+    last = held(found)[-1]
+    assert 6 <= last <= 10  # gone about half-way between slices 4 and 12
+    assert held(found) == list(range(last + 1))
+
+
+@pytest.mark.parametrize("slices", [2, 3])
+def test_volumes_shorter_than_a_window_and_at_it(sees, slices):
+    truth = discs([(24, 28)] * slices)
+    for index in range(slices):
+        found = carried(sees, truth, [index])
+        assert held(found) == list(range(slices))
+        assert dice(found, truth) > 0.96
+
+
+def test_every_slice_a_reference_leaves_nothing_to_do(sees):
+    truth = discs([(24, 28)] * 4)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    assert Carrier(sees, volume, PropagationSettings(size=48)).carry(dict(enumerate(truth))).soft == {}
+
+
+@pytest.mark.parametrize("references", [[3, 4, 5, 12], [0], [19], [5, 6], [2, 9, 15]])
+def test_slices_done_add_up_to_the_slices_without_a_reference(sees, references):
+    truth = discs([(24, 28)] * 20)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    done = []
+    masks = {index: truth[index] for index in references}
+    Carrier(sees, volume, PropagationSettings(size=48)).carry(masks, done.append)
+    assert sum(done) == 20 - len(references)
+
+
+# with a real network
+
+WORKING = PropagationSettings(size=16)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_preset):
+    from ifss_keras.inference.predictor import Predictor
+
+    return Predictor.from_preset(tiny_preset).runner
+
+
+@pytest.fixture
+def muscle(two_muscles):
+    """Image and mask of muscle 7."""
+    image, labels = two_muscles
+    return image, labels == 7
+
+
+def soft_masks(network, image, masks, intensity):
+    carrier = Carrier(network, Volume.from_array(image, SPACING_MM), WORKING)
+    carrier.intensity = intensity  # the one thing that a span takes from the whole volume
+    return carrier.carry(masks).soft
+
+
+def assert_same(a, b, atol=0.0):
+    assert a.region == b.region
+    np.testing.assert_allclose(a.values, b.values, rtol=0, atol=atol)
+
+
+def test_a_span_and_the_references_beside_it_give_what_they_give_in_the_volume(tiny, muscle):
+    image, truth = muscle
+    intensity = IntensityRange.from_volume(image)
+    whole = soft_masks(tiny, image, {index: truth[index] for index in (2, 4, 9, 11)}, intensity)
+    alone = soft_masks(tiny, image[2:12], {index - 2: truth[index] for index in (2, 4, 9, 11)}, intensity)
+    for index in range(5, 9):
+        assert_same(whole[index], alone[index - 2])
+    other = image.copy()
+    other[:4], other[10:] = 255 - other[:4], 255 - other[10:]
+    changed = soft_masks(tiny, other, {index: truth[index] for index in (2, 4, 9, 11)}, intensity)
+    for index in range(5, 9):
+        assert_same(whole[index], changed[index])
+    assert np.abs(whole[3].values - changed[3].values).max() > 0.01  # there the image did change
+
+
+def test_reversed_slices_give_reversed_masks(tiny, muscle):
+    image, truth = muscle
+    intensity = IntensityRange.from_volume(image)
+    last = len(image) - 1
+    references = (3, 8)
+    forward = soft_masks(tiny, image, {index: truth[index] for index in references}, intensity)
+    backward = soft_masks(tiny, image[::-1], {last - index: truth[index] for index in references}, intensity)
+    assert set(forward) == {last - index for index in backward}
+    assert set(forward) >= {4, 5, 6, 7}
+    for index, mask in forward.items():
+        assert_same(mask, backward[last - index], atol=1e-4)
+
+
+def test_the_image_decides_between_references_too(tiny, muscle):
+    # guards the tests above against a network that only repeats its mask channel
+    image, truth = muscle
+    intensity = IntensityRange.from_volume(image)
+    masks = {index: truth[index] for index in (3, 8)}
+    a, b = (soft_masks(tiny, picture, masks, intensity) for picture in (image, 255 - image))
+    assert max(np.abs(a[index].values - b[index].values).max() for index in range(4, 8)) > 0.1
+
+
+class Noting(Answer):
+    """Answers with the image and notes which annotated slices it is shown, by their grey value."""
+
+    def __init__(self):
+        super().__init__("image")
+        self.shown = []
+
+    def remember(self, image, mask, weight):
+        self.shown.append((np.asarray(image)[0, :, 24, 24, 0], np.asarray(mask)[0].max(axis=(1, 2, 3)), weight))
+        return {}
+
+
+@pytest.mark.parametrize("recent", [False, True])
+def test_beyond_the_references_the_newest_estimate_is_looked_up_beside_the_nearest(recent, monkeypatch):
+    monkeypatch.setattr("ifss_keras.propagation.runner._compiled", lambda function: function)
+    truth = discs([(24, 28)] * 20)
+    image = np.where(truth, 120 + 5 * np.arange(20)[:, None, None], 20).astype(np.uint8)
+    network = Noting()
+    volume = Volume.from_array(image, SPACING_MM)
+    settings = PropagationSettings(size=48, stretch=4, recall_newest=recent)
+    carrier = Carrier(SpanRunner(network), volume, settings)
+    carrier.carry({2: truth[2], 3: truth[3]})
+    grey = carrier.intensity.apply(image[:, 24, 28])
+    seen = [
+        sorted(int(np.abs(grey - value).argmin()) for value, kept in zip(values, weight[0], strict=True) if kept)
+        for values, _, weight in network.shown
+    ]
+    outwards = [slices for slices in seen if max(slices) > 3]
+    if recent:  # stretches from slice 2 on: 2 to 5, 6 to 9, 10 to 13, and the rest
+        assert outwards == [[3, 5], [3, 9], [3, 13]]
+    else:
+        assert outwards == []

@@ -1,0 +1,203 @@
+"""Soft masks of a span: closed forms with toy networks, and symmetry and independence with a tiny IFSSNet."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ifss_keras.propagation.evidence import Evidence, gather_evidence
+from ifss_keras.propagation.exemplars import Exemplars
+from ifss_keras.propagation.runner import SpanRunner, both_directions
+from ifss_keras.propagation.settings import Softness
+from ifss_keras.zoo.networks.ifss_net import IFSSNet
+
+
+class Toy:
+    """Answers with the rule it is given; its cell counts the windows, its hidden adds the images up."""
+
+    def __init__(self, rule, window=3):
+        self.rule = rule
+        self.window = window
+
+    def initial_memory(self, batch):
+        return {name: tf.zeros((batch, 1, 1, 1)) for name in ("hidden", "cell")}
+
+    def __call__(self, inputs, training):
+        assert training is False
+        muscle = self.rule(inputs)
+        return {
+            "probabilities": tf.concat([muscle, 1 - muscle], axis=-1),
+            "hidden": inputs["hidden"] + tf.reduce_mean(inputs["image"][:, 0], axis=(1, 2), keepdims=True),
+            "cell": inputs["cell"] + 0.0625,
+        }
+
+
+def window_number(inputs):
+    """Sixteenths: 0 in the first window, 1/16 in the second."""
+    return tf.zeros_like(inputs["mask"]) + inputs["cell"][:, None]
+
+
+def everything(inputs):
+    return 0.5 * inputs["mask"] + 0.25 * inputs["image"] + 0.05 * inputs["hidden"][:, None]
+
+
+def span(slices, size=4, seed=0, references=None):
+    """Evidence for `slices` slices (slice, row, column, 1), a random square on both ends."""
+    rng = np.random.default_rng(seed)
+    image = rng.random((slices, size, size), dtype=np.float32)
+    masks = {}
+    for index in references or (0, slices - 1):
+        masks[index] = np.zeros((size, size), np.float32)
+        masks[index][rng.integers(size // 2) :, : rng.integers(2, size)] = 1
+    return gather_evidence(image, masks, 0, Softness())
+
+
+def batched(evidence):
+    return Evidence(*(part[None] for part in evidence))
+
+
+@pytest.mark.parametrize(
+    ("window", "slices", "mean", "newest"),
+    [
+        (3, 6, [0, 0.5, 1, 2, 2.5, 3], [0, 1, 2, 3, 3, 3]),
+        (2, 4, [0, 0.5, 1.5, 2], [0, 1, 2, 2]),
+        (4, 5, [0, 0.5, 0.5, 0.5, 1], [0, 1, 1, 1, 1]),
+        (3, 3, [0, 0, 0], [0, 0, 0]),
+        (3, 2, [0, 0], [0, 0]),
+        (3, 1, [0], [0]),
+    ],
+)
+def test_a_slice_is_the_mean_of_its_windows(window, slices, mean, newest):
+    network = SpanRunner(Toy(window_number, window))
+    soft, last = network.run(batched(span(slices, references=[0])))
+    assert soft.shape == last.shape == (1, slices, 4, 4)
+    assert soft.dtype == np.float32
+    for values, expected in ((soft, mean), (last, newest)):
+        np.testing.assert_array_equal(values, np.broadcast_to(np.reshape(expected, (-1, 1, 1)) / 16, values.shape))
+
+
+def test_a_span_shorter_than_the_window_is_continued_with_its_last_slice():
+    seen = []
+
+    def rule(inputs):
+        tf.py_function(
+            lambda image, mask: seen.append((image.numpy(), mask.numpy())), [inputs["image"], inputs["mask"]], []
+        )
+        return inputs["mask"]
+
+    evidence = span(2)
+    soft, newest = SpanRunner(Toy(rule)).run(batched(evidence))
+    np.testing.assert_array_equal(soft[0], evidence.annotation[..., 0])
+    np.testing.assert_array_equal(newest, soft)
+    ((image, mask),) = seen
+    np.testing.assert_array_equal(image[0], evidence.image[[0, 1, 1]])
+    np.testing.assert_array_equal(mask[0], evidence.annotation[[0, 1, 1]])
+
+
+def test_an_open_span_carries_its_reference_on_and_a_start_is_taken_as_it_is():
+    network = SpanRunner(Toy(lambda inputs: inputs["mask"]))
+    evidence = batched(span(5, references=[0]))
+    soft, _ = network.run(evidence)
+    np.testing.assert_array_equal(soft, np.repeat(evidence.annotation[:, :1, ..., 0], 5, axis=1))
+    unknown = Evidence(*(part[:, 1:] for part in evidence))
+    start = np.stack([np.full((4, 4, 1), value, np.float32) for value in (0.25, 0.75)])[None]
+    soft, _ = network.run(unknown, start)
+    np.testing.assert_array_equal(soft[0, :, 0, 0], [0.25, 0.75, 0.75, 0.75])
+    soft, _ = network.run(unknown)
+    np.testing.assert_array_equal(soft, 0)
+
+
+def test_the_newest_estimates_continue_a_span_that_was_cut():
+    network = SpanRunner(Toy(lambda inputs: 0.5 * inputs["mask"] + 0.5 * inputs["image"]))
+    evidence = batched(span(9, references=[0]))
+    _, whole = network.run(evidence)
+    _, newest = network.run(Evidence(*(part[:, :6] for part in evidence)))
+    _, rest = network.run(Evidence(*(part[:, 4:] for part in evidence)), newest[:, 4:, ..., None])
+    np.testing.assert_array_equal(rest, whole[:, 4:])
+
+
+def test_both_directions_are_weighed_by_their_distance():
+    soft = both_directions(SpanRunner(Toy(window_number)), span(6))
+    forward = np.array([0, 0.5, 1, 2, 2.5, 3]) / 16
+    way = np.arange(6) / 5
+    expected = (1 - way) * forward + way * forward[::-1]
+    np.testing.assert_allclose(soft, np.broadcast_to(expected[:, None, None], (6, 4, 4)), atol=1e-7)
+
+
+def reversed_slices(evidence):
+    return Evidence(*(part[::-1] for part in evidence))
+
+
+@pytest.mark.parametrize("slices", [2, 3, 4, 9])
+def test_reversed_slices_give_reversed_masks(slices):
+    network, evidence = SpanRunner(Toy(everything)), span(slices)
+    soft = both_directions(network, evidence)
+    assert np.abs(soft - soft[::-1]).max() > 0.01
+    np.testing.assert_allclose(both_directions(network, reversed_slices(evidence)), soft[::-1], atol=1e-6)
+
+
+def flipped(parts, axis):
+    return type(parts)(*(np.flip(part, axis) if part.ndim == 5 else part for part in parts))
+
+
+def test_mirrored_is_the_mean_over_the_volume_and_its_mirror_images():
+    keras.utils.set_random_seed(4)
+    network = IFSSNet(image_size=(8, 8), widths=(3, 4), rates=(1, 2), matching_kernel=3, memory_level=1)
+    runner = SpanRunner(network)
+    first, second = (span(5, 8, seed, references=[4]) for seed in (1, 2))
+    evidence = Evidence(*(np.stack(pair) for pair in zip(first, second, strict=True)))
+    rng = np.random.default_rng(0)
+    start = rng.random((2, 2, 8, 8, 1), dtype=np.float32)
+    images, masks = rng.random((2, 2, 2, 8, 8, 1), dtype=np.float32)
+    exemplars = Exemplars(images, masks, np.array([[1, 1], [1, 0]], np.float32))
+    expected = []
+    for axes in ((), (2,), (3,)):
+        found = runner.run(flipped(evidence, axes), np.flip(start, axes), flipped(exemplars, axes))
+        expected.append([np.flip(part, axes) for part in found])
+    assert np.abs(expected[0][0] - expected[1][0]).max() > 1e-3 < np.abs(expected[0][0] - expected[2][0]).max()
+    for values, parts in zip(
+        runner.run(evidence, start, exemplars, mirrored=True), zip(*expected, strict=True), strict=True
+    ):
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, np.mean(parts, axis=0), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def tiny_network():
+    keras.utils.set_random_seed(3)
+    return IFSSNet(
+        image_size=(16, 16), widths=(4, 6), rates=(1, 2), first_depth_multiplier=2, matching_kernel=3, head_width=3
+    )
+
+
+@pytest.fixture(scope="module")
+def after_others(tiny_network):
+    """A span network that has run spans of other lengths and batches before."""
+    network = SpanRunner(tiny_network)
+    for seed, slices in ((5, 4), (6, 2)):
+        both_directions(network, span(slices, 16, seed))
+    network.run(batched(span(5, 16, 7, references=[0])))
+    return network
+
+
+def test_a_span_alone_gives_bit_for_bit_what_it_gives_after_others(tiny_network, after_others):
+    evidence, alone = span(7, 16), SpanRunner(tiny_network)
+    expected = both_directions(alone, evidence)
+    np.testing.assert_array_equal(both_directions(after_others, evidence), expected)
+    np.testing.assert_array_equal(both_directions(after_others, evidence), expected)
+    assert expected.std() > 0.001
+
+
+def test_reversed_slices_give_reversed_masks_with_ifss_net(after_others):
+    evidence = span(7, 16)
+    soft = both_directions(after_others, evidence)
+    assert np.abs(soft - soft[::-1]).max() > 1e-4
+    np.testing.assert_allclose(both_directions(after_others, reversed_slices(evidence)), soft[::-1], atol=1e-6)
+
+
+def test_the_order_of_a_batch_does_not_matter(after_others):
+    first, second = span(5, 16, 1), span(5, 16, 2)
+    both = Evidence(*(np.stack(parts) for parts in zip(first, second, strict=True)))
+    soft, _ = after_others.run(both)
+    for index, evidence in enumerate((first, second)):
+        np.testing.assert_allclose(soft[index], after_others.run(batched(evidence))[0][0], atol=1e-6)

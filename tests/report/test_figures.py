@@ -1,0 +1,77 @@
+"""The curves along the muscle, and the colours of labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ifss_keras.core.colours import PALETTE, hex_colour
+from ifss_keras.report.figures import Curve, areas_png, dice_png, label_styles
+from tests.report.cases import NAMES, is_colour, pixels
+
+SLICE_MM = 2.5
+
+
+def heights(png, styles):
+    """The height of each flat curve above the axis, in pixels; negative below."""
+    picture = pixels(png)[80:]  # below the legend
+    dark = (picture.sum(axis=-1) < 60)[:, picture.shape[1] // 10 : -40]
+    axis = np.flatnonzero(dark.sum(axis=1) > 0.9 * dark.shape[1])[0]
+    return [axis - is_colour(picture, style.colour).sum(axis=1).argmax() for style in styles]
+
+
+def test_area_curve_is_at_the_right_height():
+    """A flat area of 300 mm2 lies halfway between the axis and a flat area of 600 mm2."""
+    styles = label_styles({1: "a", 2: "b"}, {})
+    curves = [Curve(style, np.full(30, area)) for style, area in zip(styles, (300.0, 600.0), strict=True)]
+    low, high = heights(areas_png(curves, SLICE_MM), styles)
+    assert low / high == pytest.approx(0.5, abs=0.02)
+
+
+def test_dice_curve_is_at_the_right_height_and_has_a_gap():
+    styles = label_styles({1: "a", 2: "b"}, {})
+    values = np.full(30, 0.5)
+    curves = [Curve(styles[0], values), Curve(styles[1], np.ones(30))]
+    png = dice_png(curves, SLICE_MM)
+    low, high = heights(png, styles)
+    assert low / high == pytest.approx(0.5, abs=0.02)
+    whole = is_colour(pixels(png)[80:], styles[0].colour).sum()
+    values[10:20] = np.nan
+    broken = is_colour(pixels(dice_png(curves, SLICE_MM))[80:], styles[0].colour).sum()
+    assert broken / whole == pytest.approx(18 / 29, abs=0.03)  # steps between two numbers, of all
+
+
+def test_annotated_slices_are_dots_at_their_place():
+    (style,) = label_styles({1: "a"}, {})
+    marked = replace(style, reference_slices=(5, 15, 99))
+    plain, dotted = (pixels(areas_png([Curve(held, np.full(30, 300.0))], SLICE_MM))[80:] for held in (style, marked))
+    line = np.flatnonzero(is_colour(plain, style.colour).any(axis=0))
+    changed = np.flatnonzero((plain != dotted).any(axis=(0, 2)))
+    dots = np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1)
+    places = [29 * (dot.mean() - line[0]) / (line[-1] - line[0]) for dot in dots]
+    assert places == pytest.approx([5, 15], abs=0.1)
+
+
+def test_the_truth_is_a_dark_curve_at_its_own_height():
+    (style,) = label_styles({1: "a"}, {})
+    curve = Curve(style, np.full(30, 600.0), np.full(30, 300.0))
+    (own, true) = heights(areas_png([curve], SLICE_MM), [style, replace(style, colour="#222222")])
+    assert true / own == pytest.approx(0.5, abs=0.02)
+
+
+def test_names_are_drawn_as_they_are_written():
+    curves = [Curve(style, np.arange(5.0)) for style in label_styles(NAMES | {9: "$x^$ \\frac"}, {})]
+    assert np.ptp(pixels(areas_png(curves, SLICE_MM))) == 255
+
+
+def test_the_same_curves_give_the_same_bytes():
+    curves = [Curve(style, np.arange(5.0)) for style in label_styles(NAMES, {1: (2,)})]
+    assert areas_png(curves, SLICE_MM) == areas_png(curves, SLICE_MM)
+
+
+def test_colours_repeat_only_after_the_palette():
+    styles = label_styles({code: str(code) for code in range(1, 10)}, {2: (5,)})
+    assert len({style.colour for style in styles}) == len(PALETTE) == 7
+    assert [style.colour for style in styles] == [hex_colour(place % 7) for place in range(9)]
+    assert styles[0].colour == "#E69F00"
+    assert [style.reference_slices for style in styles[:2]] == [(), (5,)]
