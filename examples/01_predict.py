@@ -28,4 +28,6 @@ for muscle in prediction.summaries:
     print(f"{muscle.name}: {muscle.volume_ml:.1f} mL (truth {true_ml:.1f} mL)")
 for warning in prediction.warnings:
     print(warning)
-prediction.save(Path(tempfile.mkdtemp()) / "mask.seg.nrrd")
+mask = Path(tempfile.mkdtemp()) / "mask.seg.nrrd"
+prediction.save(mask)
+print(f"Wrote {mask}")

@@ -17,7 +17,7 @@ import pytest
 
 KNOWN = Path(__file__).with_name("same_bytes.json")
 VOLUMES = ("volume_ml", "shape_volume_ml", "spline_volume_ml")
-SMALL = ("--slices", "72", "--size", "96")
+SMALL = ("--slices", "48", "--size", "64")
 
 
 @dataclass(frozen=True)

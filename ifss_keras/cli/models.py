@@ -140,14 +140,20 @@ def verify(names):
 
 
 @models.command("average")
-@click.argument("weights", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file *.weights.h5.")
-def average(weights, output):
-    """Write the mean of the WEIGHTS of several trainings that started from the same ones."""
+@click.argument("trainings", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder, or a file *.weights.h5.")
+def average(trainings, output):
+    """Write the mean of several TRAININGS that started from the same weights.
+
+    They are presets or their folders, and so is OUTPUT, which `ifss predict --preset OUTPUT` takes; or all are files
+    *.weights.h5.
+    """
     from ifss_keras.cli.console import start_tensorflow
 
     start_tensorflow()
+    from ifss_keras.zoo.presets import average_presets
     from ifss_keras.zoo.weights_file import average_weights
 
-    average_weights(weights, output)
-    click.echo(f"Wrote {output}, the mean of {len(weights)} files.")
+    write = average_weights if output.name.endswith(".h5") else average_presets
+    write(trainings, output)
+    click.echo(f"Wrote {output}, the mean of {len(trainings)}.")

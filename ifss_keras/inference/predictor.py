@@ -49,8 +49,8 @@ class Predictor:
         found = find_preset(preset)
         if found.propagation is None:
             raise InputError(
-                f"The preset {found.name} is of a {found.architecture}, which carries no annotated slices on: use "
-                "`Segmenter`."
+                f"The preset {found.name} is of the network {found.architecture}, which carries no annotated slices "
+                "on: use `Segmenter`."
             )
         return cls(load_network(found), found.propagation)
 

@@ -48,8 +48,8 @@ class Segmenter:
         found = find_preset(preset)
         if found.labels is None:
             raise InputError(
-                f"The preset {found.name} is of a {found.architecture}, which carries annotated slices on: use "
-                "`Predictor`."
+                f"The preset {found.name} is of the network {found.architecture}, which carries annotated slices on: "
+                "use `Predictor`."
             )
         network = load_network(found)
         return cls(network, found.labels, network.slices, network.image_size[0])

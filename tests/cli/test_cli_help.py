@@ -21,7 +21,7 @@ OPTIONS = {
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
     ("models", "verify"): ["NAMES"],
-    ("models", "average"): ["WEIGHTS", "--output"],
+    ("models", "average"): ["TRAININGS", "--output"],
 }  # fmt: skip
 
 

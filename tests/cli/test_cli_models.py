@@ -184,3 +184,29 @@ def test_what_has_no_mean_is_refused(spoil, ifss, tiny_weights, tmp_path):
     outcome = ifss("models", "average", tiny_weights, *([] if spoil == "one" else [other]), "-o", mean)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert not mean.exists()
+
+
+def test_the_mean_of_presets_is_a_preset(ifss, tiny_preset, tmp_path):
+    from ifss_keras.zoo import IFSSNet
+    from ifss_keras.zoo.presets import find_preset
+
+    tiny = IFSSNet.from_preset(tiny_preset)
+    before = tiny.get_weights()
+    tiny.set_weights([weight + 1 for weight in before])
+    settings = find_preset(tiny_preset).propagation
+    tiny.save_to_preset(tmp_path / "other", propagation=settings)
+    outcome = ifss("models", "average", tiny_preset, tmp_path / "other", "-o", tmp_path / "mean")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert find_preset(tmp_path / "mean").propagation == settings
+    for mean, weight in zip(IFSSNet.from_preset(tmp_path / "mean").get_weights(), before, strict=True):
+        np.testing.assert_allclose(mean, weight + 0.5, rtol=1e-5)
+    again = ifss("models", "average", tiny_preset, tmp_path / "other", "-o", tmp_path / "mean")
+    assert (again.code, again.err.count("\n")) == (2, 1)
+    assert "there already" in again.err
+
+
+def test_presets_of_different_networks_have_no_mean(ifss, tiny_preset, tmp_path):
+    outcome = ifss("models", "average", tiny_preset, DEFAULT_PRESET, "-o", tmp_path / "mean")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "differ in arguments" in outcome.err
+    assert not (tmp_path / "mean").exists()

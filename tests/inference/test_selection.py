@@ -28,7 +28,6 @@ from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.shape import interpolate_shapes
 from ifss_keras.training.adaptation import Adaptation
-from ifss_keras.training.trainer import PropagationTrainer
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
@@ -59,15 +58,20 @@ def carrier(network):
     return Carrier(SpanRunner(network), volume, PropagationSettings(size=16))
 
 
+class Untrained:
+    """Takes the place of `VolumeTrainer`, whose copy learns nothing here: see tests/training/test_adaptation.py."""
+
+    def __init__(self, network, propagation, adaptation, steps, into):
+        self.network = into or type(network).from_config(network.get_config())
+        self.network.set_weights(network.get_weights())
+
+    def train(self, volume, spans, steps, progress):
+        pass
+
+
 @pytest.fixture(autouse=True)
-def eager(monkeypatch):
-    """Trainers that compile no graph: for a few steps of a tiny network that takes longer than they do."""
-    compile_it = PropagationTrainer.compile
-
-    def compiled(self, *arguments, **options):
-        compile_it(self, *arguments, **options | {"run_eagerly": True})
-
-    monkeypatch.setattr(PropagationTrainer, "compile", compiled)
+def untrained(monkeypatch):
+    monkeypatch.setattr(selection, "VolumeTrainer", Untrained)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 from tests.backend_values import cases, compute, draw
 
 ROOT = Path(__file__).resolve().parents[2]
+QUICK_COMPILER = "--xla_backend_optimization_level=0"  # every function runs once
 TOLERANCE = 3e-5  # both backends sum in float32, in different orders
 
 
@@ -26,7 +27,7 @@ def both(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "tests.backend_values", folder / "in.npz", folder / "out.npz"],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILER},
         capture_output=True,
         text=True,
         timeout=600,

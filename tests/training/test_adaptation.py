@@ -16,7 +16,7 @@ from ifss_keras.training.trainer import PropagationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 
 SETTINGS = PropagationSettings(size=16, bend=0.0)
-ADAPTATION = Adaptation(batch=4, learning_rate=0.02)
+ADAPTATION = Adaptation(batch=2, learning_rate=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def network(tiny_arguments):
 def loss_on(network, volume):
     clips = [
         draw_reference_clip(np.random.default_rng([99, seed]), volume, SETTINGS, ReferenceClipSettings())
-        for seed in range(24)
+        for seed in range(16)
     ]
     trainer = PropagationTrainer(network, windows=1, smooth=100.0, cross_entropy=1.0)
     trainer.compile()
@@ -64,6 +64,7 @@ def adapted(network, volume, parts=(40,)):
     return trainer.network
 
 
+@pytest.mark.slow
 def test_the_copy_learns_and_the_original_stays(network, volume):
     before = network.get_weights()
     copy = adapted(network, volume)
@@ -112,10 +113,10 @@ def test_training_in_parts_goes_on_where_it_was(network, volume, eager):
 
 
 def test_progress_counts_the_steps_of_all_calls(network, volume, eager):
-    told, trainer = [], VolumeTrainer(network, SETTINGS, ADAPTATION, 5)
-    trainer.train(volume, (), 3, lambda *what: told.append(what))
+    told, trainer = [], VolumeTrainer(network, SETTINGS, ADAPTATION, 3)
     trainer.train(volume, (), 2, lambda *what: told.append(what))
-    assert told == [("adaptation", done, 5) for done in range(1, 6)]
+    trainer.train(volume, (), 1, lambda *what: told.append(what))
+    assert told == [("adaptation", done, 3) for done in range(1, 4)]
 
 
 def test_labels_share_the_steps():

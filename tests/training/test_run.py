@@ -97,7 +97,7 @@ def assert_same(some, others):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
+@pytest.mark.parametrize("kind", [pytest.param("adamw", marks=pytest.mark.slow), "muon"])
 def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, recipe, quick, capsys, kind):
     plan = recipe(optimizer={"kind": kind, "learning_rate": 0.01, "warmup_steps": 1})
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -53,6 +53,7 @@ def test_the_network_has_a_class_for_every_label_and_the_background():
 
 def test_a_step_is_the_loss_and_the_optimizer(volume):
     trainer = build_trainer(SegmentationRecipe(**RECIPE))
+    trainer.run_eagerly = True
     by_hand = build_trainer(SegmentationRecipe(**RECIPE))
     window = batch_of_windows([volume], SegmentationRecipe(**RECIPE).window_settings(), 2, 0)
     first, second, third = (trainer.train_on_batch(*window, return_dict=True) for _ in range(3))

@@ -15,6 +15,7 @@ from tests.layer_checks import random_weights
 from tests.training.backend_losses import STEPS, compute, flat, trainers
 
 ROOT = Path(__file__).resolve().parents[2]
+QUICK_COMPILER = "--xla_backend_optimization_level=0"  # every function runs once
 # both backends sum in float32, in different orders: a pixel at 0.5 may be found on one alone
 TOLERANCE = {"loss": 1e-4, "alpha": 1e-4, "dice": 5e-3}
 
@@ -42,7 +43,7 @@ def both(tmp_path_factory, moving_disc, clip_settings, propagation):
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.backend_losses", folder / "in.npz", folder / "out.npz"],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILER},
         capture_output=True,
         text=True,
         timeout=600,
