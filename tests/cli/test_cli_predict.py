@@ -395,8 +395,8 @@ def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny
     assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
 
 
-def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, monkeypatch):
-    monkeypatch.setattr("ifss_keras.inference.predictor.DEFAULT_ADAPTATION", Adaptation(steps=4, batch=2, warmup=1))
+def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, monkeypatch, eager):
+    monkeypatch.setattr("ifss_keras.inference.predictor.DEFAULT_ADAPTATION", Adaptation(steps=3, batch=2, warmup=1))
     case = make_case(annotated=(2, 4, 6, 8, 10))
     found = predict(case, "--report", case.folder / "report")
     page = (case.folder / "report" / "report.html").read_text()

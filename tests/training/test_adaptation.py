@@ -29,18 +29,7 @@ def volume():
     return AnnotatedVolume(image, (2.0, 1.0, 1.0), IntensityRange(40, 210), {1: references})
 
 
-@pytest.fixture
-def eager(monkeypatch):
-    """Trainers that compile no graph: for a few steps of a tiny network that takes longer than they do."""
-    compile_it = PropagationTrainer.compile
-
-    def compiled(self, *arguments, **options):
-        compile_it(self, *arguments, **options | {"run_eagerly": True})
-
-    monkeypatch.setattr(PropagationTrainer, "compile", compiled)
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network(tiny_arguments):
     keras.utils.set_random_seed(3)
     return IFSSNet(**tiny_arguments, memory_level=1)
@@ -73,50 +62,45 @@ def test_the_copy_learns_and_the_original_stays(network, volume):
     assert loss_on(copy, volume) < 0.9 * loss_on(network, volume)
 
 
-def test_the_result_is_half_way_to_what_was_learnt(network, volume, eager):
+@pytest.fixture(scope="module")
+def whole(network, volume, eager):
+    """The weights after three steps at once."""
+    return adapted(network, volume, (3,)).get_weights()
+
+
+def test_three_steps_in_two_parts_are_told_of_and_give_the_same_half_way_to_what_was_learnt(
+    network, volume, whole, eager
+):
+    told, states = [], (random.getstate(), np.random.get_state())  # noqa: NPY002
     trainer = VolumeTrainer(network, SETTINGS, ADAPTATION, 3)
     for steps in (2, 1):
-        trainer.train(volume, (), steps)
+        trainer.train(volume, (), steps, lambda *what: told.append(what))
         learnt = trainer._trainer.network.get_weights()
         for mean, before, after in zip(trainer.network.get_weights(), network.get_weights(), learnt, strict=True):
             np.testing.assert_allclose(mean, (before + after) / 2, atol=1e-7)
     assert max(np.abs(a - b).max() for a, b in zip(network.get_weights(), learnt, strict=True)) > 1e-3
-
-
-def test_without_recurrence_it_learns_something_else(network, volume, eager):
-    learnt = []
-    for recurrent in (True, False, False):
-        trainer = VolumeTrainer(network, replace(SETTINGS, recurrent=recurrent), ADAPTATION, 2)
-        trainer.train(volume, (), 2)
-        learnt.append(np.concatenate([values.ravel() for values in trainer.network.get_weights()]))
-    np.testing.assert_array_equal(learnt[1], learnt[2])
-    assert np.abs(learnt[0] - learnt[1]).max() > 1e-4
-
-
-def test_the_same_input_gives_the_same_weights(network, volume, eager):
-    once, twice = (adapted(network, volume, (2,)).get_weights() for _ in range(2))
-    for a, b in zip(once, twice, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_the_callers_random_numbers_stay_their_own(network, volume, eager):
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    adapted(network, volume, parts=(2,))
-    assert random.getstate() == states[0]
+    for a, b in zip(whole, trainer.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert told == [("adaptation", done, 3) for done in range(1, 4)]
+    assert random.getstate() == states[0]  # the caller's random numbers stay their own
     np.testing.assert_array_equal(np.random.get_state()[1], states[1][1])  # noqa: NPY002
 
 
-def test_training_in_parts_goes_on_where_it_was(network, volume, eager):
-    whole, parts = (adapted(network, volume, parts).get_weights() for parts in ((3,), (2, 1)))
-    for a, b in zip(whole, parts, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
+def test_the_same_input_gives_the_same_weights_and_takes_a_network_that_was_adapted_before(
+    network, volume, whole, eager
+):
+    used = type(network).from_config(network.get_config())
+    trainer = VolumeTrainer(network, SETTINGS, ADAPTATION, 3, into=used)
+    trainer.train(volume, (), 3)
+    assert trainer.network is used
+    for a, b in zip(whole, used.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
-def test_progress_counts_the_steps_of_all_calls(network, volume, eager):
-    told, trainer = [], VolumeTrainer(network, SETTINGS, ADAPTATION, 3)
-    trainer.train(volume, (), 2, lambda *what: told.append(what))
-    trainer.train(volume, (), 1, lambda *what: told.append(what))
-    assert told == [("adaptation", done, 3) for done in range(1, 4)]
+def test_without_recurrence_it_learns_something_else(network, volume, whole, eager):
+    trainer = VolumeTrainer(network, replace(SETTINGS, recurrent=False), ADAPTATION, 3)
+    trainer.train(volume, (), 3)
+    assert max(np.abs(a - b).max() for a, b in zip(whole, trainer.network.get_weights(), strict=True)) > 1e-4
 
 
 def test_labels_share_the_steps():
