@@ -171,6 +171,13 @@ def load_network(preset: Preset, kind: type | None = None):
         )
     weights = verified_weights(preset)
     network = build_network(preset.architecture, preset.arguments)
+    if preset.propagation is not None:
+        shown, seen = (preset.propagation.size, preset.propagation.window), (network.image_size[0], network.window)
+        if shown != seen:
+            raise PresetError(
+                f"{preset.folder / CONFIG} shows volumes at size and window {shown}: expected those of its network, "
+                f"{seen}; copy it again."
+            )
     load_weights(network, weights)
     return network
 

@@ -185,6 +185,19 @@ def test_whatever_is_chosen_also_sees_the_volume_mirrored(carrier):
     assert not carrier.mirrored
 
 
+def test_one_copy_is_adapted_volume_after_volume_and_its_step_is_traced_once(network, monkeypatch):
+    monkeypatch.setattr(selection, "winners", lambda checks: dict.fromkeys(checks, ADAPTED))
+    predictor, volume_slices, runners = Predictor(network, PropagationSettings(size=16)), (24, 22, 20), []
+    for slices in volume_slices:
+        volume = Volume.from_array(np.where(TRUTH[:slices], 180, 40).astype(np.uint8), SPACING_MM)
+        annotation = Annotation.from_array(TRUTH[:slices].astype(np.uint8), keep_slices=np.arange(0, slices, 4))
+        prediction = predictor.predict(volume, annotation, adaptation=SHORT)
+        assert prediction.summaries[0].method == ADAPTED
+        runners.append(predictor.selector._adapted)
+    assert runners[0] is runners[1] is runners[2]
+    assert (predictor.runner.traces, runners[0].traces) == (1, 1)
+
+
 def test_nothing_trained_on_holds_the_reference_that_decides(carrier, monkeypatch):
     seen = []
 

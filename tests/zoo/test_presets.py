@@ -387,3 +387,12 @@ def test_the_card_names_the_same_facts(name):
     assert int(str(facts["parameters"]).replace(",", "").replace("_", "")) == preset.parameters
     assert (facts["licence"], facts["data"]) == (preset.licence, preset.data)
     assert text.strip()
+
+
+@pytest.mark.parametrize("change", [{"size": 32}, {"window": 4}])
+def test_settings_of_another_network_are_refused(change, tiny_preset, tmp_path):
+    folder = shutil.copytree(tiny_preset, tmp_path / "tiny")
+    preset = find_preset(folder)
+    dataclasses.replace(preset, propagation=dataclasses.replace(preset.propagation, **change)).write()
+    with pytest.raises(PresetError, match=r"expected those of its network, \(16, 3\)"):
+        load_network(find_preset(folder))
