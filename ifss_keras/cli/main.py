@@ -9,7 +9,7 @@ import sys
 import click
 
 from ifss_keras import __version__
-from ifss_keras.cli.options import option_of
+from ifss_keras.cli.options import option_of, was_interrupted
 from ifss_keras.core.errors import IFSSError
 
 # Our matrices are small: BLAS threads would spin and take the cores from TensorFlow.
@@ -69,9 +69,17 @@ def main(arguments=None):
         click.echo(f"Error: {_cannot(error)}", err=True)
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; nothing was half-written.", err=True)
-        code = 130
+        code = _interrupted()
+    except Exception as error:
+        if not was_interrupted(error):
+            raise
+        code = _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted() -> int:
+    click.echo("Interrupted; nothing was half-written.", err=True)
+    return 130
 
 
 def _cannot(error: OSError) -> str:

@@ -135,7 +135,7 @@ def verify(names):
     for name in names or released_presets():
         preset = find_preset(name)
         path = verified_weights(preset)
-        known = "is the file that the preset names" if preset.sha256 else "is there; a training still writes it"
+        known = "is the file that the preset names" if preset.sha256 else "is there, of a training that has not ended"
         click.echo(f"{name}: {path.name} {known}.")
 
 

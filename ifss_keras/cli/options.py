@@ -15,6 +15,7 @@ OPTIONS = {
     "preset": "--preset",
     "reference": "--reference",
     "resume": "--resume",
+    "spacing_mm": "--spacing-mm",
     "start_from": "--start-from",
 }
 
@@ -22,6 +23,14 @@ OPTIONS = {
 def option_of(setting: str | None) -> str:
     """What is added to an error that a setting can mend: the option, in brackets."""
     return f" (option {OPTIONS[setting]})" if setting else ""
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether an error is what became of an interruption, as in TensorFlow while it traces a graph."""
+    held = error
+    while held is not None and not isinstance(held, KeyboardInterrupt):
+        held = held.__cause__ or held.__context__
+    return held is not None
 
 
 class SpacingMm(click.ParamType):

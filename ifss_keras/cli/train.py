@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ifss_keras.cli import options
+
 
 @click.command()
 @click.option("--recipe", type=click.Path(path_type=Path), required=True, help="YAML; see zoo/*/recipe.yaml.")
@@ -45,7 +47,8 @@ def train(recipe, output, corpus, start_from, resume):
             raise InputError(
                 "The training needs more memory than there is: lower batch, network.widths or image_size in the recipe."
             ) from None
-        except KeyboardInterrupt:
-            click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
+        except BaseException as error:
+            if options.was_interrupted(error):
+                click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
             raise
     click.echo(f"Wrote {output / run.BEST_WEIGHTS}: ifss predict ... --preset {output}")

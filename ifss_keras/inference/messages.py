@@ -1,4 +1,4 @@
-"""Every sentence that tells a user something of a result; console, JSON, CSV and report all read it here."""
+"""Every sentence about a result that depends on the result; console, JSON, CSV and report all read it here."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Counter, Progress, silent
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.selection import CURVE, INTERPOLATIONS, NETWORK, Choice, Selector
@@ -16,7 +16,8 @@ from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.adaptation import Adaptation
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from ifss_keras.volumes.volume import Volume
-from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, load_network
+from ifss_keras.zoo.catalogue import find_architecture
+from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, find_preset, load_network
 
 DEFAULT_ADAPTATION = Adaptation()
 
@@ -47,10 +48,14 @@ class Predictor:
             PresetError, ChecksumError: see `load_network`.
         """
         found = find_preset(preset)
-        if found.propagation is None:
+        if not find_architecture(found.architecture).needs_reference:
             raise InputError(
                 f"The preset {found.name} is of the network {found.architecture}, which carries no annotated slices "
                 "on: use `Segmenter`."
+            )
+        if found.propagation is None:
+            raise PresetError(
+                f"{found.folder / CONFIG} does not say how volumes are shown to the network: add propagation."
             )
         return cls(load_network(found), found.propagation)
 

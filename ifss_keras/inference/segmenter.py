@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.propagation.region import to_grid, to_working, whole_plane
 from ifss_keras.volumes.volume import Volume
-from ifss_keras.zoo.presets import find_preset, load_network
+from ifss_keras.zoo.catalogue import find_architecture
+from ifss_keras.zoo.presets import CONFIG, find_preset, load_network
 
 
 class Segmenter:
@@ -46,11 +47,13 @@ class Segmenter:
             PresetError, ChecksumError: see `load_network`.
         """
         found = find_preset(preset)
-        if found.labels is None:
+        if find_architecture(found.architecture).needs_reference:
             raise InputError(
                 f"The preset {found.name} is of the network {found.architecture}, which carries annotated slices on: "
                 "use `Predictor`."
             )
+        if found.labels is None:
+            raise PresetError(f"{found.folder / CONFIG} does not name what the network finds: add labels.")
         network = load_network(found)
         return cls(network, found.labels, network.slices, network.image_size[0])
 

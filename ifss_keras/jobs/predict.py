@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifss_keras.core.errors import IFSSError, InputError
+from ifss_keras.core.errors import IFSSError, InputError, PresetError
 from ifss_keras.core.files import check_folder
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.messages import adaptation_text, finite_values
@@ -19,7 +19,7 @@ from ifss_keras.volumes.formats.registry import files_made, files_of
 from ifss_keras.volumes.io import check_writable, read_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture
-from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, verified_weights
+from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset, verified_weights
 
 LAST_AXIS = 2
 
@@ -57,7 +57,7 @@ class Job:
     @property
     def preset_or_default(self) -> str:
         """The preset that a network is of."""
-        return self.preset or DEFAULT_PRESET
+        return DEFAULT_PRESET if self.preset is None else self.preset
 
     @property
     def adapts(self) -> bool:
@@ -117,7 +117,7 @@ def run_job(job: Job, progress: Progress = silent) -> JobResult:
         if job.report.resolve() == job.output.resolve():
             raise InputError(f"The report and the mask cannot both be {job.output}: choose another name for one.")
     if job.method == NETWORK:
-        verified_weights(find_preset(job.preset_or_default))
+        verified_weights(_preset(job))
     volume = read_volume(job.image, axis=LAST_AXIS if job.axis is None else job.axis, spacing_mm=job.spacing_mm)
     _refuse_a_constant_image(job, volume)
     prediction = _segment(job, volume, progress) if job.reference is None else _predict(job, volume, progress)
@@ -256,4 +256,12 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
 
 
 def _takes_references(job: Job) -> bool:
-    return find_architecture(find_preset(job.preset_or_default).architecture).needs_reference
+    return find_architecture(_preset(job).architecture).needs_reference
+
+
+def _preset(job: Job) -> Preset:
+    try:
+        return find_preset(job.preset_or_default)
+    except PresetError as error:
+        error.setting = "preset"
+        raise

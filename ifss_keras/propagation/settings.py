@@ -132,15 +132,23 @@ class PropagationSettings:
             ValueError: a key that there is not, or a value out of range.
         """
         values = dict(held)
-        if isinstance(values.get("softness"), Mapping):
+        if values.get("softness") is not None:
+            right = isinstance(values["softness"], Mapping)
+            require(right, f"softness must be its settings by name, received {values['softness']!r:.40}.")
             values["softness"] = _record(Softness, values["softness"])
         if "percentiles" in values:
-            values["percentiles"] = tuple(values["percentiles"])
+            pair = values["percentiles"]
+            right = isinstance(pair, list | tuple) and len(pair) == 2
+            require(right, f"percentiles must be two numbers, received {pair!r:.40}.")
+            values["percentiles"] = tuple(pair)
         return _record(cls, values)
 
 
 def _record(cls, values: Mapping[str, Any]):
     known = [item.name for item in fields(cls)]
-    for name in values:
+    for name, value in values.items():
         require(name in known, f"{cls.__name__} has no setting {name!r}: {known_names(name, known)}")
+        kind = type(getattr(cls, name, None))
+        right = kind not in (int, float, bool) or type(value) is kind or (kind is float and type(value) is int)
+        require(right, f"{name} must be of the kind {kind.__name__}, received {value!r:.40}.")
     return cls(**values)

@@ -134,7 +134,7 @@ def train(
     dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
         _start_with(trainer.network, recipe, start_from)
-    for made_here in filter(None, (folder, corpus_folder)):
+    for made_here in filter(None, (corpus_folder, folder)):
         _make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
     made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
@@ -191,7 +191,11 @@ def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:
 
 def _start_with(network, recipe: Recipe, start: str | Path) -> None:
     """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
-    path = Path(start) if str(start).endswith(".h5") else verified_weights(find_preset(start))
+    try:
+        path = Path(start) if str(start).endswith(".h5") else verified_weights(find_preset(start))
+    except PresetError as error:
+        error.setting = "start_from"
+        raise
     try:
         load_weights(network, path)
     except PresetError:

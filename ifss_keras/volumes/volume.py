@@ -157,12 +157,14 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
         slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
     except (TypeError, ValueError):
         raise InputError(
-            f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, SLICE,ROW,COLUMN."
+            f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, SLICE,ROW,COLUMN.",
+            setting="spacing_mm",
         ) from None
     values = (slice_mm, row_mm, column_mm)
     if not all(1e-6 <= value <= 1e3 for value in values):
         raise InputError(
-            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to 1000, SLICE,ROW,COLUMN."
+            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to 1000, SLICE,ROW,COLUMN.",
+            setting="spacing_mm",
         )
     return values
 

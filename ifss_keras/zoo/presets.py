@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ifss_keras.core.checks import known_names
+from ifss_keras.core.checks import known_names, require
 from ifss_keras.core.errors import ChecksumError, PresetError
 from ifss_keras.core.files import replacing, write_whole
 from ifss_keras.propagation.settings import PropagationSettings
@@ -25,8 +25,7 @@ class Preset:
     """A network in a folder.
 
     Attributes:
-        folder: where it lies.
-        name: what it is called.
+        folder: where it lies; its name is the preset's.
         architecture: the network's class, of `zoo.ARCHITECTURES`.
         arguments: of its constructor.
         propagation: how volumes are shown to it, for a network that carries annotated slices on; else None.
@@ -39,7 +38,6 @@ class Preset:
     """
 
     folder: Path
-    name: str
     architecture: str
     arguments: Mapping[str, Any] = field(hash=False)
     propagation: PropagationSettings | None = None
@@ -61,6 +59,7 @@ class Preset:
         path = folder / CONFIG
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
+            _require_facts(held)
             propagation, labels = held.pop("propagation"), held.pop("labels")
             return cls(
                 folder,
@@ -68,10 +67,10 @@ class Preset:
                 propagation=None if propagation is None else PropagationSettings.from_dict(propagation),
                 labels=None if labels is None else {int(code): name for code, name in labels.items()},
             )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             problem = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise PresetError(
-                f"{path} is no preset's: expected what `save_to_preset` writes, received {problem}; copy it again."
+                f"{path} is no preset's, copy it again: {problem.rstrip('.')}.".replace("?.", "?")
             ) from error
 
     def write(self, card: str | None = None) -> None:
@@ -84,6 +83,11 @@ class Preset:
         write_whole(self.folder / CONFIG, json.dumps(held, indent=1) + "\n")
 
     @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.folder.resolve().name
+
+    @property
     def path(self) -> Path:
         """The weights file."""
         return self.folder / self.weights
@@ -92,6 +96,34 @@ class Preset:
     def size_bytes(self) -> int:
         """Of the weights file."""
         return self.path.stat().st_size
+
+
+_TYPES = {  # of the facts in config.json
+    "architecture": str,
+    "arguments": dict,
+    "propagation": dict | None,
+    "labels": dict | None,
+    "weights": str,
+    "sha256": str | None,
+    "parameters": int,
+    "summary": str,
+    "licence": str,
+    "data": str,
+}
+
+
+def _require_facts(held: Any) -> None:
+    """ValueError unless `held` has every fact of a config.json, each of its type, and no other."""
+    require(isinstance(held, dict), f"expected facts by name, received {held!r:.40}")
+    for name in held:
+        require(name in _TYPES, f"there is no fact {name!r}: {known_names(name, _TYPES)}")
+    for name, kind in _TYPES.items():
+        require(name in held, f"the fact {name!r} is missing")
+        require(isinstance(held[name], kind), f"{name} cannot be {held[name]!r:.40}")
+    require(Path(held["weights"]).name == held["weights"], f"weights must be a file beside it, not {held['weights']!r}")
+    labels = held["labels"] or {}
+    right = all(code.isdecimal() and isinstance(name, str) for code, name in labels.items())
+    require(right, f"labels must name codes, received {labels!r:.40}")
 
 
 def released_folder() -> Path:
@@ -112,10 +144,11 @@ def find_preset(preset: str | Path) -> Preset:
     Raises:
         PresetError: neither; the text lists the names there are.
     """
-    known = released_presets()
+    known, folder = released_presets(), Path(str(preset))
     if str(preset) in known:
         return known[str(preset)]
-    folder = Path(preset)
+    if not str(preset).strip():
+        raise PresetError(f"A preset has a name or a folder, received {preset!r}: {known_names('', known)}")
     if (folder / CONFIG).is_file():
         return Preset.read(folder)
     if folder.is_dir():
@@ -123,7 +156,7 @@ def find_preset(preset: str | Path) -> Preset:
             f"{folder} holds no preset: expected a {CONFIG} in it, as `ifss train` writes; check the path."
         )
     if folder.is_file():
-        raise PresetError(f"{folder} is a file: expected the folder of a preset; pass {folder.parent}.")
+        raise PresetError(f"{folder} is a file: expected a preset's name, or the folder of one, such as a training's.")
     raise PresetError(f"There is no preset and no folder {str(preset)!r}: {known_names(str(preset), known)}")
 
 
@@ -179,19 +212,32 @@ def load_network(preset: Preset, kind: type | None = None):
                 f"{seen}; copy it again."
             )
     load_weights(network, weights)
+    network.preset = preset
     return network
 
 
 def save_preset(network, preset: Preset, card: str | None = None) -> Preset:
     """Writes a network as a preset into its folder, weights first; with the weights' SHA-256.
 
+    Args:
+        network: whose weights are written.
+        preset: what `ZooModel.described` says of it.
+        card: in Markdown; None: the facts alone.
+
     Raises:
-        OSError: the folder cannot be written.
+        PresetError: the folder cannot be written.
     """
-    preset.folder.mkdir(parents=True, exist_ok=True)
-    with replacing(preset.path) as unfinished:
-        network.save_weights(unfinished)
-    return finished(preset, card)
+    facts = f"{preset.architecture} with {preset.parameters:,} parameters. {preset.summary}".strip()
+    try:
+        preset.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(preset.path) as unfinished:
+            network.save_weights(unfinished)
+        return finished(preset, f"# {preset.name}\n\n{facts}\n" if card is None else card)
+    except OSError as error:
+        problem = error.strerror or error
+        raise PresetError(
+            f"The preset {preset.folder} cannot be written ({problem}): choose another folder."
+        ) from error
 
 
 def finished(preset: Preset, card: str | None = None) -> Preset:
@@ -210,6 +256,8 @@ def average_presets(presets: Sequence[str | Path], folder: str | Path) -> Preset
     """
     from ifss_keras.zoo.weights_file import average_weights
 
+    if len(presets) < 2:
+        raise PresetError(f"A mean is of two presets or more, received {len(presets)}: name another.")
     held, folder = [find_preset(preset) for preset in presets], Path(folder)
     for name in ("architecture", "arguments", "propagation", "labels"):
         for preset in held:
@@ -226,5 +274,5 @@ def average_presets(presets: Sequence[str | Path], folder: str | Path) -> Preset
         raise PresetError(f"{folder} cannot be made ({error.strerror}): choose another place.") from None
     average_weights(weights, folder / WEIGHTS)
     names = ", ".join(preset.name for preset in held)
-    mean = replace(held[0], folder=folder, name=folder.resolve().name, weights=WEIGHTS, summary=f"The mean of {names}.")
+    mean = replace(held[0], folder=folder, weights=WEIGHTS, summary=f"The mean of {names}.")
     return finished(mean, f"# {mean.name}\n\nThe mean of the weights of {names}.\n")

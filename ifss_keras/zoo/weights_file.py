@@ -90,6 +90,10 @@ def average_weights(paths: Sequence[str | Path], output: str | Path) -> None:
 
 
 def _readable(path: Path) -> dict[str, np.ndarray]:
+    if path.is_dir():
+        raise PresetError(
+            f"{path} is a folder: expected weights files, as the mean is to be one; or name a folder for it."
+        )
     try:
         return _values(path)
     except (OSError, RuntimeError, KeyError):

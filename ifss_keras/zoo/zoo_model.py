@@ -1,12 +1,14 @@
 """What every network of the zoo has in common."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 from keras import ops
 
 from ifss_keras.core.checks import as_tuples, known_names, require
+from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.zoo.catalogue import keyword_arguments, network_class
 from ifss_keras.zoo.presets import Preset, find_preset, load_network, released_presets, save_preset
 
@@ -54,6 +56,7 @@ class ZooModel(keras.Model):
         presets: name to `Preset`, of those that are released of this class.
         needs_reference: it carries annotated slices on; otherwise it finds the muscles by itself.
         multiples: (slice, row, column), what the sizes of its input must be multiples of.
+        preset: the `Preset` that its weights were loaded from; None if from none.
     """
 
     presets = _Released()
@@ -67,6 +70,7 @@ class ZooModel(keras.Model):
     def __init__(self, *, arguments, multiples, **kwargs):
         super().__init__(**kwargs)
         self.multiples = tuple(multiples)
+        self.preset = None
         self._argument_names = tuple(arguments)
         for name, value in arguments.items():
             setattr(self, name, value)
@@ -94,15 +98,19 @@ class ZooModel(keras.Model):
         return load_network(find_preset(preset), cls)
 
     def save_to_preset(self, folder, **facts):
-        """Writes the network into a folder that `from_preset` takes: config.json, weights, and a card if given.
+        """Writes the network into a folder that `from_preset` takes: config.json, weights and card.md.
 
         Args:
             folder: made if absent; its name is the preset's.
-            facts: `propagation` (`PropagationSettings`) or `labels` (code to name), for `Predictor` and `Segmenter`;
-                `summary`, `licence`, `data`; `card`, a text in Markdown. See `Preset`.
+            facts: `propagation` (`PropagationSettings`), for a network that carries annotated slices on, else `labels`
+                (code to name); `summary`, `licence`, `data`, see `Preset`; `card`, a text in Markdown. What is not
+                given of the first two is that of the preset which the network was loaded from, or the default.
 
         Returns:
             The `Preset`.
+
+        Raises:
+            PresetError: the folder cannot be written.
         """
         card = facts.pop("card", None)
         return save_preset(self, self.described(folder, **facts), card)
@@ -110,9 +118,10 @@ class ZooModel(keras.Model):
     def described(self, folder, **facts):
         """The `Preset` of this network in a folder, to which nothing is written yet; arguments as `save_to_preset`."""
         arguments = {name: getattr(self, name) for name in self._argument_names}
-        folder = Path(folder)
-        shared = {"name": folder.resolve().name, "architecture": type(self).__name__, "arguments": arguments}
-        return Preset(folder, **shared, parameters=self.count_params(), **facts)
+        known = {"architecture": type(self).__name__, "arguments": arguments, "parameters": self.count_params()}
+        for name in ("propagation", "labels"):
+            known[name] = self.preset and getattr(self.preset, name)
+        return Preset(Path(folder), **known | facts)
 
 
 class PropagatingModel(ZooModel):
@@ -136,6 +145,12 @@ class PropagatingModel(ZooModel):
     def initial_memory(self, batch_size):
         """{name: zeros with the batch in front}: the memory at a reference."""
         return {name: ops.zeros((batch_size, *shape)) for name, shape in self._memory_shapes.items()}
+
+    def described(self, folder, **facts):
+        found = super().described(folder, **facts)
+        if found.propagation is not None:
+            return found
+        return replace(found, propagation=PropagationSettings(size=self.image_size[0], window=self.window))
 
     def remember(self, image, mask, weight):
         """What the network keeps of annotated slices, as inputs of every call after it: nothing, unless it says so.

@@ -116,7 +116,7 @@ def test_the_folder_of_a_training_is_verified(ifss, tiny_preset, tmp_path):
     shutil.copytree(tiny_preset, folder)
     dataclasses.replace(find_preset(folder), sha256=None).write()
     assert ifss("models", "verify", folder).out == (
-        f"{folder}: best.weights.h5 is there; a training still writes it.\n"
+        f"{folder}: best.weights.h5 is there, of a training that has not ended.\n"
     )
     (folder / "best.weights.h5").write_bytes(b"others")
     dataclasses.replace(find_preset(folder), sha256=find_preset(tiny_preset).sha256).write()

@@ -8,7 +8,7 @@ import pytest
 
 import ifss_keras
 from ifss_keras.cli.main import COMMANDS, cli
-from ifss_keras.cli.options import OPTIONS, option_of
+from ifss_keras.cli.options import OPTIONS, option_of, was_interrupted
 
 PACKAGE = Path(ifss_keras.__file__).parent
 LIBRARY = {
@@ -114,3 +114,17 @@ def test_a_setting_is_found(source, found):
 def test_a_setting_that_cannot_be_seen_is_no_good():
     with pytest.raises(AssertionError, match="line 2: which setting"):
         settings_named("a = b\nf(setting=a)")
+
+
+def test_what_became_of_an_interruption_is_one():
+    def traced():
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AssertionError("Nesting violated")
+
+    for error, interrupted in ((KeyboardInterrupt(), True), (ValueError(), False)):
+        assert was_interrupted(error) is interrupted
+    with pytest.raises(AssertionError) as violated:
+        traced()
+    assert was_interrupted(violated.value)

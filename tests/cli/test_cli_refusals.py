@@ -137,7 +137,10 @@ BAD_OPTIONS = {
     "unknown option": (["--refrence", "x"], ["--refrence"]),
     "weights": (["--weights", "best.weights.h5"], ["No such option '--weights'"]),
     "missing preset": (["--preset", "nowhere/run"], ["no preset and no folder 'nowhere/run'", DEFAULT_PRESET]),
-    "preset is a file": (["--preset", "image.nii.gz"], ["image.nii.gz is a file", "expected the folder of a preset"]),
+    "preset is a file": (
+        ["--preset", "image.nii.gz"],
+        ["image.nii.gz is a file", "expected a preset's name, or the folder of one"],
+    ),
     "preset is another folder": (["--preset", "folder.mha"], ["folder.mha holds no preset", "config.json"]),
     "output in no folder": (["-o", "nowhere/mask.nii.gz"], ["nowhere", "cannot be written"]),
     "output of unknown format": (["-o", "mask.png"], ["mask.png", "unknown extension", ".nii.gz"]),
@@ -340,7 +343,7 @@ def test_bad_presets_are_refused_in_one_sentence(name, case, ifss, preset_copy, 
 @pytest.mark.parametrize("spoil", [truncated, lambda path: path.unlink()], ids=["corrupted", "missing"])
 def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, preset_copy, monkeypatch, snapshot):
     folder = preset_copy.folder.rename(preset_copy.folder.with_name(DEFAULT_PRESET))
-    replace(preset_copy, folder=folder, name=DEFAULT_PRESET).write()
+    replace(preset_copy, folder=folder).write()
     spoil(folder / preset_copy.weights)
     monkeypatch.setattr("ifss_keras.zoo.presets.released_folder", lambda: folder.parent)
     arguments = {

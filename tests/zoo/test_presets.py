@@ -169,7 +169,7 @@ FACTS = {"summary": "Tries a preset.", "licence": "CC0-1.0", "data": "noise", "p
     ids=["carries", "carries without softness", "needs no reference"],
 )
 def test_a_record_comes_back_from_its_folder(more, tmp_path):
-    written = Preset(tmp_path, "mine", arguments={"widths": (4, 6), "rates": ((1, 2), (3,))}, **FACTS, **more)
+    written = Preset(tmp_path, arguments={"widths": (4, 6), "rates": ((1, 2), (3,))}, **FACTS, **more)
     written.write("# mine\n\nfür alle\n")
     read = Preset.read(tmp_path)
     assert dataclasses.replace(read, arguments=as_tuples_in(read.arguments)) == written
@@ -184,21 +184,35 @@ def test_a_record_comes_back_from_its_folder(more, tmp_path):
     ("spoil", "said"),
     [
         (lambda text: text[: len(text) // 2], "Unterminated|Expecting"),
-        (lambda text: "[]", "received"),
+        (lambda text: "[]", r"received \[\]"),
         (lambda text: text.replace('"architecture"', '"network"'), "network"),
         (lambda text: text.replace('"propagation"', '"working"'), "propagation"),
         (lambda text: text.replace('"margin"', '"margins"'), "margins.*did you mean margin"),
         (lambda text: text.replace('"margin": 1.4', '"margin": 0.5'), "margin must be 1 or more, received 0.5"),
         (lambda text: text.replace('"labels": null', '"labels": {"a": "SOL"}'), "'a'"),
+        (lambda text: text.replace('"margin": 1.4', '"margin": "wide"'), "margin must be of the kind float.*'wide'"),
+        (lambda text: text.replace('"size": 16', '"size": 16.5'), "size must be of the kind int.*16.5"),
+        (lambda text: text.replace('"percentiles": [', '"percentiles": [1.0, '), "percentiles must be two numbers"),
+        (lambda text: text.replace('"maximum": 4.5', '"maximum": null'), "maximum must be of the kind float"),
+        (lambda text: text.replace('"weights": "', '"weights": "../'), "weights must be a file beside it"),
+        (
+            lambda text: text.replace('"parameters": ', '"parameters": "many", "x": '),
+            "no fact 'x'|parameters cannot be",
+        ),
+        (lambda text: text.replace('"summary": ""', '"summary": 3'), "summary cannot be 3"),
     ],
-    ids=["half", "list", "another key", "missing key", "another setting", "out of range", "label without a number"],
+    ids=[
+        *("half", "list", "another key", "missing key", "another setting", "out of range", "label without a number"),
+        *("text for a number", "no whole number", "three percentiles", "nothing for a number", "weights elsewhere"),
+        *("another fact", "number for a text"),
+    ],
 )
 def test_a_record_that_is_none_is_refused_in_one_sentence(spoil, said, preset):
     path = preset.folder / CONFIG
     path.write_text(spoil(path.read_text()))
     with pytest.raises(PresetError, match=said) as refusal:
         find_preset(preset.folder)
-    assert str(refusal.value).startswith(f"{path} is no preset's: expected what `save_to_preset` writes")
+    assert str(refusal.value).startswith(f"{path} is no preset's, copy it again: ")
     assert "\n" not in str(refusal.value)
 
 
@@ -206,7 +220,7 @@ def test_a_folder_without_a_record_a_file_and_nothing_are_refused(preset, tmp_pa
     (preset.folder / CONFIG).unlink()
     with pytest.raises(PresetError, match=rf"^{preset.folder} holds no preset: expected a config.json in it"):
         find_preset(preset.folder)
-    with pytest.raises(PresetError, match=rf"^{preset.path} is a file: .*; pass {preset.folder}\.$"):
+    with pytest.raises(PresetError, match=rf"^{preset.path} is a file: expected a preset's name, or the folder of one"):
         find_preset(preset.path)
     with pytest.raises(PresetError, match=r"There is no preset and no folder '.*nowhere': expected one of"):
         find_preset(tmp_path / "nowhere")
@@ -244,7 +258,7 @@ def test_weights_that_cannot_be_saved_leave_the_preset_as_it_was(preset, monkeyp
 
     network = load_network(preset)
     monkeypatch.setattr(network, "save_weights", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(PresetError, match=r"cannot be written .No space left"):
         presets.save_preset(network, preset, "# new\n")
     assert {path: path.read_bytes() for path in preset.folder.iterdir()} == before
 
@@ -290,7 +304,7 @@ def released(preset, tmp_path, monkeypatch):
     """The tiny network as if it were the default preset of the package."""
     folder = preset.folder.rename(tmp_path / DEFAULT_PRESET)
     monkeypatch.setattr(presets, "released_folder", lambda: tmp_path)
-    dataclasses.replace(preset, folder=folder, name=DEFAULT_PRESET).write()
+    dataclasses.replace(preset, folder=folder).write()
     return Preset.read(folder)
 
 
@@ -396,3 +410,19 @@ def test_settings_of_another_network_are_refused(change, tiny_preset, tmp_path):
     dataclasses.replace(preset, propagation=dataclasses.replace(preset.propagation, **change)).write()
     with pytest.raises(PresetError, match=r"expected those of its network, \(16, 3\)"):
         load_network(find_preset(folder))
+
+
+def test_what_was_loaded_is_saved_as_it_was_shown(preset, tmp_path):
+    again = load_network(preset).save_to_preset(tmp_path / "again")
+    assert (again.propagation, again.labels) == (preset.propagation, None)
+    assert (tmp_path / "again" / CARD).read_text().startswith("# again\n\nIFSSNet with ")
+    fresh = IFSSNet(**(as_tuples_in(preset.arguments) | {"image_size": (32, 32), "window": 4}))
+    assert fresh.described(tmp_path).propagation == PropagationSettings(size=32, window=4)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(preset, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PresetError, match=r"cannot be written .*: choose another folder"):
+        load_network(preset).save_to_preset(tmp_path / "file")
+    with pytest.raises(PresetError, match="has a name or a folder, received ''"):
+        find_preset("")
