@@ -20,6 +20,7 @@ def anchor(
     gap: int,
     softness: Softness | None = None,
     beyond: Beyond = NOTHING_BEYOND,
+    pixels: np.ndarray | None = None,
 ) -> np.ndarray:
     """The anchor between two references, (n, row, column) float32 in [0, 1].
 
@@ -33,6 +34,7 @@ def anchor(
         gap: slices from a to b, at least 1.
         softness: how t grows; `Softness()` if None.
         beyond: references before a and after b.
+        pixels: (n,), how many the interpolated shapes shall hold; None: as they come out.
     """
     offsets = np.atleast_1d(np.asarray(offsets, float))
     if gap < 1 or (offsets.size and not (offsets.min() >= 0 and offsets.max() <= gap)):
@@ -44,6 +46,6 @@ def anchor(
     scale = (softness or Softness()).at(offsets, gap, span.change()).astype(np.float32)
     values = np.empty((len(offsets), *span.shape), np.float32)
     for index, offset in enumerate(offsets):
-        values[index] = span.at(offset / gap)
+        values[index] = span.at(offset / gap, None if pixels is None else pixels[index])
     values /= scale[:, None, None]
     return expit(values, out=values)

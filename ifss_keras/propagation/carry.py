@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ifss_keras.propagation.area import expected_areas
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
@@ -129,7 +130,9 @@ class Carrier:
         indices = list(range(span.first, span.last + 1))
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
-        evidence = self._evidence(indices, ends, region, beyond)
+        expected = expected_areas(masks, span.first, span.last)
+        areas = {index - span.first: area for index, area in expected.items()}
+        evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.settings.both_directions else forwards
         soft = run(self.runner, evidence, exemplars, self.mirrored)
@@ -226,8 +229,9 @@ class Carrier:
         masks: Mapping[int, np.ndarray],
         region: Region,
         beyond: Beyond = NOTHING_BEYOND,
+        areas: Mapping[int, float] | None = None,
     ) -> Evidence:
-        """The evidence for slices `indices` (ascending or descending), numbered from 0 on."""
+        """The evidence for slices `indices` (ascending or descending), numbered from 0 on, as are `areas`."""
         size = self.settings.size
         ascending = slice(min(indices), max(indices) + 1)
         image = to_working(self.intensity.apply(self.volume.array[ascending]), region, self._pixel_mm, size)
@@ -238,7 +242,7 @@ class Carrier:
             (index - first) * sign: to_working(mask[None], region, self._pixel_mm, size)[0]
             for index, mask in masks.items()
         }
-        return gather_evidence(image, known, 0, self.settings.softness, beyond)
+        return gather_evidence(image, known, 0, self.settings.softness, beyond, areas)
 
     def _on_plane(self, region: Region, soft: np.ndarray) -> np.ndarray:
         """Soft masks (n, size, size) on the whole plane of the volume, (n, row, column)."""

@@ -18,6 +18,12 @@ class SoftMask(NamedTuple):
     values: np.ndarray
 
 
+def pixels_inside(mask: SoftMask, pixel_mm: tuple[float, float]) -> float:
+    """The area of a soft mask above one half, in pixels of the image, (row, column) in mm."""
+    height_mm, width_mm = mask.region.extent_mm
+    return float((mask.values > 0.5).mean()) * height_mm * width_mm / (pixel_mm[0] * pixel_mm[1])
+
+
 def compose(
     soft: Mapping[int, Mapping[int, SoftMask]],
     references: Mapping[int, Mapping[int, np.ndarray]],

@@ -33,6 +33,7 @@ def gather_evidence(
     first: int,
     softness: Softness | None,
     beyond: Beyond = NOTHING_BEYOND,
+    areas: Mapping[int, float] | None = None,
 ) -> Evidence:
     """The evidence for consecutive slices `first`, `first` + 1, ..., at working size.
 
@@ -45,6 +46,8 @@ def gather_evidence(
         first: index of `image[0]`.
         softness: how the anchor softens away from the references; None: no anchors.
         beyond: further references before the first and after the last of `references`, which bend the anchors there.
+        areas: slice index to the area that is expected there, of all slices between two references and of these, in any
+            unit; anchors between two that hold the structure get it. None: those of the interpolated shapes.
     """
     annotation, anchors = np.zeros_like(image), np.zeros_like(image)
     is_reference, has_anchor = np.zeros((2, len(image), 1, 1, 1), np.float32)
@@ -57,9 +60,18 @@ def gather_evidence(
     for before, after in pairwise(indices):
         between = np.arange(max(before + 1, first), min(after, stop))
         if len(between) and softness is not None:
-            pair = (references[index] > 0.5 for index in (before, after))
+            pair = [references[index] > 0.5 for index in (before, after)]
             ends = beyond.before if before == indices[0] else None, beyond.after if after == indices[-1] else None
             bent = Beyond(*ends, beyond.part)
-            anchors[between - first] = anchor(*pair, between - before, after - before, softness, bent)
+            pixels = _pixels(areas, before, between, after, pair)
+            anchors[between - first] = anchor(*pair, between - before, after - before, softness, bent, pixels)
             has_anchor[between - first] = 1
     return Evidence(image[..., None], annotation[..., None], is_reference, anchors[..., None], has_anchor)
+
+
+def _pixels(areas, before: int, between: np.ndarray, after: int, pair) -> np.ndarray | None:
+    """The expected areas of slices in pixels as large as those of the two masks around them."""
+    if areas is None or not all(mask.any() for mask in pair):
+        return None
+    scale = sum(mask.sum() for mask in pair) / (areas[before] + areas[after])
+    return scale * np.array([areas[index] for index in between])

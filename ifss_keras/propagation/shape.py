@@ -190,8 +190,13 @@ class ShapeSpan:
         apart = float(np.abs(from_a - from_b)[border].mean()) if border.any() else 0.0
         return apart + float(np.hypot(*move))
 
-    def at(self, fraction: float) -> np.ndarray:
-        """The signed distance at a fraction of the way from a to b, (row, column) float32."""
+    def at(self, fraction: float, pixels: float | None = None) -> np.ndarray:
+        """The signed distance at a fraction of the way from a to b, (row, column) float32.
+
+        Args:
+            fraction: 0 to 1.
+            pixels: how many shall be inside; the outline is moved evenly until they are. None: it is not moved.
+        """
         if fraction == 0 or fraction == 1:  # the reference itself, to the last bit
             return self._knots[2 if fraction else 1].read(np.zeros(2), self.shape)
         weights = self._weights(fraction)
@@ -199,7 +204,7 @@ class ShapeSpan:
         for knot, place, weight in zip(self._knots, self._places, weights, strict=True):
             if knot:
                 distance += np.float32(weight) * knot.read(place - way, self.shape)
-        return distance
+        return distance if pixels is None else distance - np.float32(level_of(distance, pixels))
 
     def _weights(self, fraction: float) -> np.ndarray:
         return self._beyond.weights(fraction, self._gap)
@@ -253,6 +258,15 @@ def _to_border(inside: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarra
     horizontal = (nearest[1] - np.arange(inside.shape[1])) * spacing_mm[1] ** 2
     half = 0.5 * np.hypot(vertical, horizontal) / np.where(inside, distance, 1)
     return np.where(inside, distance - half, 0).astype(np.float32)
+
+
+def level_of(values: np.ndarray, pixels: float) -> float:
+    """The level that `pixels` of the values lie above, between two values."""
+    count = int(np.clip(round(pixels), 0, values.size - 1))
+    if not count:
+        return float(values.max())
+    place = values.size - count
+    return float(np.partition(values.ravel(), (place - 1, place))[place - 1 : place + 1].mean())
 
 
 def _centroid(mask: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ifss_keras.propagation.region import Region
+from ifss_keras.propagation.shape import signed_distance
 from ifss_keras.synthetic.fields import pixel_centres, spline_basis
 
 
@@ -34,7 +35,8 @@ def augment_intensity(rng: np.random.Generator, image: np.ndarray) -> np.ndarray
 def degrade_mask(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
     """Masks as wrong and as soft as the network's own after a while, in [0, 1].
 
-    Every slice of the stack is bent by the same smooth displacement, then grown or shrunk and softened.
+    Every slice of the stack is bent by the same smooth displacement, then softened, and grown or shrunk a little: where
+    that is much, a network learns that the border of a mask means nothing.
 
     Args:
         rng: decides.
@@ -48,7 +50,7 @@ def degrade_mask(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
     shift = rng.normal(0, 1.2 * scale, 2)
     grid = np.indices((rows, columns)).astype(np.float64)
     grid += strength * field + shift[:, None, None]
-    softness, bias = rng.uniform(0.4, 2.5) * scale, rng.normal(0, 0.35)
+    softness, bias = rng.uniform(0.4, 2.5) * scale, rng.normal(0, 0.12)
     bent = np.empty_like(masks)
     for index, mask in enumerate(masks):
         moved = ndimage.map_coordinates(mask, grid, order=1, mode="constant")
@@ -87,6 +89,18 @@ def redraw_mask(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     grid = np.indices((rows, columns)).astype(np.float64)
     grid += np.stack([ndimage.zoom(part, (rows / 6, columns / 6), order=1) for part in coarse])
     return (ndimage.map_coordinates(mask, grid, order=1, mode="constant") > 0.5).astype(np.float32)
+
+
+def move_border(mask: np.ndarray, spacing_mm: tuple[float, float], offset_mm: float) -> np.ndarray:
+    """The mask (row, column) bool with its border so far outside of where it was; negative: inside."""
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found or offset_mm == 0:
+        return mask
+    reach = [int(np.ceil(max(offset_mm, 0) / step)) + 1 for step in spacing_mm]
+    box = tuple(slice(max(side.start - far, 0), side.stop + far) for side, far in zip(found[0], reach, strict=True))
+    moved = np.zeros_like(mask)
+    moved[box] = signed_distance(mask[box], spacing_mm) > -offset_mm
+    return moved
 
 
 def jitter_region(rng: np.random.Generator, region: Region, shift: float, sizes: tuple[float, float]) -> Region:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ifss_keras.core.checks import require
+from ifss_keras.propagation.area import expected_areas
+from ifss_keras.propagation.beyond import gather_beyond
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
-from ifss_keras.propagation.region import region_around, to_working
+from ifss_keras.propagation.region import Region, region_around, to_working
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.augmentation import (
     augment_intensity,
@@ -18,6 +20,7 @@ from ifss_keras.training.examples.augmentation import (
     flip,
     jitter_region,
     lose_part,
+    move_border,
     redraw_mask,
 )
 from ifss_keras.training.examples.corpus import TrainingVolume
@@ -34,6 +37,8 @@ class ClipSettings:
             side.
         degraded: share of the clips that start from a degraded truth and not from what the anchor says.
         redrawn: share of the clips whose references are a little wrong, as contours drawn by hand are.
+        border_mm: so far inside to so far outside of a label the annotations of a clip run, truth and references alike,
+            but at most a fifth of the label's radius: experts draw inside, on, or outside of a bright line.
         recent: share of the clips with references on one side that look up an estimate of the slices just before,
             as prediction does there, beside the first reference.
         lost: share of the estimates, of starts and of recent slices, that lack a large part of the muscle.
@@ -48,6 +53,7 @@ class ClipSettings:
     both_ends: float = 2 / 3
     degraded: float = 0.5
     redrawn: float = 0.0
+    border_mm: float = 0.0
     recent: float = 0.0
     lost: float = 0.0
     rollout: tuple[int, int] = (0, 24)
@@ -60,6 +66,7 @@ class ClipSettings:
             low, high = pair = getattr(self, name)
             right = least <= low <= high
             require(right, f"{name}: the least comes first, then the greatest, both {least} or more, received {pair}.")
+        require(0 <= self.border_mm < np.inf, f"border_mm must be a length from 0 on, received {self.border_mm}.")
         for name in ("both_ends", "degraded", "redrawn", "recent", "lost"):
             share = getattr(self, name)
             require(0 <= share <= 1, f"{name} must be a share from 0 to 1, received {share}.")
@@ -86,16 +93,24 @@ class Clip(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Which slices a clip holds and which of the volume's are its references."""
+    """Which slices a clip holds and which of the volume's are its references.
+
+    Attributes:
+        first: slice of the clip.
+        references: that the clip is shown.
+        further: beyond these; they tell how the muscle goes on.
+    """
 
     first: int
     references: tuple[int, ...]
+    further: tuple[int, ...] = ()
 
 
 def draw_between(rng, extent, slices, settings: ClipSettings, window: int, rollout: int) -> Draw:
     """A clip anywhere between two references that both hold the muscle.
 
-    A gap shorter than the clip lets it run over the second reference, as far as the volume goes.
+    A gap shorter than the clip lets it run over the second reference, as far as the volume goes. In three of four clips
+    the muscle is annotated at about this distance from end to end, as people do, else nowhere beyond the two.
     """
     length = clip_length(settings, window, rollout)
     room = extent[1] - extent[0]
@@ -105,7 +120,13 @@ def draw_between(rng, extent, slices, settings: ClipSettings, window: int, rollo
     a = int(rng.integers(extent[0], extent[1] - gap + 1))
     b = a + gap
     first = int(rng.integers(a, max(a, b - length + 1) + 1))
-    return Draw(min(first, slices - length), (a, b))
+    further = ()
+    if rng.random() < 0.75:
+        step = max(round(gap * rng.uniform(0.7, 1.3)), 1)
+        before, after = range(a - step, extent[0], -step), range(b + step, extent[1], step)
+        ends = {extent[0], extent[1]} - {a, b}
+        further = tuple(sorted({*before, *after, *ends}))
+    return Draw(min(first, slices - length), (a, b), further)
 
 
 def draw_one_sided(rng, extent, slices, settings: ClipSettings, window: int, rollout: int) -> Draw:
@@ -152,7 +173,7 @@ def draw_clip(
         rng: decides everything that is random.
         volume: at least as many slices as the clip.
         settings: which clips are drawn.
-        propagation: how they are shown; their anchors are straight.
+        propagation: how they are shown.
         rollout: windows before the trained ones that the network runs through without gradient.
     """
     code = int(rng.choice(sorted(volume.extents)))
@@ -161,27 +182,23 @@ def draw_clip(
     slices = len(image)
     low, high = volume.extents[code]
     extent = (slices - 1 - high, slices - 1 - low) if upside_down else (low, high)
-    draw = draw_between if rng.random() < settings.both_ends else draw_one_sided
+    far = rng.random() >= settings.both_ends
     window, size = propagation.window, propagation.size
-    first, references = draw(rng, extent, slices, settings, window, rollout)
-    length = clip_length(settings, window, rollout)
+    draw = (draw_one_sided if far else draw_between)(rng, extent, slices, settings, window, rollout)
+    first, references, length = draw.first, draw.references, clip_length(settings, window, rollout)
 
     spacing_mm = volume.spacing_mm[1:]
-    masks = {index: labels[index] == code for index in references}
-    seen = [*_seen_masks(labels, code, first, length, masks, draw is draw_one_sided)]
-    if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
-        seen = [labels[extent[0]] == code]
-    region = region_around(seen, spacing_mm, propagation.margin, least_share=propagation.least_share)
-    region = jitter_region(rng, region, 0.06, (0.9, 1.25))
+    label = _Label(rng, labels, code, spacing_mm, extent, settings.border_mm)
+    masks = {index: label.at(index) for index in references}
+    region = _region(rng, label, first + length // 2 if far else None, masks, propagation)
     images = to_working(volume.intensity.apply(image[first : first + length]), region, spacing_mm, size)
-    truth = to_working(labels[first : first + length] == code, region, spacing_mm, size)
+    truth = to_working(np.stack([label.at(index) for index in range(first, first + length)]), region, spacing_mm, size)
     known = {index: to_working(mask[None], region, spacing_mm, size)[0] for index, mask in masks.items()}
-    far = draw is draw_one_sided
     looked_up, estimated = masks, None
     if far and settings.recent and rng.random() < settings.recent:
         estimated = _recent_slice(rng, references, min(first + rollout, extent[1]), settings.recent_slices)
     if estimated is not None:
-        looked_up = {references[0]: masks[references[0]], estimated: labels[estimated] == code}
+        looked_up = {references[0]: masks[references[0]], estimated: label.at(estimated)}
     shown = gather_exemplars(image, volume.intensity, looked_up, region, spacing_mm, size, centred=far)
     images, shown = _augmented(rng, images, shown)
     if rng.random() < settings.redrawn:
@@ -189,10 +206,48 @@ def draw_clip(
         shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
     if estimated is not None:
         shown.mask[1, ..., 0] = _estimate(rng, shown.mask[1:, ..., 0], settings)[0]
-    evidence = gather_evidence(images, known, first, propagation.softness)
-    before = to_working(labels[None, min(first, extent[1])] == code, region, spacing_mm, size)
+    prior = {} if far else _prior(label, draw, masks, region, propagation)
+    evidence = gather_evidence(images, known, first, propagation.softness, **prior)
+    before = to_working(label.at(min(first, extent[1]))[None], region, spacing_mm, size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
     return flip(rng, _with_start(rng, evidence, truth, before, shown, settings, window - 1))
+
+
+class _Label:
+    """One label as an annotator draws it: its border up to `border_mm` inside or outside, everywhere alike."""
+
+    def __init__(self, rng, labels, code, spacing_mm, extent, border_mm):
+        self.labels, self.code, self.spacing_mm, self.extent = labels, code, spacing_mm, extent
+        self._offset_mm = 0.0
+        if border_mm:
+            middle = (labels[sum(extent) // 2] == code).sum() * spacing_mm[0] * spacing_mm[1]
+            self._offset_mm = rng.uniform(-1, 1) * min(border_mm, 0.2 * np.sqrt(middle / np.pi))
+
+    def at(self, index: int) -> np.ndarray:
+        """The mask (row, column) bool; where nothing would be left, it is the label's own."""
+        mask = self.labels[index] == self.code
+        moved = move_border(mask, self.spacing_mm, self._offset_mm)
+        return moved if moved.any() else mask
+
+
+def _region(rng, label: _Label, middle: int | None, masks, propagation: PropagationSettings) -> Region:
+    """Around the references, or where they are far from the clip's middle, around the label itself."""
+    seen = list(masks.values())
+    if middle is not None:
+        near = [label.at(index) for index in (min(masks), middle)]
+        seen = near if any(mask.any() for mask in near) else seen
+    if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
+        seen = [label.at(label.extent[0])]
+    region = region_around(seen, label.spacing_mm, propagation.margin, least_share=propagation.least_share)
+    return jitter_region(rng, region, 0.06, (0.9, 1.25))
+
+
+def _prior(label: _Label, draw: Draw, masks, region: Region, propagation: PropagationSettings) -> dict[str, Any]:
+    """What prediction knows of the slices between two references from all that are annotated, for `gather_evidence`."""
+    (a, b), size = draw.references, propagation.size
+    known = masks | {index: label.at(index) for index in draw.further}
+    beyond = gather_beyond(known, a, b, region, label.spacing_mm, size, propagation.bend)
+    return {"beyond": beyond, "areas": expected_areas(known, a, b)}
 
 
 def _augmented(rng, images, exemplars: Exemplars):
@@ -205,15 +260,6 @@ def _recent_slice(rng, references, newest: int, back: int) -> int | None:
     """One of the last slices up to `newest`, none of them a reference; None where there is none yet."""
     index = newest - int(rng.integers(0, back))
     return max(index, references[-1] + 1) if newest > references[-1] else None
-
-
-def _seen_masks(labels, code, first, length, references, one_sided):
-    """The masks that the working region is put around: the references, or far from them the muscle itself."""
-    if not one_sided:
-        return list(references.values())
-    middle = first + length // 2
-    near = [labels[index] == code for index in (first, middle)]
-    return near if any(mask.any() for mask in near) else list(references.values())
 
 
 def _estimate(rng, masks, settings: ClipSettings):

@@ -157,7 +157,7 @@ def test_annotation_and_anchor_depend_on_the_references_alone(moving_discs, draw
         _, draw = drawn[-1]
         _, upside_down = beginning(moving_discs, seed)
         labels = np.random.default_rng(seed).choice(np.array([0, 3, 5], np.uint8), moving_discs.labels.shape)
-        for index in draw.references:
+        for index in (*draw.references, *draw.further):
             place = len(labels) - 1 - index if upside_down else index
             labels[place] = moving_discs.labels[place]
         other = clip_of(dataclasses.replace(moving_discs, labels=labels), seed, settings=settings)
@@ -239,7 +239,7 @@ def test_recent_slices_are_looked_up_with_an_estimate_of_their_mask(moving_discs
     used = 0
     for seed in range(60):
         clip = clip_of(moving_discs, seed, settings=settings, rollout=5)
-        _, (first, references) = drawn[-1]
+        _, (first, references, _) = drawn[-1]
         code, upside_down = beginning(moving_discs, seed)
         low, high = moving_discs.extents[code]
         newest = min(first + 5, 47 - low if upside_down else high)

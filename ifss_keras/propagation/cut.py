@@ -1,0 +1,111 @@
+"""The area of every slice between references, from the network and from the area curve, each as far as it is sure.
+
+A network sees from slice to slice how the area changes, but its border as a whole may lie beside the annotator's: its
+errors of area go with the softness of its border and are shared by all slices of a label, by those between two references, and
+by none. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between. Both
+are Gaussian, so the area to expect is their mean weighted by covariance (kriging), and its covariance tells how far the
+volume may be off. Each soft mask is then cut where its area is that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from ifss_keras.propagation.area import AreaCurve
+from ifss_keras.propagation.compose import SoftMask, pixels_inside
+from ifss_keras.propagation.shape import level_of
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """Numbers of the network's errors of area, chosen on the volumes for development, see docs/propagation.md.
+
+    Attributes:
+        shared: standard deviation of what all slices of a label share, in the softness of their borders.
+        in_span: of what the slices between two references share.
+        alone: of each slice's own.
+        least: softness of a border at least, as a share of the area.
+        support: of a soft mask below which no pixel is taken for the sake of the area.
+    """
+
+    shared: float = 0.5
+    in_span: float = 0.5
+    alone: float = 0.3
+    least: float = 0.02
+    support: float = 0.05
+
+
+SETTINGS = CutSettings()
+
+
+class Certainty(NamedTuple):
+    """How sure the areas between a label's references are, in pixels of the image.
+
+    Attributes:
+        deviations: slice index to the standard deviation of its area.
+        of_sum: standard deviation of the sum of the areas.
+    """
+
+    deviations: dict[int, float]
+    of_sum: float
+
+
+def cut(
+    soft: Mapping[int, SoftMask], masks: Mapping[int, np.ndarray], pixel_mm: tuple[float, float]
+) -> tuple[dict[int, SoftMask], Certainty]:
+    """The soft masks of one label with the areas that are to be expected, and how sure these are.
+
+    Args:
+        soft: slice index to soft mask; those not between two references that hold the label are left as they are.
+        masks: slice index to (row, column) bool, the references.
+        pixel_mm: (row, column).
+    """
+    references = np.array(sorted(masks))
+    holds = np.array([masks[index].any() for index in references])
+    places = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
+    between = {i: p for i, p in places.items() if 0 < p < len(references) and holds[p - 1] and holds[p]}
+    if not between:
+        return dict(soft), Certainty({}, 0.0)
+    slices, spans = list(between), np.array(list(between.values()))
+    found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
+    curve = AreaCurve.of_masks(masks)
+    expected, of_curve = curve.at(slices), curve.covariance(slices)
+    softness = np.array([_softness(soft[index], pixel_mm) for index in slices])
+    softness = np.maximum(softness, SETTINGS.least * np.maximum(expected, found))
+    of_network = _covariance(softness, spans)
+    gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
+    areas = np.clip(expected + gain @ (found - expected), 0, None)
+    left = gain @ of_network
+    deviations = np.sqrt(np.clip(np.diag(left), 0, None))
+    done = dict(soft)
+    for index, area in zip(slices, areas, strict=True):
+        done[index] = _with_area(soft[index], area, pixel_mm)
+    return done, Certainty(dict(zip(slices, deviations.tolist(), strict=True)), float(np.sqrt(max(left.sum(), 0))))
+
+
+def _covariance(softness: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """Of the network's errors of area, (slice, slice)."""
+    alike = SETTINGS.shared**2 + SETTINGS.in_span**2 * (spans[:, None] == spans)
+    return (alike + SETTINGS.alone**2 * np.eye(len(spans))) * np.outer(softness, softness)
+
+
+def _softness(mask: SoftMask, pixel_mm) -> float:
+    """How many pixels the border is undecided about."""
+    share = float((mask.values * (1 - mask.values)).mean())
+    return share * np.prod(mask.region.extent_mm) / np.prod(pixel_mm)
+
+
+def _with_area(mask: SoftMask, area: float, pixel_mm) -> SoftMask:
+    """The soft mask, its logits shifted so that its area is `area` pixels, as far as it has support."""
+    height_mm, width_mm = mask.region.extent_mm
+    values = mask.values
+    pixels = area * pixel_mm[0] * pixel_mm[1] / (height_mm * width_mm) * values.size
+    level = np.clip(level_of(values, pixels), SETTINGS.support, 1 - SETTINGS.support)
+    with np.errstate(divide="ignore"):
+        moved = expit(logit(values) - logit(level))
+    return mask._replace(values=moved.astype(np.float32))
