@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -41,28 +40,19 @@ class Carrier:
         runner: of the network.
         volume: any grid.
         settings: see `PropagationSettings`.
-        mirrored: the network also sees the volume mirrored, see `SpanRunner.run`.
     """
 
-    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings, mirrored: bool = False):
+    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings):
         self.runner = runner
         self.volume = volume
         self.settings = settings
-        self.mirrored = mirrored
         self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
-
-    def also_mirrored(self) -> Carrier:
-        """The same by a network that also sees the volume mirrored."""
-        copied = copy(self)
-        copied.mirrored = True
-        return copied
 
     def carry(
         self,
         masks: Mapping[int, np.ndarray],
         done: Callable[[int], None] = lambda slices: None,
         *,
-        within: dict[int, SoftMask] | None = None,
         ends_annotated: bool = False,
     ) -> Carried:
         """The label through the whole volume.
@@ -70,13 +60,9 @@ class Carrier:
         Args:
             masks: slice index to (row, column) bool, the references.
             done: called with the number of slices that have just been dealt with.
-            within: slice index to soft mask, of the slices between references, where another method has them.
             ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
         """
-        if within is None:
-            within = self._within(masks, done)
-        else:
-            done(len(within))
+        within = self._within(masks, done)
         if ends_annotated:
             return Carried(within, NO_ENDS)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
@@ -132,7 +118,7 @@ class Carrier:
         evidence = self._evidence(indices, ends, region, beyond)
         exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.settings.both_directions else forwards
-        soft = run(self.runner, evidence, exemplars, self.mirrored)
+        soft = run(self.runner, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
@@ -168,7 +154,7 @@ class Carrier:
             part = indices[place : place + self.settings.stretch + overlap]
             evidence = self._evidence(part, seen, region)
             batch = Evidence(*(item[None] for item in evidence))
-            soft, newest = self.runner.run(batch, start, exemplars, self.mirrored)
+            soft, newest = self.runner.run(batch, start, exemplars)
             last = place + len(part) >= len(indices)
             finished = len(part) if last else self.settings.stretch
             soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
