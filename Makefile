@@ -29,7 +29,7 @@ test-parity: setup
 	$(BIN)/python -m pytest -m parity -rP
 
 benchmark: setup
-	$(BIN)/python benchmarks/hard_calves.py --methods network
+	$(BIN)/python benchmarks/hard_calves.py
 
 clean:
 	rm -rf .venv build dist demo *.egg-info

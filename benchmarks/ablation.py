@@ -4,9 +4,8 @@
 
 Every row trains the recipe below from nothing for `--steps` steps, on the same synthetic volumes, and is measured on
 synthetic volumes that neither training nor any other choice has seen, and on the ultrasound volume of `--folder`,
-annotated every 10 slices (calves: every 50). The row of one direction uses the first row's weights, those of adaptation
-the released network: nothing is chosen there, the network adapted on all references is used. About an hour
-and a half on 2 cores.
+annotated every 10 slices (calves: every 50). The row of one direction uses the first row's weights. About an hour and
+a half on 2 cores.
 """
 
 import argparse
@@ -19,11 +18,8 @@ from propagation import every_so_often, real_volume
 
 from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.predictor import Predictor
-from ifss_keras.inference.selection import annotated_volume, held_out_references, pseudo_spans
 from ifss_keras.metrics.overlap import dice
-from ifss_keras.propagation.carry import Carrier
 from ifss_keras.synthetic import calf, crowded_structures
-from ifss_keras.training.adaptation import Adaptation, VolumeTrainer
 from ifss_keras.training.recipe import PropagationRecipe, read_recipe
 from ifss_keras.training.run import BEST_WEIGHTS, train
 from ifss_keras.volumes.volume import Volume
@@ -44,7 +40,6 @@ CHANGES = {  # name of a row: keys of the recipe that it changes
     "no recurrence": {"propagation": {"recurrent": False}},
     "calves only": {"training": {"calf": 52, "shapes": 0, "structures": 0}},
 }
-ADAPTED_STEPS = (50, 150, 400)
 
 
 def recipe_of(changes: dict, steps: int) -> PropagationRecipe:
@@ -93,30 +88,18 @@ def error(labels, labelled) -> float:
     return 1 - float(np.mean([dice(labels == code, labelled.labels == code) for code in labelled.names]))
 
 
-def row(predictor: Predictor, volumes, steps: int = 0) -> dict[str, float]:
+def row(predictor: Predictor, volumes) -> dict[str, float]:
     """Error over that of shape interpolation, the mean over the volumes of each kind."""
     ratios = {}
     for kind, held in volumes.items():
         found = []
         for labelled, references in held:
             volume = Volume.from_array(labelled.image, labelled.spacing_mm)
-            used = adapted(predictor, volume, references, steps) if steps else predictor
-            labels = used.predict(volume, references, adaptation=None).labels
+            labels = predictor.predict(volume, references).labels
             found.append(error(labels, labelled) / error(predict_by_shape(volume, references).labels, labelled))
         if found:
             ratios[kind] = float(np.mean(found))
     return ratios
-
-
-def adapted(predictor: Predictor, volume: Volume, references, steps: int) -> Predictor:
-    """The predictor adapted to a volume on all its references; as it is where no label has four."""
-    masks = {code: references.for_label(code).masks for code in references.codes}
-    if not any(held_out_references(held) for held in masks.values()):
-        return predictor
-    trainer = VolumeTrainer(predictor.network, predictor.settings, Adaptation(), steps)
-    carrier = Carrier(predictor.runner, volume, predictor.settings)
-    trainer.train(annotated_volume(carrier, masks), pseudo_spans(carrier, masks), steps)
-    return Predictor(trainer.network, predictor.settings)
 
 
 def main():
@@ -138,10 +121,7 @@ def main():
     predictor = trained("the method", options.steps, options.output)
     one = Predictor(predictor.network, replace(predictor.settings, both_directions=False))
     show("one direction", row(one, volumes))
-    predictor = Predictor.from_preset()
-    show("released network", row(predictor, volumes))
-    for steps in ADAPTED_STEPS:
-        show(f"  adapted for {steps} steps", row(predictor, volumes, steps))
+    show("released network", row(Predictor.from_preset(), volumes))
 
 
 if __name__ == "__main__":

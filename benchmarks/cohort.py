@@ -114,7 +114,7 @@ def predictor_of(row: str, folder: Path):
         network = predictor.network
 
         def predict(volume, references):
-            return predictor.predict(volume, references, adaptation=None)
+            return predictor.predict(volume, references)
 
     return predict, sum(int(np.prod(weight.shape)) for weight in network.trainable_weights), seconds
 

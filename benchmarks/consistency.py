@@ -25,7 +25,7 @@ def labels_of(predictor: Predictor, phantom: Phantom) -> np.ndarray:
     """The predicted labels of a phantom with one reference per 50 slices and at both ends of each muscle."""
     references = references_of(phantom.labels, phantom.names, lambda areas: spaced_slices(np.flatnonzero(areas), EVERY))
     volume = Volume.from_array(phantom.image, phantom.spacing_mm)
-    return predictor.predict(volume, references, adaptation=None).labels
+    return predictor.predict(volume, references).labels
 
 
 def dices(predicted: np.ndarray, truth: np.ndarray, codes) -> list[float]:

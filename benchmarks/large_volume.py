@@ -1,4 +1,4 @@
-"""Time and peak memory of `ifss predict`, the start of Python and TensorFlow included, with adaptation and without.
+"""Time and peak memory of `ifss predict`, the start of Python and TensorFlow included.
 
     python benchmarks/large_volume.py [--folder DIR]      # 1400 slices of 512x512, one muscle, 20 references
     python benchmarks/large_volume.py --slices 200 --size 256 --references 5
@@ -40,16 +40,16 @@ def make(folder: Path, slices: int, size: int, count: int) -> None:
     write_labels(folder / "references.mha", references, volume)
 
 
-def run(folder: Path, adapt: str) -> None:
-    """Prints seconds, peak memory of all runs so far, and Dice."""
+def run(folder: Path) -> None:
+    """Prints seconds, peak memory and Dice."""
     command = [sys.executable, "-m", "ifss_keras.cli.main", "predict", str(folder / "image.mha")]
-    command += ["--reference", str(folder / "references.mha"), "-o", str(folder / "mask.mha"), adapt]
+    command += ["--reference", str(folder / "references.mha"), "-o", str(folder / "mask.mha")]
     began = time.monotonic()
     subprocess.run(command, check=True)
     seconds = time.monotonic() - began
     peak_gib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     mask, truth = (read_labels(folder / name).array == SOLEUS for name in ("mask.mha", "truth.mha"))
-    print(f"{adapt}: {seconds:.0f} s, peak {peak_gib:.2f} GiB, Dice {float(dice(mask, truth)):.4f}")
+    print(f"{seconds:.0f} s, peak {peak_gib:.2f} GiB, Dice {float(dice(mask, truth)):.4f}")
 
 
 def main():
@@ -63,8 +63,7 @@ def main():
         folder = options.folder or Path(temporary)
         folder.mkdir(exist_ok=True)
         make(folder, options.slices, options.size, options.references)
-        for adapt in ("--no-adapt", "--adapt"):
-            run(folder, adapt)
+        run(folder)
 
 
 if __name__ == "__main__":

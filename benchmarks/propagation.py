@@ -6,9 +6,9 @@
 
 Labels in at least `--least` slices are annotated every 5, 10, 20 and 50 slices and where they end, or in their first
 three slices of a tenth of the largest area ("three"). Methods: plain (signed distances interpolated), shape (the same,
-with the centroid on a straight line), network (`--no-adapt`), adapted (the default of `ifss predict`); on demand curve
-and the others of docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the
-better one of plain and shape.
+with the centroid on a straight line), network (the default of `ifss predict`); on demand curve and the others of
+docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the better one of
+plain and shape.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from hard_calves import references_of, three_slices
 from ifss_keras.core.files import write_whole
 from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.methods import UNTRAINED, untrained_method
-from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
+from ifss_keras.inference.predictor import Predictor
 from ifss_keras.metrics.evaluation import evaluate
 from ifss_keras.synthetic import Phantom, calf, crowded_structures, random_shapes
 from ifss_keras.volumes.io import read_labels, read_volume
@@ -31,8 +31,8 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 SLICE_AXIS = {"spinal_cord_mri": 1}
 DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # choices were made on these, none on others
-METHODS = ("plain", *UNTRAINED, "network", "adapted")
-DEFAULT_METHODS = ("plain", "shape", "network", "adapted")
+METHODS = ("plain", *UNTRAINED, "network")
+DEFAULT_METHODS = ("plain", "shape", "network")
 FIRST_SEED = 900_000
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
 
@@ -82,8 +82,7 @@ def predict(method: str, predictor: Predictor, volume: Volume, references):
         return predict_by_shape(volume, references, follow_centroid=False)
     if method in UNTRAINED:
         return untrained_method(method)(volume, references)
-    adaptation = DEFAULT_ADAPTATION if method == "adapted" else None
-    return predictor.predict(volume, references, adaptation=adaptation)
+    return predictor.predict(volume, references)
 
 
 def run(name: str, labelled: Phantom, every, methods, predictor: Predictor) -> list[dict]:
@@ -103,14 +102,9 @@ def run(name: str, labelled: Phantom, every, methods, predictor: Predictor) -> l
         errors = np.abs([label.signed_volume_error_percent for label in held])
         means["absolute_volume_error_percent"] = float(np.mean(errors))
         row = {"volume": name, "every": every, "method": method, "labels": len(held), "annotated": annotated}
-        rows.append(row | means | {"seconds": seconds, "won": _won(prediction)})
+        rows.append(row | means | {"seconds": seconds})
     best = min((1 - row["dice"] for row in rows if row["method"] in ("plain", "shape")), default=np.nan)
     return [row | {"error_ratio": (1 - row["dice"]) / best} for row in rows]
-
-
-def _won(prediction) -> dict[str, int]:
-    methods = [summary.method for summary in prediction.summaries]
-    return {method: methods.count(method) for method in sorted(set(methods))}
 
 
 def show(row: dict) -> str:

@@ -80,13 +80,13 @@ def volume_error_percent(mask: np.ndarray, held: Solid) -> float:
 
 
 def predictor_of(method: str):
-    """(volume, references) to `Prediction` by the method's name; the network as it is released, not adapted."""
+    """(volume, references) to `Prediction` by the method's name; the network as it is released."""
     if method in UNTRAINED:
         return untrained_method(method)
     from ifss_keras.inference.predictor import Predictor
 
     predictor = Predictor.from_preset()
-    return lambda volume, references: predictor.predict(volume, references, adaptation=None)
+    return lambda volume, references: predictor.predict(volume, references)
 
 
 def rows_of(methods) -> list[list[str]]:

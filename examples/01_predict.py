@@ -19,9 +19,7 @@ phantom = calf(7, slices=slices, size=size)
 volume = ifss.Volume.from_array(phantom.image, phantom.spacing_mm)
 annotated = np.linspace(0, slices - 1, 9).round().astype(int)
 annotation = ifss.Annotation.from_array(phantom.labels, phantom.names, complete=True, keep_slices=annotated)
-
-# Without `adaptation=None` the volume is also seen mirrored and, with enough references, learned from: slower.
-prediction = ifss.Predictor.from_preset().predict(volume, annotation, adaptation=None)
+prediction = ifss.Predictor.from_preset().predict(volume, annotation)
 
 for muscle in prediction.summaries:
     true_ml = (phantom.labels == muscle.code).sum() * volume.voxel_volume_ml

@@ -29,7 +29,7 @@ ifss.train(recipe, folder)
 phantom = random_shapes(2, slices=40, size=64)
 volume = ifss.Volume.from_array(phantom.image, phantom.spacing_mm)
 annotation = ifss.Annotation.from_array(phantom.labels, phantom.names, keep_slices=np.arange(0, 40, 6))
-prediction = ifss.Predictor.from_preset(folder).predict(volume, annotation, adaptation=None)
+prediction = ifss.Predictor.from_preset(folder).predict(volume, annotation)
 
 for name, volume_ml in prediction.volumes_ml.items():
     print(f"{name}: {volume_ml:.1f} mL")

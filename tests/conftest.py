@@ -81,21 +81,6 @@ def read_stored() -> Callable[[Path], tuple[np.ndarray, np.ndarray]]:
     return read
 
 
-@pytest.fixture(scope="module")
-def eager():
-    """Trainers that compile no graph: for a few steps of a tiny network that takes longer than they do."""
-    from ifss_keras.training.trainer import PropagationTrainer
-
-    compile_it = PropagationTrainer.compile
-
-    def compiled(self, *arguments, **options):
-        compile_it(self, *arguments, **options | {"run_eagerly": True})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PropagationTrainer, "compile", compiled)
-        yield
-
-
 @pytest.fixture(scope="session")
 def tiny_preset(tmp_path_factory) -> Path:
     """The folder of a tiny network, untrained, as `ifss train` leaves it."""

@@ -92,9 +92,8 @@ def digests(case: Case, folder: Path, real: Path | None, capture) -> dict[str, s
     """SHA-256 of the mask as written, header included and unpacked, and of all millilitres in the JSON."""
     image, reference = prepared(case, folder, real)
     mask = folder / "mask.nii.gz"
-    options = case.options if "--method" in case.options else (*case.options, "--no-adapt")
     capture()
-    ifss("predict", image, "--reference", reference, "-o", mask, "--json", *options)
+    ifss("predict", image, "--reference", reference, "-o", mask, "--json", *case.options)
     labels = json.loads(capture())["labels"]
     volumes = json.dumps([[label["name"], *(label[name] for name in VOLUMES)] for label in labels])
     parts = {"mask": gzip.decompress(mask.read_bytes()), "volumes": volumes.encode()}

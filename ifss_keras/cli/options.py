@@ -6,7 +6,6 @@ import click
 
 # setting of a library's error: how the command line calls it
 OPTIONS = {
-    "adapt": "--adapt",
     "axis": "--axis",
     "complete": "--complete",
     "ends_annotated": "--ends-annotated",

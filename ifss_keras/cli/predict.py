@@ -33,12 +33,6 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     "look at the image, growcut, watershed and random-walker grow the references through it. morphological and growcut "
     "need the extra itk.",
 )
-@click.option(
-    "--adapt/--no-adapt",
-    default=None,
-    help="By default take more time: train a copy of the network on the annotated slices first, if there are enough, "
-    "and look at the volume mirrored, too.",
-)
 @options.axis(None)
 @options.spacing
 @options.label
@@ -81,12 +75,8 @@ def _print(result):
     job, prediction = result.job, result.prediction
     print_table("Volumes", *console_table(prediction))
     for summary in prediction.summaries:
-        if text := messages.check_text(summary):
-            click.echo(f"{summary.name}: {text}.")
         if text := messages.ends_text(summary):
             click.echo(f"{summary.name}: {text}. {messages.FURTHER_OUT}")
-    if job.adapts and (few := messages.unchecked(prediction.summaries)):
-        click.echo(f"Not adapted to, as {messages.TOO_FEW}: {', '.join(few)}.")
     for text in prediction.warnings:
         click.echo(f"Warning: {text}", err=True)
     places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")

@@ -53,20 +53,6 @@ def edge_text(summary: LabelSummary) -> str:
     )
 
 
-def check_text(summary: LabelSummary) -> str:
-    """What decided on the method; empty if nothing did."""
-    if summary.check is None:
-        return ""
-    dices = summary.check.dice
-    found = ", ".join(f"{method} {dice:.3f}" for method, dice in dices.items())
-    slices = ", ".join(str(index) for index in summary.check.slices)
-    several = "s" * (len(summary.check.slices) > 1)
-    text = f"Dice on slice{several} {slices}, held back and found over twice the usual distance: {found}"
-    best = max(dices, key=dices.__getitem__)
-    passed_over = dices[best] > dices[summary.method]
-    return f"{text}; the {best} is not taken, as so few slices can mislead" if passed_over else text
-
-
 def ends_text(summary: LabelSummary) -> str:
     """Where the label was seen or presumed to have ended; empty if nowhere."""
     seen, presumed = summary.ends.seen, summary.ends.presumed
@@ -101,26 +87,6 @@ def _slices(indices: Sequence[int]) -> str:
 
 
 FURTHER_OUT = "Annotate a slice further out if it goes on."  # what to do about `ends_text`
-
-
-# of all labels
-
-TOO_FEW = "too few annotated slices lie between two others and not beside one"  # to adapt to, or to choose by
-
-
-def unchecked(summaries: Sequence[LabelSummary]) -> list[str]:
-    """The names of the labels for which nothing was held back, so that the network serves them as it is."""
-    return [summary.name for summary in summaries if summary.check is None]
-
-
-def adaptation_text(summaries: Sequence[LabelSummary], asked_for: bool) -> str:
-    """Whether the network was adapted to the annotated slices, if that was asked for."""
-    if not asked_for:
-        return "no"
-    few = unchecked(summaries)
-    if len(few) == len(summaries):
-        return f"no, {TOO_FEW}"
-    return f"yes, but for too few annotated slices without a choice for {', '.join(few)}" if few else "yes"
 
 
 # of the volume and the annotation

@@ -15,19 +15,6 @@ from ifss_keras.propagation.shape import interpolate_shapes
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 
 
-@dataclass(frozen=True)
-class Check:
-    """How well each method found references that it was not shown, from the references on both sides.
-
-    Attributes:
-        slices: of those references.
-        dice: method to mean Dice.
-    """
-
-    slices: tuple[int, ...]
-    dice: dict[str, float]
-
-
 @dataclass(frozen=True, eq=False)
 class LabelSummary:
     """The measurements of one label.
@@ -42,8 +29,7 @@ class LabelSummary:
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
         areas_mm2: (slice,) cross-section areas of the mask.
-        method: what made the mask: one of `inference.methods.METHODS`, or "adapted network".
-        check: on which references was decided between methods; None if on none.
+        method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
     """
@@ -59,7 +45,6 @@ class LabelSummary:
     touches_edge: bool
     areas_mm2: np.ndarray
     method: str
-    check: Check | None = None
     ends: Ends = NO_ENDS
     gaps: tuple[tuple[int, int], ...] = ()
 
@@ -69,7 +54,6 @@ class LabelSummary:
             "code": self.code,
             "name": self.name,
             "method": self.method,
-            "check": self.check and {"slices": list(self.check.slices), "dice": dict(self.check.dice)},
             "volume_ml": self.volume_ml,
             "shape_volume_ml": self.shape_volume_ml,
             "spline_volume_ml": self.spline_volume_ml,
@@ -89,11 +73,10 @@ class Origin:
     """How the mask of one label came about.
 
     Attributes:
-        method, check, ends: as in `LabelSummary`.
+        method, ends: as in `LabelSummary`.
     """
 
     method: str
-    check: Check | None = None
     ends: Ends = NO_ENDS
 
 
@@ -130,7 +113,6 @@ def summarize(
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
         method=origin.method,
-        check=origin.check,
         ends=origin.ends,
         gaps=_gaps(pixels, label.masks),
     )

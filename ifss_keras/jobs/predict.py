@@ -10,7 +10,7 @@ from typing import Any
 from ifss_keras.core.errors import IFSSError, InputError, PresetError
 from ifss_keras.core.files import check_folder
 from ifss_keras.core.progress import Progress, silent
-from ifss_keras.inference.messages import adaptation_text, finite_values
+from ifss_keras.inference.messages import finite_values
 from ifss_keras.inference.methods import NETWORK, UNSEEING, untrained_method
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.jobs.versions import package_versions
@@ -33,7 +33,6 @@ class Job:
         reference: file of the annotated slices; None for a network that needs none.
         preset: name or folder of a preset; None for the default one.
         method: one of `inference.methods.METHODS`.
-        adapt: take more time, see `Predictor.predict`; None takes it where there is a network and annotated slices.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
         labels: code to name.
@@ -46,7 +45,6 @@ class Job:
     output: Path
     preset: str | None = None
     method: str = NETWORK
-    adapt: bool | None = None
     axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
     labels: dict[int, str] | None = None
@@ -58,11 +56,6 @@ class Job:
     def preset_or_default(self) -> str:
         """The preset that a network is of."""
         return DEFAULT_PRESET if self.preset is None else self.preset
-
-    @property
-    def adapts(self) -> bool:
-        """Whether the network may be adapted to the annotated slices."""
-        return self.adapt is not False and self.method == NETWORK and self.reference is not None
 
     @property
     def source_of_weights(self) -> str:
@@ -80,11 +73,6 @@ class JobResult:
     prediction: Prediction
     seconds: float
 
-    @property
-    def adaptation(self) -> str:
-        """Whether the network was adapted, for people."""
-        return adaptation_text(self.prediction.summaries, self.job.adapts)
-
     def to_dict(self) -> dict[str, Any]:
         """The run and its prediction as JSON holds them."""
         job = self.job
@@ -95,7 +83,6 @@ class JobResult:
             "method": job.method,
             "weights": job.source_of_weights,
             "seconds": round(self.seconds, 2),
-            "adaptation": self.adaptation,
             **self.prediction.to_dict(),
         }
 
@@ -137,11 +124,9 @@ def _predict(job: Job, volume: Volume, progress: Progress) -> Prediction:
     _refuse_nothing_between(job, annotation)
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
-    from ifss_keras.inference.predictor import DEFAULT_ADAPTATION, Predictor
+    from ifss_keras.inference.predictor import Predictor
 
-    adaptation = DEFAULT_ADAPTATION if job.adapts else None
-    predictor = Predictor.from_preset(job.preset_or_default)
-    return predictor.predict(volume, annotation, adaptation=adaptation, progress=progress)
+    return Predictor.from_preset(job.preset_or_default).predict(volume, annotation, progress=progress)
 
 
 def _segment(job: Job, volume: Volume, progress: Progress) -> Prediction:
@@ -186,7 +171,6 @@ def run_info(result: JobResult):
         parameters={
             "complete": job.complete,
             "ends annotated": job.ends_annotated,
-            "adaptation": result.adaptation,
             "labels": job.labels or {},
         },
     )
@@ -234,11 +218,8 @@ def _refuse_nothing_between(job: Job, annotation: Annotation) -> None:
 
 
 def _refuse_what_does_not_go_together(job: Job) -> None:
-    if job.method != NETWORK:
-        if job.preset is not None:
-            raise InputError(f"The method {job.method} uses no network: leave out the preset.", setting="preset")
-        if job.adapt:
-            raise InputError(f"The method {job.method} has no network to adapt: do not ask for that.", setting="adapt")
+    if job.method != NETWORK and job.preset is not None:
+        raise InputError(f"The method {job.method} uses no network: leave out the preset.", setting="preset")
     takes_references = job.method != NETWORK or _takes_references(job)
     if job.reference is None and takes_references:
         raise InputError(
@@ -251,8 +232,6 @@ def _refuse_what_does_not_go_together(job: Job) -> None:
     for setting, given in (("ends_annotated", job.ends_annotated), ("complete", job.complete)):
         if given and job.reference is None:
             raise InputError("Without annotated slices there is nothing to say of them: leave it out.", setting=setting)
-    if job.adapt and not job.adapts:
-        raise InputError("Without annotated slices there is nothing to adapt to: do not ask for that.", setting="adapt")
 
 
 def _takes_references(job: Job) -> bool:

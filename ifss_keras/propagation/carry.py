@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,8 @@ from scipy import ndimage
 
 from ifss_keras.propagation.area import expected_areas
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
-from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.propagation.compose import SoftMask, pixels_inside
+from ifss_keras.propagation.cut import Certainty, cut
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
@@ -29,10 +29,12 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
+        certainty: how sure the areas between its references are.
     """
 
     soft: dict[int, SoftMask]
     ends: Ends
+    certainty: Certainty
 
 
 class Carrier:
@@ -42,28 +44,19 @@ class Carrier:
         runner: of the network.
         volume: any grid.
         settings: see `PropagationSettings`.
-        mirrored: the network also sees the volume mirrored, see `SpanRunner.run`.
     """
 
-    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings, mirrored: bool = False):
+    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings):
         self.runner = runner
         self.volume = volume
         self.settings = settings
-        self.mirrored = mirrored
         self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
-
-    def also_mirrored(self) -> Carrier:
-        """The same by a network that also sees the volume mirrored."""
-        copied = copy(self)
-        copied.mirrored = True
-        return copied
 
     def carry(
         self,
         masks: Mapping[int, np.ndarray],
         done: Callable[[int], None] = lambda slices: None,
         *,
-        within: dict[int, SoftMask] | None = None,
         ends_annotated: bool = False,
     ) -> Carried:
         """The label through the whole volume.
@@ -71,28 +64,20 @@ class Carrier:
         Args:
             masks: slice index to (row, column) bool, the references.
             done: called with the number of slices that have just been dealt with.
-            within: slice index to soft mask, of the slices between references, where another method has them.
             ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
         """
-        if within is None:
-            within = self._within(masks, done)
-        else:
-            done(len(within))
+        within, certainty = cut(self._within(masks, done), masks, self._pixel_mm)
         if ends_annotated:
-            return Carried(within, NO_ENDS)
+            return Carried(within, NO_ENDS, certainty)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
-        return Carried(within | self._outside(masks, ends, done), ends)
-
-    def between(self, first: int, last: int, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
-        """Slice index to soft mask, for the slices between two references; those beyond them bend the anchor."""
-        return self._closed(Span(first, last, True), masks)
+        return Carried(within | self._outside(masks, ends, done), ends, certainty)
 
     def _within(self, masks: Mapping[int, np.ndarray], done: Callable[[int], None]) -> dict[int, SoftMask]:
         """Slice index to soft mask, for the slices between two references."""
         soft = {}
         for span in plan_spans(list(masks), len(self.volume.array), self.runner.window):
             if span.closed:
-                soft |= self.between(span.first, span.last, masks)
+                soft |= self._closed(span, masks)
                 done(span.last - span.first - 1)
         return soft
 
@@ -108,12 +93,12 @@ class Carrier:
                 places = range(min(span.first, span.last), max(span.first, span.last) + 1)
                 done(sum(index not in known for index in places))
             elif span.first in ends.presumed or span.last in ends.presumed:
-                soft |= self.between(span.first, span.last, known)
+                soft |= self._closed(span, known)
                 done(span.last - span.first)
         return soft
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
-        """Between two references, from both; where one is empty, only until the muscle is seen to have ended.
+        """Between two references, from both, those beyond them bend the anchor; where one is empty, only until the muscle is seen to have ended.
 
         If no end is seen on the way to the empty one, its anchor, which shrinks to nothing half-way, decides.
         """
@@ -135,7 +120,7 @@ class Carrier:
         evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.settings.both_directions else forwards
-        soft = run(self.runner, evidence, exemplars, self.mirrored)
+        soft = run(self.runner, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
@@ -153,7 +138,7 @@ class Carrier:
         for index, mask in self._stretches(indices, {index: masks[index] for index in known}):
             if index in masks:
                 continue
-            if self._pixels(mask) < smallest:
+            if pixels_inside(mask, self._pixel_mm) < smallest:
                 doubtful[index] = mask
                 if len(doubtful) == self.settings.empty_slices:
                     break  # it has ended before the first of them
@@ -171,7 +156,7 @@ class Carrier:
             part = indices[place : place + self.settings.stretch + overlap]
             evidence = self._evidence(part, seen, region)
             batch = Evidence(*(item[None] for item in evidence))
-            soft, newest = self.runner.run(batch, start, exemplars, self.mirrored)
+            soft, newest = self.runner.run(batch, start, exemplars)
             last = place + len(part) >= len(indices)
             finished = len(part) if last else self.settings.stretch
             soft = np.where(evidence.is_reference[None, ..., 0] > 0, evidence.annotation[None, ..., 0], soft)
@@ -206,13 +191,6 @@ class Carrier:
     @property
     def _pixel_mm(self) -> tuple[float, float]:
         return self.volume.spacing_mm[1:]
-
-    def _pixels(self, mask: SoftMask) -> float:
-        """The area of a soft mask above one half, in pixels of the image."""
-        height_mm, width_mm = mask.region.extent_mm
-        row_mm, column_mm = self._pixel_mm
-        inside = float((mask.values > 0.5).mean())
-        return inside * height_mm * width_mm / (row_mm * column_mm)
 
     def _exemplars(self, masks: Mapping[int, np.ndarray], region: Region, centred: bool) -> Exemplars:
         """The references among `masks` that are looked up."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.propagation.region import Region, to_grid_part
-from ifss_keras.propagation.shape import interpolate_shapes
 
 
 class SoftMask(NamedTuple):
@@ -57,30 +56,3 @@ def compose(
             if index in masks:
                 labels[index][masks[index]] = code
     return labels
-
-
-def soft_shapes(
-    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float], curved: bool = False
-) -> dict[int, SoftMask]:
-    """Slice index to the interpolated shape, 0 or 1, for every slice between the references.
-
-    The region of each is the square of as many pixels as the plane's longer side, so that nothing is resampled.
-
-    Args:
-        masks: slice index to (row, column) bool.
-        spacing_mm: (row, column).
-        curved: as in `interpolate_shapes`.
-    """
-    soft = {}
-    for index, mask in interpolate_shapes(masks, spacing_mm, curved=curved):
-        if index in masks:
-            continue
-        side = max(mask.shape)
-        extent_mm = (side * spacing_mm[0], side * spacing_mm[1])
-        longer = max(extent_mm)
-        center_mm = ((side - 1) / 2 * spacing_mm[0], (side - 1) / 2 * spacing_mm[1])
-        region = Region(center_mm, longer, (extent_mm[0] / longer, extent_mm[1] / longer))
-        values = np.zeros((side, side), np.float32)
-        values[: mask.shape[0], : mask.shape[1]] = mask
-        soft[index] = SoftMask(region, values)
-    return soft

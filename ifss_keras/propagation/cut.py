@@ -1,8 +1,8 @@
 """The area of every slice between references, from the network and from the area curve, each as far as it is sure.
 
 A network sees from slice to slice how the area changes, but its border as a whole may lie beside the annotator's: its
-errors of area go with the softness of its border and are shared by all slices of a label, by those between two references, and
-by none. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between. Both
+errors of area go with the softness of its border, and are partly shared by all slices of a label or by those between two
+references. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between. Both
 are Gaussian, so the area to expect is their mean weighted by covariance (kriging), and its covariance tells how far the
 volume may be off. Each soft mask is then cut where its area is that one.
 """

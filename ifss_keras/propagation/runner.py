@@ -9,9 +9,6 @@ from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 from ifss_keras.propagation.step import PropagationState, initial_state, step
 
-_AS_IT_IS = ((),)
-_MIRRORS = ((), (-2,), (-3,))  # axes of (batch, slice, row, column, channel) that are reversed
-
 
 class SpanRunner:
     """A network with its propagation step compiled once, for its lifetime; keeps nothing between spans.
@@ -38,7 +35,6 @@ class SpanRunner:
         evidence: Evidence,
         start: np.ndarray | None = None,
         exemplars: Exemplars | None = None,
-        mirrored: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The soft mask of every slice, and the last estimates.
 
@@ -50,8 +46,6 @@ class SpanRunner:
             start: (batch, window - 1, row, column, 1), the estimates of the first slices; None: from the
                 evidence.
             exemplars: (batch, slot, row, column, 1), the annotated slices that a network with a memory looks up.
-            mirrored: the mean with what the network says of everything with its columns, and with its rows, reversed,
-                as nnU-Net predicts (Isensee et al., Nature Methods 2021).
 
         Returns:
             (batch, slice, row, column) float32, and for each slice the estimate of the newest window that
@@ -62,10 +56,6 @@ class SpanRunner:
         if missing:
             pad = ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0))
             evidence = Evidence(*(np.pad(part, pad, mode="edge") for part in evidence))
-        batch, mirrors = len(evidence.image), _MIRRORS if mirrored else _AS_IT_IS
-        evidence = Evidence(*(_in_mirrors(part, mirrors) for part in evidence))
-        start = None if start is None else _in_mirrors(start, mirrors)
-        exemplars = exemplars and Exemplars(*(_in_mirrors(part, mirrors) for part in exemplars))
         state = self._start(evidence, start)
         remembered = self._remember(*(ops.convert_to_tensor(part) for part in exemplars)) if exemplars else {}
         total, newest = np.zeros((2, *evidence.image.shape[:-1]), np.float32)
@@ -79,7 +69,7 @@ class SpanRunner:
             newest[:, part] = muscle
             counts[part] += 1
         total /= counts[:, None, None]
-        return tuple(_out_of_mirrors(part[:, :slices], mirrors, batch) for part in (total, newest))
+        return total[:, :slices], newest[:, :slices]
 
     def _start(self, evidence: Evidence, start: np.ndarray | None) -> PropagationState:
         batch = evidence.image.shape[0]
@@ -88,17 +78,6 @@ class SpanRunner:
             return PropagationState(ops.convert_to_tensor(start), memory)
         first = Evidence(*(ops.convert_to_tensor(item[:, : self.window - 1]) for item in evidence))
         return initial_state(first, self.window, memory)
-
-
-def _in_mirrors(part: np.ndarray, mirrors) -> np.ndarray:
-    """A batch with its mirror images behind it; weights of exemplars, which have no rows, repeated."""
-    return np.concatenate([np.flip(part, axes) if part.ndim == 5 else part for axes in mirrors])
-
-
-def _out_of_mirrors(soft: np.ndarray, mirrors, batch: int) -> np.ndarray:
-    """The mean of (mirror x batch, slice, row, column) over the mirror images, turned back."""
-    parts = [soft[place * batch :][:batch] for place in range(len(mirrors))]
-    return np.mean([np.flip(part, [axis + 1 for axis in axes]) for part, axes in zip(parts, mirrors, strict=True)], 0)
 
 
 def _compiled(function):
@@ -119,9 +98,7 @@ def _compiled(function):
     return run
 
 
-def both_directions(
-    runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None, mirrored: bool = False
-) -> np.ndarray:
+def both_directions(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
     """Soft masks of a span between two references, (slice, row, column).
 
     The span is run forwards and backwards, as a batch of two; each direction counts in proportion to how
@@ -131,22 +108,19 @@ def both_directions(
         runner: of the network.
         evidence: (slice, row, column, 1), its first and last slices references.
         exemplars: (slot, row, column, 1), the references, for a network with a memory.
-        mirrored: see `SpanRunner.run`.
     """
     pair = Evidence(*(np.stack([part, part[::-1]]) for part in evidence))
     if exemplars is not None:
         exemplars = Exemplars(*(np.stack([part, part]) for part in exemplars))
-    soft, _ = runner.run(pair, exemplars=exemplars, mirrored=mirrored)
+    soft, _ = runner.run(pair, exemplars=exemplars)
     forward, backward = soft[0], soft[1, ::-1]
     towards_end = np.linspace(0, 1, len(forward), dtype=np.float32)[:, None, None]
     return (1 - towards_end) * forward + towards_end * backward
 
 
-def forwards(
-    runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None, mirrored: bool = False
-) -> np.ndarray:
+def forwards(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
     """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`."""
     if exemplars is not None:
         exemplars = Exemplars(*(part[None] for part in exemplars))
-    soft, _ = runner.run(Evidence(*(part[None] for part in evidence)), exemplars=exemplars, mirrored=mirrored)
+    soft, _ = runner.run(Evidence(*(part[None] for part in evidence)), exemplars=exemplars)
     return soft[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ifss_keras.inference.messages import check_text, span_text
+from ifss_keras.inference.messages import span_text
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import LabelSummary
 from ifss_keras.metrics.evaluation import DEFINITIONS, LabelEvaluation
@@ -35,7 +35,7 @@ MISSING, CONSOLE_MISSING = "–", "-"
 def volumes_csv(summaries: Iterable[LabelSummary]) -> str:
     """A line per label with the columns of `LabelSummary.to_dict`; numbers in full, what is missing empty.
 
-    Slices are separated by blanks, runs of slices by semicolons; a check reads "slices 4 12: shape 0.5, network 0.9".
+    Slices are separated by blanks, runs of slices by semicolons.
     """
     rows = [summary.to_dict() for summary in summaries]
     text = io.StringIO()
@@ -62,7 +62,6 @@ def volume_rows(summaries: Sequence[LabelSummary], styles: Sequence[LabelStyle])
             "last": _slice(summary.last_slice),
             "references": len(summary.reference_slices),
             "method": summary.method,
-            "check": check_text(summary),
             "shape": _compared(summary.shape_volume_ml, summary.volume_ml),
             "spline": _compared(summary.spline_volume_ml, summary.volume_ml),
         }
@@ -102,8 +101,6 @@ def _cell(value: Any) -> Any:
     match value:
         case bool():
             return "yes" if value else "no"
-        case {"slices": slices, "dice": dice}:
-            return f"slices {_cell(slices)}: {', '.join(f'{method} {found}' for method, found in dice.items())}"
         case [[_, _], *_]:
             return "; ".join(map(span_text, value))
         case list():

@@ -11,7 +11,7 @@ from ifss_keras.cli.main import COMMANDS, cli
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
-    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--adapt", "--no-adapt", "--axis",
+    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis",
                    "--spacing-mm", "--label", "--complete", "--ends-annotated", "--report", "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--label", "--report", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance"],

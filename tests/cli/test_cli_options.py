@@ -87,7 +87,7 @@ def test_an_option_stands_in_brackets_behind_the_sentence(setting, said):
     [
         ('raise InputError("pass --axis 1")', ["--axis"]),
         ('raise InputError(f"pass --axis {drawn}, or leave out --ends-annotated.")', ["--axis", "--ends-annotated"]),
-        ('def f():\n    """Of --axis."""\n    return "see --no-adapt"', ["--no-adapt"]),
+        ('def f():\n    """Of --axis."""\n    return "see --method"', ["--method"]),
         ('def f():\n    x = 1\n    """see --method"""', ["--method"]),
         ('"""Of --axis."""\nclass A:\n    """Of --axis."""\n    async def f():\n        """Of --axis."""', []),
         ('a = "a -- b", "a--b", "---", "-x", f"{a}--"', []),
@@ -101,7 +101,7 @@ def test_an_option_in_a_text_is_found(source, found):
     ("source", "found"),
     [
         ('f("a", setting="axis")', {"axis"}),
-        ('f(setting="method" if x else "adapt")', {"method", "adapt"}),
+        ('f(setting="method" if x else "axis")', {"method", "axis"}),
         ('for name, given in (("axis", 1), ("labels", 2)):\n    f(setting=name)', {"axis", "labels"}),
         ('for name in ("axis", "labels"):\n    f(setting=name)', {"axis", "labels"}),
         ("f(a=1)", set()),

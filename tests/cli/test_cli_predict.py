@@ -14,7 +14,6 @@ import pytest
 import SimpleITK as sitk
 
 from ifss_keras.propagation.shape import interpolate_shapes
-from ifss_keras.training.adaptation import Adaptation
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.io import read_labels, write_labels
 from ifss_keras.volumes.volume import Volume
@@ -336,9 +335,9 @@ def test_nothing_is_drawn_beyond_ends_that_are_annotated(more, make_case, predic
     references = np.asanyarray(image.dataobj).copy()
     references[:, :, 9] = np.where(case.labels[9].T == 7, 7, 0)  # label 3 ends on slice 7
     nibabel.Nifti1Image(references, image.affine).to_filename(case.reference)
-    predict(case, "--no-adapt", *more)
+    predict(case, *more)
     free, _ = read_mask(case.output)
-    found = predict(case, "--no-adapt", "--ends-annotated", *more)
+    found = predict(case, "--ends-annotated", *more)
     ended, _ = read_mask(case.output)
     slices = np.arange(13)[:, None, None]
     assert ((free > 0) & ((slices < 3) | (slices > 9))).any()  # the network goes on, unless it is told
@@ -382,32 +381,3 @@ def test_the_default_preset_carries_two_muscles(case, ifss, read_mask):
     for code in (3, 7):
         found, true = labels[inside] == code, case.labels[inside] == code
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
-
-
-def test_three_references_are_too_few_to_adapt_and_that_is_said(case, ifss, tiny):
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", tiny)
-    outcome = ifss(*arguments)
-    assert outcome.code == 0
-    assert "Not adapted to, as too few annotated slices lie between two others and not beside one: 3, 7." in outcome.out
-    found = json.loads(ifss(*arguments, "--json", "--report", case.folder / "r").out)
-    assert found["adaptation"] == "no, too few annotated slices lie between two others and not beside one"
-    assert found["adaptation"] in (case.folder / "r" / "report.html").read_text()
-    assert "Not adapted" not in ifss(*arguments, "--no-adapt").out
-
-
-def test_five_references_each_are_adapted_to_and_the_report_says_what_won(make_case, predict, monkeypatch, eager):
-    monkeypatch.setattr("ifss_keras.inference.predictor.DEFAULT_ADAPTATION", Adaptation(steps=3, batch=2, warmup=1))
-    case = make_case(annotated=(2, 4, 6, 8, 10))
-    found = predict(case, "--report", case.folder / "report")
-    page = (case.folder / "report" / "report.html").read_text()
-    for label in found["labels"]:
-        assert label["check"]["slices"] == [6]
-        dice = label["check"]["dice"]
-        assert set(dice) == {"adapted network", "network", "shape", "curve"}
-        assert dice[label["method"]] >= max(dice["shape"], dice["curve"])
-        assert f"usual distance: curve {dice['curve']:.3f}, shape {dice['shape']:.3f}, adapted network" in page
-    assert (found["adaptation"], page.count("Parameter adaptation")) == ("yes", 1)
-    plain = predict(case, "--no-adapt")
-    assert plain["adaptation"] == "no"
-    assert [label["method"] for label in plain["labels"]] == ["network", "network"]
-    assert [label["check"] for label in plain["labels"]] == [None, None]

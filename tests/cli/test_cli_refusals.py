@@ -123,10 +123,6 @@ BAD_OPTIONS = {
         ["--preset", DEFAULT_PRESET, "--method", "shape"],
         ["The method shape uses no network", "leave out the preset", "(option --preset)"],
     ),
-    "adapted without a network": (
-        ["--adapt", "--method", "curve"],
-        ["The method curve has no network to adapt", "(option --adapt)"],
-    ),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
     "spacing of zero": (["--spacing-mm", "0,1,1"], ["from 0.000001 to 1000", "SLICE,ROW,COLUMN"]),

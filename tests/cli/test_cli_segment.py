@@ -26,14 +26,13 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, preset, read_
     np.testing.assert_allclose(affine, case.affine, atol=1e-5)
     assert set(np.unique(labels)) <= {0, 4, 9}
     found = json.loads(outcome.out)
-    assert (found["reference"], found["weights"], found["adaptation"]) == (None, str(preset), "no")
+    assert (found["reference"], found["weights"]) == (None, str(preset))
     assert [(label["code"], label["name"]) for label in found["labels"]] == [(4, "GM"), (9, "SOL")]
     for label in found["labels"]:
         assert (label["shape_volume_ml"], label["references"], label["presumed_ends"]) == (None, 0, [])
     assert (report / "report.html").exists()
     table = ifss("predict", case.image, "--preset", preset, "-o", case.output, "--label", "9=Soleus")
     assert "Soleus" in table.out
-    assert "Not adapted" not in table.out
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,6 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, preset, read_
             "nothing to say of them: leave it out. (option --ends-annotated)",
         ),
         (("--preset", "{preset}", "--complete"), "nothing to say of them: leave it out. (option --complete)"),
-        (("--preset", "{preset}", "--adapt"), "nothing to adapt to: do not ask for that. (option --adapt)"),
         (("--preset", "{absent}"), "no preset and no folder '{absent}'"),
     ],
 )

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 
 from ifss_keras.inference.messages import (
-    TOO_FEW,
-    adaptation_text,
-    check_text,
     edge_text,
     empty_text,
     ends_text,
@@ -20,21 +17,17 @@ from ifss_keras.inference.messages import (
     spacing_note,
     span_text,
     unannotated_note,
-    unchecked,
     warnings_of,
 )
-from ifss_keras.inference.summary import Check
 from ifss_keras.propagation.ends import Ends, presumed_ends
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from tests.inference.predictions import SPACING_MM, label_summary, two_boxes
 
-CHECK = Check((4, 12), {"shape": 0.5, "network": 0.9, "adapted network": 0.905})
-
 
 def test_nothing_is_said_of_a_mask_that_is_as_it_should_be():
     summary = label_summary()
-    for text in (gaps_text, empty_text, edge_text, check_text, ends_text, outside_text):
+    for text in (gaps_text, empty_text, edge_text, ends_text, outside_text):
         assert text(summary) == ""
     assert warnings_of(summary) == ()
 
@@ -60,21 +53,6 @@ def test_the_edge():
 def test_warnings_of_a_label_are_all_of_these():
     summary = label_summary(first_slice=None, last_slice=None, touches_edge=True, gaps=((3, 5),))
     assert warnings_of(summary) == (gaps_text(summary), empty_text(summary), edge_text(summary))
-
-
-@pytest.mark.parametrize(
-    ("method", "said"),
-    [
-        ("adapted network", ""),
-        ("network", "; the adapted network is not taken, as so few slices can mislead"),
-    ],
-)
-def test_what_was_decided_on_is_said_and_why_the_best_was_not_taken(method, said):
-    found = "Dice on slices 4, 12, held back and found over twice the usual distance: "
-    found += "shape 0.500, network 0.900, adapted network 0.905"
-    assert check_text(label_summary(method=method, check=CHECK)) == found + said
-    one = replace(CHECK, slices=(4,))
-    assert check_text(label_summary(method=method, check=one)).startswith("Dice on slice 4, held back and found over")
 
 
 SEEN = "taken to be gone on {}, where the image changes more than at any step inside"
@@ -116,16 +94,6 @@ def test_slices_outside_the_references(first, last, references, said):
 
 def test_a_run_of_slices():
     assert (span_text((3, 5)), span_text([4, 4])) == ("3 to 5", "4")
-
-
-def test_whether_the_network_was_adapted():
-    checked, alone = label_summary(check=CHECK), label_summary(name="GM")
-    assert unchecked([checked, alone]) == ["GM"]
-    assert adaptation_text([checked, alone], asked_for=False) == "no"
-    assert adaptation_text([checked], asked_for=True) == "yes"
-    assert adaptation_text([alone], asked_for=True) == f"no, {TOO_FEW}"
-    said = "yes, but for too few annotated slices without a choice for GM"
-    assert adaptation_text([checked, alone], asked_for=True) == said
 
 
 def test_a_spacing_that_is_not_the_files():

@@ -8,7 +8,7 @@ import pytest
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.inference.prediction import Prediction
-from ifss_keras.inference.summary import Check, Origin
+from ifss_keras.inference.summary import Origin
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.volumes.io import read_labels
 from ifss_keras.volumes.volume import Volume
@@ -26,10 +26,10 @@ def test_names_and_volumes_are_in_the_order_of_the_codes():
 
 
 def test_each_label_has_its_own_origin_or_all_have_one():
-    origins = {5: Origin("network", Check((4,), {"network": 0.5})), 9: Origin("curve", None, Ends((8,)))}
+    origins = {5: Origin("network"), 9: Origin("curve", Ends((8,)))}
     five, nine = in_memory(two_boxes(), [3, 5], NAMES, origins=origins).summaries
-    assert (five.method, five.check, five.ends) == ("network", origins[5].check, Ends())
-    assert (nine.method, nine.check, nine.ends) == ("curve", None, Ends((8,)))
+    assert (five.method, five.ends) == ("network", Ends())
+    assert (nine.method, nine.ends) == ("curve", Ends((8,)))
     assert [summary.method for summary in in_memory(two_boxes(), [3, 5]).summaries] == ["shape", "shape"]
 
 
@@ -69,7 +69,7 @@ def test_warnings_are_the_notes_and_then_those_of_each_label():
 def test_as_json():
     labels = two_boxes()
     labels[5][labels[5] == 5] = 0
-    origins = {5: Origin("network", Check((4,), {"shape": 0.5, "network": 0.75}), Ends((7,), (0,))), 9: Origin("shape")}
+    origins = {5: Origin("network", Ends((7,), (0,))), 9: Origin("shape")}
     told = in_memory(labels, [2, 4, 6], NAMES, origins=origins).to_dict()
     assert json.loads(json.dumps(told)) == told
     volumes = {name: [label.pop(name) for label in told["labels"]] for name in ("volume_ml", "spline_volume_ml")}
@@ -88,7 +88,6 @@ def test_as_json():
                 "code": 5,
                 "name": "SOL",
                 "method": "network",
-                "check": {"slices": [4], "dice": {"shape": 0.5, "network": 0.75}},
                 "first_slice": 2,
                 "last_slice": 6,
                 "references": 3,
@@ -102,7 +101,6 @@ def test_as_json():
                 "code": 9,
                 "name": "GM",
                 "method": "shape",
-                "check": None,
                 "first_slice": 3,
                 "last_slice": 7,
                 "references": 2,

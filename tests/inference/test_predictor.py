@@ -8,7 +8,6 @@ import pytest
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.propagation.settings import PropagationSettings, Softness
-from ifss_keras.training.adaptation import Adaptation
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo import UNet3D
@@ -119,10 +118,10 @@ def test_ends_that_the_image_shows_are_told_of_unless_they_are_annotated(tiny):
     volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
     for kept, seen in (([3, 12, 26], (2, 27)), ([5, 12, 26], (27,))):
         references = Annotation.from_array(labels, keep_slices=np.array(kept))
-        prediction = tiny.predict(volume, references, adaptation=None)
+        prediction = tiny.predict(volume, references)
         assert prediction.summaries[0].ends.seen == seen
         assert not prediction.labels[27:].any()
-        ended = tiny.predict(volume, replace(references, ends_annotated=True), adaptation=None)
+        ended = tiny.predict(volume, replace(references, ends_annotated=True))
         assert ended.summaries[0].ends.seen == ()
 
 
@@ -161,7 +160,7 @@ def test_the_default_preset_is_the_default():
     assert Predictor.from_preset().settings == find_preset(DEFAULT_PRESET).propagation
 
 
-def test_the_step_is_traced_once_for_volumes_of_any_size_mirrored_or_not(tiny, two_muscles):
+def test_the_step_is_traced_once_for_volumes_of_any_size(tiny, two_muscles):
     image, labels = two_muscles
     predictor = Predictor(tiny.network, tiny.settings)
     for slices, rows, columns in ((13, 20, 24), (9, 17, 24), (11, 20, 19)):
@@ -169,6 +168,5 @@ def test_the_step_is_traced_once_for_volumes_of_any_size_mirrored_or_not(tiny, t
         held = labels[:slices, :rows, :columns]
         for kept in ([2, 7], [5]):
             annotation = Annotation.from_array(held, keep_slices=np.array(kept))
-            for adaptation in (None, Adaptation(steps=1)):  # too few references to adapt to: mirrored
-                predictor.predict(volume, annotation, adaptation=adaptation)
+            predictor.predict(volume, annotation)
     assert predictor.runner.traces == 1

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ifss_keras.inference.summary import Check, Origin, content_order, summarize
+from ifss_keras.inference.summary import Origin, content_order, summarize
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from tests.inference.predictions import SPACING_MM, VOXEL_ML, label_summary
@@ -103,21 +103,19 @@ def test_another_label_at_the_edge_is_none_of_its_business(box):
 
 
 def test_how_it_came_about_is_kept(box):
-    origin = Origin("adapted network", Check((4,), {"shape": 0.5, "adapted network": 0.75}), Ends((7,), (1,)))
+    origin = Origin("network", Ends((7,), (1,)))
     summary = summarize(box, SPACING_MM, annotated(box, [2, 4, 6]).for_label(5), origin)
-    assert (summary.method, summary.check, summary.ends) == (origin.method, origin.check, origin.ends)
+    assert (summary.method, summary.ends) == (origin.method, origin.ends)
 
 
 def test_as_json():
-    check = Check((4, 12), {"shape": 0.5, "network": 0.75})
-    summary = label_summary(method="network", check=check, ends=Ends((7,), (0, 8)), gaps=((3, 3), (5, 5)))
+    summary = label_summary(method="network", ends=Ends((7,), (0, 8)), gaps=((3, 3), (5, 5)))
     told = summary.to_dict()
     assert json.loads(json.dumps(told)) == told
     assert told == {
         "code": 5,
         "name": "SOL",
         "method": "network",
-        "check": {"slices": [4, 12], "dice": {"shape": 0.5, "network": 0.75}},
         "volume_ml": 0.12,
         "shape_volume_ml": 0.125,
         "spline_volume_ml": 0.13,
@@ -130,7 +128,6 @@ def test_as_json():
         "gaps": [[3, 3], [5, 5]],
         "touches_edge": False,
     }
-    assert label_summary().to_dict()["check"] is None
 
 
 def test_content_order_follows_places_not_codes():

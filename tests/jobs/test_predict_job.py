@@ -41,7 +41,7 @@ def test_the_result_is_json_and_holds_the_run_and_the_prediction(job):
     told = result.to_dict()
     assert json.loads(json.dumps(told)) == told
     run = {"image": str(job.image), "reference": str(job.reference), "output": str(job.output), "method": "shape"}
-    run |= {"weights": "none (shape interpolation)", "seconds": round(result.seconds, 2), "adaptation": "no"}
+    run |= {"weights": "none (shape interpolation)", "seconds": round(result.seconds, 2)}
     assert told == run | result.prediction.to_dict()
     assert (told["shape"], told["warnings"]) == ([13, 20, 24], [])
     for label, summary in zip(told["labels"], result.prediction.summaries, strict=True):
@@ -59,28 +59,13 @@ def test_source_of_weights_is_what_was_used(job):
     assert Job(**given, method="watershed").source_of_weights == "none (watershed)"
 
 
-@pytest.mark.parametrize(
-    ("more", "adapts"),
-    [
-        ({}, True),
-        ({"adapt": True}, True),
-        ({"adapt": False}, False),
-        ({"method": "curve"}, False),
-        ({"reference": None}, False),
-    ],
-)
-def test_a_network_is_adapted_to_annotated_slices_unless_that_is_declined(more, adapts, job):
-    given = {"image": job.image, "reference": job.reference, "output": job.output}
-    assert Job(**given | more).adapts is adapts
-
-
 def test_the_report_knows_the_run(job):
     info = run_info(run_job(job))
     assert (info.image_path, info.reference_path, info.output_path) == tuple(
         map(str, (job.image, job.reference, job.output))
     )
     assert (info.preset, info.method) == ("none (shape interpolation)", "shape")
-    parameters = {"complete": False, "ends annotated": False, "adaptation": "no", "labels": {}}
+    parameters = {"complete": False, "ends annotated": False, "labels": {}}
     assert info.parameters == parameters
     assert {"ifss_keras", "keras", "tensorflow", "numpy"} <= set(info.versions)
 
@@ -117,7 +102,6 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(job, tmp_path
     ("more", "setting", "said"),
     [
         ({"preset": DEFAULT_PRESET}, "preset", "The method shape uses no network: leave out the preset"),
-        ({"adapt": True}, "adapt", "The method shape has no network to adapt"),
         ({"reference": None}, "reference", "There is no reference"),
         ({"reference": None, "method": "network"}, "reference", "There is no reference"),
         ({"labels": {9: "GL"}}, "labels", "label 9"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ifss_keras.propagation.compose import SoftMask, soft_shapes
+from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.ends import SETTINGS, decide_ends, presumed_ends, seen_ends
 from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.propagation.region import Region
@@ -30,9 +30,19 @@ def grey(changes):
 
 def ends(volume, references, empty=(), mask=None):
     mask = disc() if mask is None else mask
-    masks = dict.fromkeys(references, mask) | {index: np.zeros_like(mask) for index in empty}
     held = dict.fromkeys(references, mask)
-    return seen_ends(volume, INTENSITY, masks, soft_shapes(held, SPACING_MM[1:]))
+    return seen_ends(volume, INTENSITY, held | {index: np.zeros_like(mask) for index in empty}, between(held))
+
+
+def between(masks):
+    """Slice index to soft mask, pixel by pixel the mask of the references, which is the same on each."""
+    first, last = min(masks), max(masks)
+    side = max(masks[first].shape)
+    center_mm = (side - 1) / 2 * SPACING_MM[1], (side - 1) / 2 * SPACING_MM[2]
+    region = Region(center_mm, side * SPACING_MM[2], (SPACING_MM[1] / SPACING_MM[2], 1.0))
+    values = np.zeros((side, side), np.float32)
+    values[: masks[first].shape[0], : masks[first].shape[1]] = masks[first]
+    return {index: SoftMask(region, values) for index in range(first, last) if index not in masks}
 
 
 @pytest.mark.parametrize("mask", [disc(), disc(centre=(3, 47)), disc(3.0, (35, 0))])
@@ -79,7 +89,7 @@ def test_known_absences_and_the_volumes_edge_leave_nothing_to_see():
 
 def test_steps_beyond_a_gap_in_the_mask_do_not_count():
     volume, masks = grey([*[1] * 40, 300, 0]), {0: disc(), 40: disc()}
-    soft = soft_shapes(masks, SPACING_MM[1:])
+    soft = between(masks)
     assert seen_ends(volume, INTENSITY, masks, soft) == [41]
     soft[25] = SoftMask(soft[25].region, np.zeros_like(soft[25].values))
     assert seen_ends(volume, INTENSITY, masks, soft) == []
@@ -160,5 +170,5 @@ def test_ends_that_are_seen_come_before_those_that_a_series_presumes():
     # references on slices 10, 20 and 30; the image changes at once behind the last one only
     volume = grey([*[1] * 30, 300, *[1] * 20])
     masks = dict.fromkeys((10, 20, 30), disc())
-    found = decide_ends(volume, INTENSITY, masks, soft_shapes(masks, SPACING_MM[1:]))
+    found = decide_ends(volume, INTENSITY, masks, between(masks))
     assert found == ((31,), (0,))

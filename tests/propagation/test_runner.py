@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
-from ifss_keras.propagation.exemplars import Exemplars
 from ifss_keras.propagation.runner import SpanRunner, both_directions
 from ifss_keras.propagation.settings import Softness
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
@@ -134,32 +133,6 @@ def test_reversed_slices_give_reversed_masks(slices):
     soft = both_directions(network, evidence)
     assert np.abs(soft - soft[::-1]).max() > 0.01
     np.testing.assert_allclose(both_directions(network, reversed_slices(evidence)), soft[::-1], atol=1e-6)
-
-
-def flipped(parts, axis):
-    return type(parts)(*(np.flip(part, axis) if part.ndim == 5 else part for part in parts))
-
-
-def test_mirrored_is_the_mean_over_the_volume_and_its_mirror_images():
-    keras.utils.set_random_seed(4)
-    network = IFSSNet(image_size=(8, 8), widths=(3, 4), rates=(1, 2), matching_kernel=3, memory_level=1)
-    runner = SpanRunner(network)
-    first, second = (span(5, 8, seed, references=[4]) for seed in (1, 2))
-    evidence = Evidence(*(np.stack(pair) for pair in zip(first, second, strict=True)))
-    rng = np.random.default_rng(0)
-    start = rng.random((2, 2, 8, 8, 1), dtype=np.float32)
-    images, masks = rng.random((2, 2, 2, 8, 8, 1), dtype=np.float32)
-    exemplars = Exemplars(images, masks, np.array([[1, 1], [1, 0]], np.float32))
-    expected = []
-    for axes in ((), (2,), (3,)):
-        found = runner.run(flipped(evidence, axes), np.flip(start, axes), flipped(exemplars, axes))
-        expected.append([np.flip(part, axes) for part in found])
-    assert np.abs(expected[0][0] - expected[1][0]).max() > 1e-3 < np.abs(expected[0][0] - expected[2][0]).max()
-    for values, parts in zip(
-        runner.run(evidence, start, exemplars, mirrored=True), zip(*expected, strict=True), strict=True
-    ):
-        assert values.dtype == np.float32
-        np.testing.assert_allclose(values, np.mean(parts, axis=0), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

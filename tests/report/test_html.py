@@ -12,7 +12,6 @@ import SimpleITK as sitk
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.inference import messages
-from ifss_keras.inference.summary import Check
 from ifss_keras.metrics.evaluation import evaluate
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.report.html import EvaluationRunInfo, write_evaluation_report, write_report
@@ -139,11 +138,10 @@ def test_slices_outside_the_references_are_named(reported, page_of):
     assert "outside the annotated ones" not in page_of(predicted(SUMMARIES[0])).text
 
 
-def test_checks_and_ends_are_told_as_everywhere(page_of):
-    checked = replace(SUMMARIES[0], check=Check((7,), {"shape": 0.75, "network": 0.5}), ends=Ends((12,), (1,)))
-    page = page_of(predicted(checked, SUMMARIES[1]))
-    assert page.rows["volumes"][1][5] == f"shape {messages.check_text(checked)}"
-    assert f"GM: {messages.ends_text(checked)} " in page.text
+def test_ends_are_told_as_everywhere(page_of):
+    ended = replace(SUMMARIES[0], ends=Ends((12,), (1,)))
+    page = page_of(predicted(ended, SUMMARIES[1]))
+    assert f"GM: {messages.ends_text(ended)} " in page.text
     assert page.text.count("taken to be gone") == 1
 
 

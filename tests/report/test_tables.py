@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ifss_keras.inference.messages import check_text
-from ifss_keras.inference.summary import Check
 from ifss_keras.metrics.evaluation import DEFINITIONS, evaluate
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.report.figures import label_styles
@@ -17,14 +15,7 @@ from tests.report.cases import LABELS, NAMES, SPACING_MM, SUMMARIES, TRUTH, pred
 
 STYLES = label_styles(NAMES, {})
 EMPTY = replace(SUMMARIES[0], volume_ml=0.0, first_slice=None, last_slice=None)
-CHECKED = replace(
-    SUMMARIES[1],
-    method="network",
-    check=Check((7, 9), {"shape": 0.5, "network": 1 / 3, "adapted network": 0.905}),
-    ends=Ends((18,), (1, 19)),
-    gaps=((9, 9), (11, 12)),
-    touches_edge=True,
-)
+CARRIED = replace(SUMMARIES[1], method="network", ends=Ends((18,), (1, 19)), gaps=((9, 9), (11, 12)), touches_edge=True)
 
 
 def csv_rows(*summaries):
@@ -50,12 +41,11 @@ def test_csv_has_the_columns_of_the_json():
     assert list(csv_rows(SUMMARIES[0])[0]) == list(SUMMARIES[0].to_dict())
 
 
-def test_csv_tells_how_a_mask_came_about_and_where_it_is_missing():
-    plain, checked = csv_rows(EMPTY, CHECKED)
-    told = ("check", "seen_ends", "presumed_ends", "gaps", "touches_edge", "first_slice")
-    assert [plain[name] for name in told] == ["", "", "", "", "no", ""]
-    check = f"slices 7 9: shape 0.5, network {1 / 3}, adapted network 0.905"
-    assert [checked[name] for name in told] == [check, "18", "1 19", "9; 11 to 12", "yes", "6"]
+def test_csv_tells_where_a_mask_ends_and_where_it_is_missing():
+    plain, carried = csv_rows(EMPTY, CARRIED)
+    told = ("seen_ends", "presumed_ends", "gaps", "touches_edge", "first_slice")
+    assert [plain[name] for name in told] == ["", "", "", "no", ""]
+    assert [carried[name] for name in told] == ["18", "1 19", "9; 11 to 12", "yes", "6"]
 
 
 def test_rows_of_volumes():
@@ -70,7 +60,6 @@ def test_rows_of_volumes():
         "last": "11",
         "references": 3,
         "method": "shape",
-        "check": "",
         "shape": {"value": "1.23", "difference": "-42.8 %"},
         "spline": {"value": "–", "difference": ""},
     }
@@ -79,11 +68,11 @@ def test_rows_of_volumes():
     assert second["spline"] == {"value": "3.25", "difference": "-24.8 %"}
 
 
-def test_rows_of_volumes_with_an_empty_mask_a_check_and_many_millilitres():
-    first, second = volume_rows((EMPTY, replace(CHECKED, volume_ml=12.345)), STYLES)
+def test_rows_of_volumes_with_an_empty_mask_and_many_millilitres():
+    first, second = volume_rows((EMPTY, replace(CARRIED, volume_ml=12.345)), STYLES)
     assert [first[name] for name in ("volume", "first", "last")] == ["0.00", "–", "–"]
     assert first["shape"] == {"value": "1.23", "difference": ""}
-    assert (second["volume"], second["check"]) == ("12.3", check_text(CHECKED))
+    assert second["volume"] == "12.3"
 
 
 def test_rows_of_the_evaluation():
@@ -122,7 +111,7 @@ def test_what_is_not_defined_is_a_dash_and_labels_without_an_evaluation_have_no_
 
 
 def test_console_table():
-    heads, rows = console_table(predicted(EMPTY, replace(CHECKED, volume_ml=12.5, first_slice=17)))
+    heads, rows = console_table(predicted(EMPTY, replace(CARRIED, volume_ml=12.5, first_slice=17)))
     assert heads == ["label", "mL", "slices", "references", "made by", "mL by shape", "mL by spline"]
     assert rows == [
         ["GM", "0.00", "-", "3", "shape", "1.23", "-"],

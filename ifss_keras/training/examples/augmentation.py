@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
 from ifss_keras.propagation.region import Region
 from ifss_keras.propagation.shape import signed_distance
-from ifss_keras.synthetic.fields import pixel_centres, spline_basis
 
 
 def augment_intensity(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -108,50 +105,6 @@ def jitter_region(rng: np.random.Generator, region: Region, shift: float, sizes:
     moved_mm = rng.uniform(-shift, shift, 2) * region.side_mm
     center_mm = (region.center_mm[0] + moved_mm[0], region.center_mm[1] + moved_mm[1])
     return Region(center_mm, region.side_mm * float(rng.uniform(*sizes)), region.shares)
-
-
-def bend(rng: np.random.Generator, arrays: np.ndarray) -> np.ndarray:
-    """All slices turned, stretched and bent by one smooth displacement, linear between pixels, 0 beyond the edge.
-
-    Args:
-        rng: decides.
-        arrays: (slice, row, column) float32.
-    """
-    _, rows, columns = arrays.shape
-    middle = np.array([(rows - 1) / 2, (columns - 1) / 2])[:, None, None]
-    grid = np.indices((rows, columns)) - middle
-    turn, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.05, 2))
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * stretch
-    grid = np.tensordot(matrix, grid, 1) + middle
-    strength = rng.uniform(0, 1) * rows / 96
-    grid += strength * np.stack([smooth_field(rng, (rows, columns)) for _ in range(2)])
-    return sample_linear(arrays, grid.reshape(2, -1)).reshape(arrays.shape)
-
-
-def smooth_field(rng: np.random.Generator, shape: tuple[int, int], pieces: int = 4) -> np.ndarray:
-    """A random cubic spline of about unit strength with `pieces` knot intervals along each axis, float32."""
-    nodes = rng.normal(0, 2.1, (pieces + 3, pieces + 3)).astype(np.float32)
-    return _basis(shape[0], pieces) @ nodes @ _basis(shape[1], pieces).T
-
-
-@lru_cache(maxsize=16)
-def _basis(count: int, pieces: int) -> np.ndarray:
-    return spline_basis(pixel_centres(count, pieces), 1.0, pieces + 3)
-
-
-def sample_linear(arrays: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Every array at the places (2, n) of rows and columns, linear between pixels, 0 beyond the edge: (array, n)."""
-    _, rows, columns = arrays.shape
-    padded = np.pad(arrays, ((0, 0), (1, 1), (1, 1))).reshape(len(arrays), -1)
-    place = np.clip(places + 1, 0, [[rows + 1 - 1e-3], [columns + 1 - 1e-3]])
-    whole = place.astype(np.intp)
-    down, right = (place - whole).astype(np.float32)
-    first = whole[0] * (columns + 2) + whole[1]
-    value = (1 - down) * (1 - right) * padded[:, first]
-    value += (1 - down) * right * padded[:, first + 1]
-    value += down * (1 - right) * padded[:, first + columns + 2]
-    value += down * right * padded[:, first + columns + 3]
-    return value.astype(np.float32)
 
 
 def flip(rng: np.random.Generator, clip):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -58,21 +58,10 @@ def clip_dataset(
         A `tf.data.Dataset` of `(clip,)` with a leading batch axis; the number of slices differs by batch.
     """
 
-    def draw(number):
-        return batch_of_clips(volumes, settings, propagation, batch, (seed, number))
-
-    numbers = range(first, first + batches)
-    return dataset_of(draw, numbers, propagation, batch=batch, parallel=parallel)
-
-
-def dataset_of(
-    draw: Callable[[int], Clip], numbers: range, propagation: PropagationSettings, *, batch: int, parallel: int = 2
-):
-    """A `tf.data.Dataset` of the batches `draw(number)`, drawn beside the training, in the order of the numbers."""
     import tensorflow as tf
 
     def parts_of(number):
-        clip = draw(int(number))
+        clip = batch_of_clips(volumes, settings, propagation, batch, (seed, int(number)))
         return [*clip.evidence, *clip[1:-1], *clip.exemplars]
 
     size, shared = propagation.size, propagation.window - 1
@@ -89,7 +78,7 @@ def dataset_of(
             part.set_shape(shape)
         return (Clip(Evidence(*parts[:5]), *parts[5:9], Exemplars(*parts[9:])),)  # else Keras would split it
 
-    dataset = tf.data.Dataset.range(numbers.start, numbers.stop)
+    dataset = tf.data.Dataset.range(first, first + batches)
     return dataset.map(tensors, num_parallel_calls=parallel, deterministic=True).prefetch(2)
 
 

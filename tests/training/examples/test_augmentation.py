@@ -8,12 +8,9 @@ from scipy import ndimage
 
 from ifss_keras.training.examples.augmentation import (
     augment_intensity,
-    bend,
     degrade_mask,
     flip,
     lose_part,
-    sample_linear,
-    smooth_field,
 )
 
 
@@ -150,33 +147,6 @@ def test_each_flip_is_what_it_says(chances, expected):
     array = np.arange(50.0).reshape(2, 5, 5, 1)
     turned = flip(Scripted(*chances), Inner(array, array)).image
     np.testing.assert_array_equal(turned, expected(array))
-
-
-def test_sample_linear_is_bilinear_with_nothing_beyond_the_edge():
-    rng = np.random.default_rng(0)
-    arrays = rng.random((3, 5, 7), dtype=np.float32)
-    places = rng.uniform(-2, 8, (2, 200))
-    for found, array in zip(sample_linear(arrays, places), arrays, strict=True):
-        expected = ndimage.map_coordinates(np.pad(array, 3), places + 3, order=1)
-        np.testing.assert_allclose(found, expected, atol=2e-3)  # places are kept off the outermost edge by 1e-3
-    rows, columns = np.indices((5, 7)).reshape(2, -1)
-    np.testing.assert_array_equal(sample_linear(arrays, np.stack([rows, columns])), arrays.reshape(3, -1))
-
-
-def test_smooth_fields_have_about_unit_strength_and_no_steps():
-    fields = np.stack([smooth_field(np.random.default_rng(seed), (60, 80)) for seed in range(200)])
-    assert fields.std() == pytest.approx(1, abs=0.1)
-    assert np.abs(np.diff(fields, axis=1)).max() < 0.7
-
-
-def test_bend_moves_all_arrays_alike_and_keeps_the_middle_of_the_picture():
-    rows, columns = np.indices((48, 64))
-    disc = (np.hypot(rows - 23.5, columns - 31.5) < 12).astype(np.float32)
-    for seed in range(20):
-        bent = bend(np.random.default_rng(seed), np.stack([disc, 0.5 * disc]))
-        np.testing.assert_allclose(bent[1], 0.5 * bent[0], atol=1e-6)
-        assert 0.6 < bent[0].sum() / disc.sum() < 1.6
-        assert (bent[0] * disc).sum() / disc.sum() > 0.7
 
 
 def test_what_is_lost_lies_beyond_a_straight_line():
