@@ -76,6 +76,6 @@ class Predictor:
             done = Counter(progress, label.name, slices - len(label.masks))
             carried = carrier.carry(label.masks, done, ends_annotated=annotation.ends_annotated)
             soft[code], masks[code] = carried.soft, label.masks
-            origins[code] = Origin(NETWORK, carried.ends)
+            origins[code] = Origin(NETWORK, carried.ends, carried.certainty)
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.settings.threshold)
         return Prediction.of_labels(labels, volume, annotation, origins)

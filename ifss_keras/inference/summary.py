@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ifss_keras.metrics.volume import MM3_PER_ML, spline_volume_ml
+from ifss_keras.metrics.volume import MM3_PER_ML
+from ifss_keras.propagation.area import expected_areas
+from ifss_keras.propagation.cut import Certainty
 from ifss_keras.propagation.ends import NO_ENDS, Ends
-from ifss_keras.propagation.shape import interpolate_shapes
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
+
+WITHIN_95 = 1.96  # standard deviations of a Gaussian to each side
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +25,15 @@ class LabelSummary:
     Attributes:
         code, name: of the label.
         volume_ml: voxels of the mask, counted.
-        shape_volume_ml: the volume that shape interpolation between the references gives; None with fewer than two.
-        spline_volume_ml: the volume of a cubic spline through the references' areas, from the first to the last that
-            holds the label; None with fewer than two references.
+        volume_ml_low, volume_ml_high: the true volume lies between them 19 times of 20, where the annotated slices are
+            right; None where nothing is known of it: with one reference, and for methods that do not say.
+        curve_volume_ml: the volume of the area curve through the references, see `propagation.area`; None with fewer
+            than two.
         first_slice, last_slice: of the mask, counted from 0; None if it is empty.
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
         areas_mm2: (slice,) cross-section areas of the mask.
+        area_deviations_mm2: (slice,) their standard deviations, 0 on references; None as for `volume_ml_low`.
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
@@ -37,13 +42,15 @@ class LabelSummary:
     code: int
     name: str
     volume_ml: float
-    shape_volume_ml: float | None
-    spline_volume_ml: float | None
+    volume_ml_low: float | None
+    volume_ml_high: float | None
+    curve_volume_ml: float | None
     first_slice: int | None
     last_slice: int | None
     reference_slices: tuple[int, ...]
     touches_edge: bool
     areas_mm2: np.ndarray
+    area_deviations_mm2: np.ndarray | None
     method: str
     ends: Ends = NO_ENDS
     gaps: tuple[tuple[int, int], ...] = ()
@@ -55,8 +62,9 @@ class LabelSummary:
             "name": self.name,
             "method": self.method,
             "volume_ml": self.volume_ml,
-            "shape_volume_ml": self.shape_volume_ml,
-            "spline_volume_ml": self.spline_volume_ml,
+            "volume_ml_low": self.volume_ml_low,
+            "volume_ml_high": self.volume_ml_high,
+            "curve_volume_ml": self.curve_volume_ml,
             "first_slice": self.first_slice,
             "last_slice": self.last_slice,
             "references": len(self.reference_slices),
@@ -74,10 +82,12 @@ class Origin:
 
     Attributes:
         method, ends: as in `LabelSummary`.
+        certainty: of its areas; None where nothing is known of it.
     """
 
     method: str
     ends: Ends = NO_ENDS
+    certainty: Certainty | None = None
 
 
 def summarize(
@@ -100,35 +110,35 @@ def summarize(
     held = np.flatnonzero(pixels)
     touches = touches or bool(pixels[0] or pixels[-1])
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
-    shape_ml, spline_ml = _without_image_ml(label, spacing_mm)
+    ml = pixel_mm2 * spacing_mm[0] / MM3_PER_ML  # of a pixel on one slice
+    volume_ml, certainty = float(pixels.sum()) * ml, origin.certainty
+    half_ml = certainty and WITHIN_95 * certainty.of_sum * ml
+    deviations = None if certainty is None else np.zeros(len(labels))
+    for index, deviation in certainty.deviations.items() if certainty else ():
+        deviations[index] = deviation * pixel_mm2
     return LabelSummary(
         code=label.code,
         name=label.name,
-        volume_ml=float(pixels.sum()) * pixel_mm2 * spacing_mm[0] / MM3_PER_ML,
-        shape_volume_ml=shape_ml,
-        spline_volume_ml=spline_ml,
+        volume_ml=volume_ml,
+        volume_ml_low=None if half_ml is None else max(volume_ml - half_ml, 0.0),
+        volume_ml_high=None if half_ml is None else volume_ml + half_ml,
+        curve_volume_ml=_curve_volume_ml(label.masks, ml),
         first_slice=int(held[0]) if held.size else None,
         last_slice=int(held[-1]) if held.size else None,
         reference_slices=tuple(sorted(label.masks)),
         touches_edge=touches,
         areas_mm2=pixels * pixel_mm2,
+        area_deviations_mm2=deviations,
         method=origin.method,
         ends=origin.ends,
         gaps=_gaps(pixels, label.masks),
     )
 
 
-def _without_image_ml(label: LabelAnnotation, spacing_mm) -> tuple[float | None, float | None]:
-    """What shape interpolation and a spline through the areas give, None with fewer than two references."""
-    annotated = sorted(label.masks)
-    if len(annotated) < 2:
-        return None, None
-    pixel_mm2 = spacing_mm[1] * spacing_mm[2]
-    shape_pixels = sum(int(mask.sum()) for _, mask in interpolate_shapes(label.masks, spacing_mm[1:]))
-    present = [index for index in annotated if label.masks[index].any()]
-    within = [index for index in annotated if present[0] <= index <= present[-1]]
-    areas_mm2 = [float(label.masks[index].sum()) * pixel_mm2 for index in within]
-    return shape_pixels * pixel_mm2 * spacing_mm[0] / MM3_PER_ML, spline_volume_ml(within, areas_mm2, spacing_mm[0])
+def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
+    """See `LabelSummary`; `ml` is the volume of a pixel on one slice."""
+    held = [index for index, mask in masks.items() if mask.any()]
+    return sum(expected_areas(masks, min(held), max(held)).values()) * ml if len(masks) > 1 else None
 
 
 def _gaps(pixels: np.ndarray, masks: Mapping[int, np.ndarray]) -> tuple[tuple[int, int], ...]:

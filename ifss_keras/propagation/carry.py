@@ -29,12 +29,12 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
-        certainty: how sure the areas between its references are.
+        certainty: how sure its areas are; None with one reference, of which nothing is known.
     """
 
     soft: dict[int, SoftMask]
     ends: Ends
-    certainty: Certainty
+    certainty: Certainty | None
 
 
 class Carrier:
@@ -67,10 +67,12 @@ class Carrier:
             ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
         """
         within, certainty = cut(self._within(masks, done), masks, self._pixel_mm)
+        certainty = certainty if len(masks) > 1 else None
         if ends_annotated:
             return Carried(within, NO_ENDS, certainty)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
-        return Carried(within | self._outside(masks, ends, done), ends, certainty)
+        outside = self._outside(masks, ends, done)
+        return Carried(within | outside, ends, certainty and certainty.with_beyond(outside, self._pixel_mm))
 
     def _within(self, masks: Mapping[int, np.ndarray], done: Callable[[int], None]) -> dict[int, SoftMask]:
         """Slice index to soft mask, for the slices between two references."""
@@ -98,9 +100,10 @@ class Carrier:
         return soft
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
-        """Between two references, from both, those beyond them bend the anchor; where one is empty, only until the muscle is seen to have ended.
+        """Between two references, from both; those beyond bend the anchor, and the curve through all gives its area.
 
-        If no end is seen on the way to the empty one, its anchor, which shrinks to nothing half-way, decides.
+        Where one is empty, only until the muscle is seen to have ended. If no end is seen on the way to the empty one,
+        its anchor, which shrinks to nothing half-way, decides.
         """
         ends = {index: masks[index] for index in (span.first, span.last)}
         held = [index for index, mask in ends.items() if mask.any()]

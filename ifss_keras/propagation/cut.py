@@ -1,10 +1,10 @@
 """The area of every slice between references, from the network and from the area curve, each as far as it is sure.
 
 A network sees from slice to slice how the area changes, but its border as a whole may lie beside the annotator's: its
-errors of area go with the softness of its border, and are partly shared by all slices of a label or by those between two
-references. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between. Both
-are Gaussian, so the area to expect is their mean weighted by covariance (kriging), and its covariance tells how far the
-volume may be off. Each soft mask is then cut where its area is that one.
+errors of area go with the softness of its border, and are partly shared by all slices of a label or by those between
+two references. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between.
+Both are taken as Gaussian, so the area to expect is their mean weighted by covariance (kriging), and its covariance
+tells how far the volume may be off. Each soft mask is then cut where its area is that one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class CutSettings:
         alone: of each slice's own.
         least: softness of a border at least, as a share of the area.
         support: of a soft mask below which no pixel is taken for the sake of the area.
+        beyond: standard deviation of an area outside the references, as a share of it; they all err alike.
     """
 
     shared: float = 0.5
@@ -38,21 +39,27 @@ class CutSettings:
     alone: float = 0.3
     least: float = 0.02
     support: float = 0.05
+    beyond: float = 0.3
 
 
 SETTINGS = CutSettings()
 
 
 class Certainty(NamedTuple):
-    """How sure the areas between a label's references are, in pixels of the image.
+    """How sure the areas of a label's mask are, in pixels of the image; those of its references are not doubted.
 
     Attributes:
         deviations: slice index to the standard deviation of its area.
-        of_sum: standard deviation of the sum of the areas.
+        of_sum: standard deviation of the sum of all areas.
     """
 
     deviations: dict[int, float]
     of_sum: float
+
+    def with_beyond(self, soft: Mapping[int, SoftMask], pixel_mm: tuple[float, float]) -> Certainty:
+        """The certainty of these slices and of others outside the references."""
+        beyond = {index: SETTINGS.beyond * pixels_inside(mask, pixel_mm) for index, mask in soft.items()}
+        return Certainty(self.deviations | beyond, float(np.hypot(self.of_sum, sum(beyond.values()))))
 
 
 def cut(
@@ -69,8 +76,9 @@ def cut(
     holds = np.array([masks[index].any() for index in references])
     places = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
     between = {i: p for i, p in places.items() if 0 < p < len(references) and holds[p - 1] and holds[p]}
+    others = {index: mask for index, mask in soft.items() if index not in between}
     if not between:
-        return dict(soft), Certainty({}, 0.0)
+        return others, Certainty({}, 0.0).with_beyond(others, pixel_mm)
     slices, spans = list(between), np.array(list(between.values()))
     found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
     curve = AreaCurve.of_masks(masks)
@@ -82,10 +90,9 @@ def cut(
     areas = np.clip(expected + gain @ (found - expected), 0, None)
     left = gain @ of_network
     deviations = np.sqrt(np.clip(np.diag(left), 0, None))
-    done = dict(soft)
-    for index, area in zip(slices, areas, strict=True):
-        done[index] = _with_area(soft[index], area, pixel_mm)
-    return done, Certainty(dict(zip(slices, deviations.tolist(), strict=True)), float(np.sqrt(max(left.sum(), 0))))
+    done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
+    certainty = Certainty(dict(zip(slices, deviations.tolist(), strict=True)), float(np.sqrt(max(left.sum(), 0))))
+    return done | others, certainty.with_beyond(others, pixel_mm)
 
 
 def _covariance(softness: np.ndarray, spans: np.ndarray) -> np.ndarray:
