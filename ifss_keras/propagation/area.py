@@ -107,6 +107,12 @@ def expected_areas(masks: Mapping[int, np.ndarray], first: int, last: int) -> di
     return dict(zip(between, expected, strict=True)) | {index: float(masks[index].sum()) for index in (first, last)}
 
 
+def swelling(areas: Mapping[int, float]) -> float:
+    """How much wider than at the larger end a structure becomes on its way, 1 or more; `areas` as `expected_areas`."""
+    ends = max(areas[min(areas)], areas[max(areas)])
+    return float(np.sqrt(max(areas.values()) / ends)) if ends else 1.0
+
+
 def _likeness(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The generalised covariance of areas at two places, in strengths of the noise, but for a straight line."""
     bulge = SETTINGS.parabola * (left * (1 - left))[:, None] * (right * (1 - right))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ifss_keras.propagation.area import expected_areas
+from ifss_keras.propagation.area import expected_areas, swelling
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
 from ifss_keras.propagation.cut import Certainty, cut
@@ -114,11 +114,11 @@ class Carrier:
             soft = self._open(Span(start, stop, False), ends)
             if stop not in soft:
                 return soft
-        region = self._region(list(ends.values()))
+        expected = expected_areas(masks, span.first, span.last)
+        region = self._region(list(ends.values()), swelling(expected))
         indices = list(range(span.first, span.last + 1))
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
-        expected = expected_areas(masks, span.first, span.last)
         areas = {index - span.first: area for index, area in expected.items()}
         evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
@@ -187,9 +187,10 @@ class Carrier:
         largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
         return self._region([pieces == largest])
 
-    def _region(self, masks: list[np.ndarray]) -> Region:
-        """The working region around masks (row, column)."""
-        return region_around(masks, self._pixel_mm, self.settings.margin, least_share=self.settings.least_share)
+    def _region(self, masks: list[np.ndarray], wider: float = 1.0) -> Region:
+        """The working region around masks (row, column), so many times as wide as usual."""
+        margin, share = self.settings.margin * wider, self.settings.least_share
+        return region_around(masks, self._pixel_mm, margin, least_share=share)
 
     @property
     def _pixel_mm(self) -> tuple[float, float]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ifss_keras.core.checks import require
-from ifss_keras.propagation.area import expected_areas
-from ifss_keras.propagation.beyond import gather_beyond
+from ifss_keras.propagation.area import expected_areas, swelling
+from ifss_keras.propagation.beyond import NOTHING_BEYOND, gather_beyond
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
 from ifss_keras.propagation.region import Region, region_around, to_working
@@ -190,7 +190,9 @@ def draw_clip(
     spacing_mm = volume.spacing_mm[1:]
     label = _Label(rng, labels, code, spacing_mm, extent, settings.border_mm)
     masks = {index: label.at(index) for index in references}
-    region = _region(rng, label, first + length // 2 if far else None, masks, propagation)
+    annotated = masks | {index: label.at(index) for index in draw.further}
+    areas = None if far else expected_areas(annotated, *references)
+    region = _region(rng, label, masks, propagation, first + length // 2 if far else None, areas)
     images = to_working(volume.intensity.apply(image[first : first + length]), region, spacing_mm, size)
     truth = to_working(np.stack([label.at(index) for index in range(first, first + length)]), region, spacing_mm, size)
     known = {index: to_working(mask[None], region, spacing_mm, size)[0] for index, mask in masks.items()}
@@ -206,8 +208,10 @@ def draw_clip(
         shown = shown._replace(mask=np.stack([redraw_mask(rng, mask[..., 0])[..., None] for mask in shown.mask]))
     if estimated is not None:
         shown.mask[1, ..., 0] = _estimate(rng, shown.mask[1:, ..., 0], settings)[0]
-    prior = {} if far else _prior(label, draw, masks, region, propagation)
-    evidence = gather_evidence(images, known, first, propagation.softness, **prior)
+    beyond = NOTHING_BEYOND
+    if not far:
+        beyond = gather_beyond(annotated, *references, region, spacing_mm, size, propagation.bend)
+    evidence = gather_evidence(images, known, first, propagation.softness, beyond, areas)
     before = to_working(label.at(min(first, extent[1]))[None], region, spacing_mm, size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
     return flip(rng, _with_start(rng, evidence, truth, before, shown, settings, window - 1))
@@ -230,24 +234,17 @@ class _Label:
         return moved if moved.any() else mask
 
 
-def _region(rng, label: _Label, middle: int | None, masks, propagation: PropagationSettings) -> Region:
-    """Around the references, or where they are far from the clip's middle, around the label itself."""
+def _region(rng, label: _Label, masks, propagation: PropagationSettings, middle: int | None, areas) -> Region:
+    """Around the references, as wide as `areas` between them ask for; where a clip's `middle` may be far off, there."""
     seen = list(masks.values())
     if middle is not None:
         near = [label.at(index) for index in (min(masks), middle)]
         seen = near if any(mask.any() for mask in near) else seen
     if not any(mask.any() for mask in seen):  # a shape that vanishes and comes back
         seen = [label.at(label.extent[0])]
-    region = region_around(seen, label.spacing_mm, propagation.margin, least_share=propagation.least_share)
+    margin = propagation.margin * (swelling(areas) if areas else 1.0)
+    region = region_around(seen, label.spacing_mm, margin, least_share=propagation.least_share)
     return jitter_region(rng, region, 0.06, (0.9, 1.25))
-
-
-def _prior(label: _Label, draw: Draw, masks, region: Region, propagation: PropagationSettings) -> dict[str, Any]:
-    """What prediction knows of the slices between two references from all that are annotated, for `gather_evidence`."""
-    (a, b), size = draw.references, propagation.size
-    known = masks | {index: label.at(index) for index in draw.further}
-    beyond = gather_beyond(known, a, b, region, label.spacing_mm, size, propagation.bend)
-    return {"beyond": beyond, "areas": expected_areas(known, a, b)}
 
 
 def _augmented(rng, images, exemplars: Exemplars):
