@@ -11,6 +11,7 @@ from ifss_keras.training.examples.augmentation import (
     degrade_mask,
     flip,
     lose_part,
+    move_border,
 )
 
 
@@ -168,3 +169,22 @@ def test_what_is_lost_lies_beyond_a_straight_line():
 def test_of_an_empty_mask_nothing_is_lost():
     empty = np.zeros((2, 16, 16), np.float32)
     np.testing.assert_array_equal(lose_part(np.random.default_rng(0), empty), empty)
+
+
+@pytest.mark.parametrize("offset_mm", [-3.0, -0.5, 0.4, 2.5])
+def test_a_moved_border_lies_everywhere_as_far_away(offset_mm):
+    spacing_mm = (0.25, 0.4)
+    rows, columns = np.ogrid[:121, :87]
+    away_mm = np.hypot((rows - 60) * spacing_mm[0], (columns - 43) * spacing_mm[1])
+    moved = move_border(away_mm < 9, spacing_mm, offset_mm)
+    assert moved.sum() * 0.1 == pytest.approx(np.pi * (9 + offset_mm) ** 2, rel=0.045)
+    assert not moved[away_mm > 9 + offset_mm + 0.5].any()
+    assert moved[away_mm < 9 + offset_mm - 0.5].all()
+
+
+def test_a_border_moves_up_to_the_edge_and_not_at_all_where_there_is_none():
+    corner = np.zeros((6, 9), bool)
+    corner[:2, :3] = True
+    assert move_border(corner, (1.0, 1.0), 50.0).all()
+    assert not move_border(np.zeros((6, 9), bool), (1.0, 1.0), 3.0).any()
+    assert move_border(corner, (1.0, 1.0), 0.0) is corner

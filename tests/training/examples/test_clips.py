@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from ifss_keras.propagation.evidence import gather_evidence
 from ifss_keras.propagation.exemplars import exemplar_slices
-from ifss_keras.propagation.region import to_working
+from ifss_keras.propagation.region import to_working, whole_plane
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples import clips
 from ifss_keras.training.examples.clips import ClipSettings, clip_length, draw_between, draw_clip, draw_one_sided
 
 SETTINGS = ClipSettings(windows=4, gap=(4, 20))
 PROPAGATION = PropagationSettings(size=16)
+WIDE = PropagationSettings(size=48)
 WINDOW = PROPAGATION.window
 
 
@@ -58,6 +59,13 @@ def test_both_ends_lie_on_the_muscle_and_the_clip_in_the_volume(seed, volume, ro
     assert draw.first >= 0
     assert draw.first + clip_length(SETTINGS, WINDOW, rollout) <= slices
     assert draw.first <= b
+    assert all(extent[0] <= index <= extent[1] and not a <= index <= b for index in draw.further)
+    if draw.further:
+        assert {extent[0], extent[1]} <= {a, b, *draw.further}
+        before, after = ([index for index in draw.further if (index > b) == later] for later in (False, True))
+        for steps in (np.diff([*before, a])[1:], np.diff([b, *after])[:-1]):
+            assert (steps >= 0.7 * (b - a) - 1).all()
+            assert (steps <= 1.3 * (b - a) + 1).all()
     assert draw.first + clip_length(SETTINGS, WINDOW, rollout) > a
     assert b - a <= SETTINGS.gap[1]
     assert b - a >= min(SETTINGS.gap[0], extent[1] - extent[0])
@@ -394,3 +402,35 @@ def test_redrawn_references_differ_a_little_and_only_where_asked(moving_discs, d
     for plain, redrawn in zip(masks(0.0), masks(1.0), strict=True):
         assert 2 * (plain & redrawn).sum() / (plain.sum() + redrawn.sum()) > 0.9
     assert any((a != b).any() for a, b in zip(masks(0.0), masks(1.0), strict=True))
+
+
+def test_annotations_lie_inside_or_outside_the_border_truth_and_references_alike(moving_discs, drawn, monkeypatch):
+    plane = whole_plane(moving_discs.labels.shape[1:], moving_discs.spacing_mm[1:])
+    monkeypatch.setattr(clips, "_region", lambda *given: plane)
+    settings = dataclasses.replace(SETTINGS, both_ends=1)
+    ratios = []
+    for seed in range(40):
+        plain, moved = (
+            clip_of(moving_discs, seed, settings=dataclasses.replace(settings, border_mm=border), propagation=WIDE)
+            for border in (1e-9, 1.5)
+        )
+        held = (plain.truth.sum(axis=(1, 2, 3)) > 0) & (plain.evidence.is_reference[:, 0, 0, 0] == 0)
+        if held.any():
+            sizes = [(clip.truth[held].sum(), (clip.evidence.anchor[held] > 0.5).sum()) for clip in (plain, moved)]
+            ratios.append(np.sqrt(np.divide(sizes[1], sizes[0])))
+    truth, anchors = np.transpose(ratios)
+    assert 0.65 < truth.min() < 0.93
+    assert 1.07 < truth.max() < 1.35
+    assert np.corrcoef(truth, anchors)[0, 1] > 0.9
+
+
+def test_anchors_have_the_area_that_all_annotated_slices_tell(moving_discs, drawn, monkeypatch):
+    asked = []
+    monkeypatch.setattr(clips, "gather_evidence", lambda *given: asked.append(given) or gather_evidence(*given))
+    for seed in range(10):
+        clip_of(moving_discs, seed, settings=dataclasses.replace(SETTINGS, both_ends=1))
+        (_, draw), (*_, areas) = drawn[-1], asked[-1]
+        code, upside_down = beginning(moving_discs, seed)
+        labels = moving_discs.labels[::-1] if upside_down else moving_discs.labels
+        known = {index: labels[index] == code for index in (*draw.references, *draw.further)}
+        assert areas == clips.expected_areas(known, *draw.references)
