@@ -1,11 +1,12 @@
-"""Where a hand draws the border of a muscle: along the inside or the outside of its fascia, and never twice the same."""
+"""Where a hand draws the border of a muscle: inside or outside its fascia, and never twice the same."""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects
+from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter
 
 FARTHEST_MM = 1.5
+_SMOOTH_PIXELS = 0.7
 _WAVES = 4
 _WAVELENGTHS_MM = 15.0, 50.0
 
@@ -50,10 +51,8 @@ def _moved(plane, spacing_mm, offsets, wobble_mm, rng, margin):
         mask = plane == code
         if not mask.any():
             continue
-        (rows, columns), = find_objects(mask.astype(np.uint8))
-        box = tuple(
-            slice(max(side.start - more, 0), side.stop + more) for side, more in zip((rows, columns), margin, strict=True)
-        )
+        held = find_objects(mask.astype(np.uint8))[0]
+        box = tuple(slice(max(side.start - more, 0), side.stop + more) for side, more in zip(held, margin, strict=True))
         inside = _signed_distance(mask[box], spacing_mm)
         offset = offset + _wobble(inside.shape, spacing_mm, wobble_mm, rng) if wobble_mm else offset
         moved[box][mask[box] & (inside + offset <= 0)] = 0
@@ -64,12 +63,14 @@ def _moved(plane, spacing_mm, offsets, wobble_mm, rng, margin):
 
 
 def _signed_distance(mask, spacing_mm):
-    """The distance in mm to a border half-way between two pixels, positive inside; a mask's frame is outside."""
+    """The distance in mm to a border half-way between two pixels, positive inside; outside the array is outside."""
     half = float(np.mean(spacing_mm)) / 2
     padded = np.pad(mask, 1)
     within = distance_transform_edt(padded, spacing_mm) - half
     without = distance_transform_edt(~padded, spacing_mm) - half
-    return np.where(padded, within, -without).astype(np.float32)[1:-1, 1:-1]
+    distance = np.where(padded, within, -without).astype(np.float32)
+    # From pixel to pixel it comes in steps of about one, and a move of half a pixel would be one of none or a whole.
+    return gaussian_filter(distance, _SMOOTH_PIXELS)[1:-1, 1:-1]
 
 
 def _wobble(shape, spacing_mm, wobble_mm, rng):

@@ -29,14 +29,14 @@ class End:
     tail: float = 0.0
 
     def __call__(self, inwards: np.ndarray) -> np.ndarray:
-        """The share of the belly's area at a distance from the tip, 0 to 1."""
+        """How far the area has grown at a distance from the tip, 0 to 1."""
         way = np.clip((inwards - self.tail) / self.rise, 0, 1)
-        return self.area + (1 - self.area) * np.sin(np.pi / 2 * way) ** self.power
+        return np.sin(np.pi / 2 * way) ** self.power
 
 
 @dataclass(frozen=True)
 class AreaProfile:
-    """The area along a muscle, called with the share of its length in [0, 1]; the largest value is 1, slopes have no step.
+    """The area along a muscle, called with the share of its length in [0, 1]; at most 1, without a step in slope.
 
     Attributes:
         begin, end: both ends.
@@ -53,13 +53,17 @@ class AreaProfile:
 
     def __call__(self, t: np.ndarray | float) -> np.ndarray:
         """The share of the largest area, of the shape of `t`."""
-        return self._unscaled(np.clip(t, 0, 1)) / self._largest
+        t = np.clip(t, 0, 1)
+        body = self._body(t) / self._largest
+        tips = self.begin.area * (1 - self.begin(t)) + self.end.area * (1 - self.end(1 - t))
+        return body + tips * (1 - body)
 
     @cached_property
     def _largest(self) -> float:
-        return float(self._unscaled(_FINE).max())
+        return float(self._body(_FINE).max())
 
-    def _unscaled(self, t):
+    def _body(self, t):
+        """The area of a muscle whose tips are points, unscaled."""
         belly = 1 - self.fall * (np.abs(t - self.peak) / max(self.peak, 1 - self.peak)) ** 1.5
         first, last = self.begin.tail + self.begin.rise, 1 - self.end.tail - self.end.rise
         if self.dip:  # exactly between the shoulders, so that each is a maximum
@@ -85,4 +89,4 @@ def draw_profile(rng: np.random.Generator) -> AreaProfile:
         ends[int(rng.integers(2))] = blunt if kind == "blunt" else tendon
     if kind == "bellies":
         return AreaProfile(*ends, dip=dip)
-    return AreaProfile(*ends, peak=peak, fall=fall)
+    return AreaProfile(*ends, peak=peak, fall=fall / 3 if kind == "blunt" else fall)
