@@ -69,7 +69,7 @@ def measured_volumes(folder: Path | None, every: int = 10):
     """{kind: [(labelled volume, its references)]}."""
     kinds = {"calves": [], "structures": [], "real": []}
     for seed in range(FIRST_SEED, FIRST_SEED + 1):
-        phantom = calf(seed)
+        phantom = calf(seed, ends="blunt")
         chosen = references_of(phantom.labels, phantom.names, lambda a: spaced_slices(np.flatnonzero(a), 50))
         kinds["calves"].append((phantom, chosen))
     sources = [("structures", crowded_structures(seed)) for seed in range(FIRST_SEED, FIRST_SEED + 2)]

@@ -138,7 +138,7 @@ def measured_volumes(count: int):
     """Labelled calves, the same as volumes, and their references."""
     held = []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
-        phantom = calf(seed)
+        phantom = calf(seed, ends="blunt")
         chosen = references_of(phantom.labels, phantom.names, lambda a: spaced_slices(np.flatnonzero(a), EVERY))
         held.append((phantom, Volume.from_array(phantom.image, phantom.spacing_mm), chosen))
     return held

@@ -37,7 +37,7 @@ def pixel_size(predictor: Predictor, seed: int) -> None:
     """The mean Dice at 128, 256 and 512 pixels."""
     found = {}
     for size in (128, 256, 512):
-        phantom = calf(seed, size=size)
+        phantom = calf(seed, size=size, ends="blunt")
         found[size] = np.mean(dices(labels_of(predictor, phantom), phantom.labels, phantom.names))
     spread = max(found.values()) - min(found.values())
     print("pixel size  ", {size: round(float(value), 4) for size, value in found.items()}, f"spread {spread:.4f}")
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="name, or folder of a training")
     options = parser.parse_args()
     predictor = Predictor.from_preset(options.preset)
-    phantom = calf(options.seed)
+    phantom = calf(options.seed, ends="blunt")
     usual = labels_of(predictor, phantom)
     slice_order(predictor, phantom, usual)
     label_codes(predictor, phantom, usual)

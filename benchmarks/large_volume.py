@@ -28,7 +28,7 @@ def make(folder: Path, slices: int, size: int, count: int) -> None:
     """Writes image.mha, truth.mha and references.mha, unless they are there."""
     if (folder / "references.mha").exists():
         return
-    phantom = calf(990_000, slices=slices, size=size, length_mm=400.0)
+    phantom = calf(990_000, slices=slices, size=size, length_mm=400.0, ends="blunt")
     volume = Volume.from_array(phantom.image, phantom.spacing_mm)
     truth = np.where(phantom.labels == SOLEUS, phantom.labels, 0)
     held = np.flatnonzero(truth.any(axis=(1, 2)))

@@ -14,6 +14,7 @@ plain and shape.
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,10 @@ def volumes(options):
         for folder in folders:
             if not options.volumes or folder.name in options.volumes:
                 yield folder.name, real_volume(folder, options.least)
-    for kind in (calf, random_shapes, crowded_structures):
+    kinds = {"calf": partial(calf, ends="blunt"), "random_shapes": random_shapes}
+    for name, kind in (kinds | {"crowded_structures": crowded_structures}).items():
         for seed in range(FIRST_SEED, FIRST_SEED + options.synthetic):
-            yield f"{kind.__name__}_{seed}", kind(seed)
+            yield f"{name}_{seed}", kind(seed)
 
 
 def annotate(labelled: Phantom, every):

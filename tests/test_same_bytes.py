@@ -17,7 +17,7 @@ import pytest
 
 KNOWN = Path(__file__).with_name("same_bytes.json")
 VOLUMES = ("volume_ml", "shape_volume_ml", "spline_volume_ml")
-SMALL = ("--slices", "48", "--size", "64")
+SMALL = ("--slices", "48", "--size", "64", "--ends", "blunt")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ QUICK = {
     },
 }
 SLOW = {
-    "demo": Case(("--seed", "910000"), "demo", ("--complete", *MUSCLES)),
+    "demo": Case(("--seed", "910000", "--ends", "blunt"), "demo", ("--complete", *MUSCLES)),
     "lower_leg_us": Case("lower_leg_us", "every 10"),
     "spleen_ct": Case("spleen_ct", "every 10"),
 }

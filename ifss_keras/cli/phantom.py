@@ -16,7 +16,12 @@ import click
 @click.option("--size", type=click.IntRange(16), default=192, show_default=True, help="Rows and columns.")
 @click.option("--length-mm", type=click.FloatRange(20), default=200.0, show_default=True)
 @click.option("--appearance", type=click.Choice(["training", "shifted"]), default="training", show_default=True)
-def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
+@click.option(
+    "--ends",
+    type=click.Choice(["tapering", "blunt"]),
+    help="How the muscles of a calf end; without it they taper.",
+)
+def phantom(image, labels, kind, seed, slices, size, length_mm, appearance, ends):
     """Write a synthetic volume to IMAGE and its labels; the same options write the same bytes.
 
     \b
@@ -32,7 +37,9 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance):
         raise click.UsageError(f"The labels would overwrite the image {image}: give --labels another name.")
     sizes = {"slices": slices, "size": size, "length_mm": length_mm}
     if kind == "calf":
-        made = calf(seed, appearance=appearance, **sizes)
+        made = calf(seed, appearance=appearance, ends=ends or "tapering", **sizes)
+    elif ends:
+        raise click.UsageError(f"--ends belongs to the calf, received --kind {kind}: drop one of them.")
     elif appearance == "training":
         made = {"shapes": random_shapes, "structures": crowded_structures}[kind](seed, **sizes)
     else:

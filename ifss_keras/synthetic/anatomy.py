@@ -2,7 +2,8 @@
 
 Every border is a height (row, in mm) over a bent lateral coordinate `u`. One slice is therefore a handful of
 one-dimensional curves, cheap to evaluate at any pixel size, and labels exclude each other by construction:
-the gastrocnemii are cut by one moving septum, the soleus begins below both.
+the gastrocnemii are cut by one moving septum, the soleus begins below both. Along its length a muscle either tapers
+by a drawn profile, as most do in people, or begins and ends bluntly, at a third to two thirds of its largest area.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +12,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from ifss_keras.synthetic.fields import Wave, random_wave
+from ifss_keras.synthetic.profile import AreaProfile, draw_profile
 
+ENDS = ("tapering", "blunt")
 MUSCLES = {100: "SOL", 150: "GM", 200: "GL"}
 
 # Borders are tabulated over u this finely and read at the nearest entry, 0.025 mm away at most.
@@ -19,6 +22,12 @@ _TABLE_STEP_MM = 0.05
 _TABLE_MARGIN_MM = 30.0
 _SMOOTH_ENTRIES = 260  # 13 mm
 _GAP_MM = 0.9  # connective tissue between two muscles
+
+# Where GM, GL and SOL begin and end, as shares of the volume's length. A tapering muscle is longer: its tips are thin.
+_SPANS = {
+    "blunt": (((0.03, 0.12), (0.64, 0.82)), ((0.05, 0.18), (0.56, 0.76)), ((0.12, 0.26), (0.86, 0.97))),
+    "tapering": (((0.03, 0.10), (0.72, 0.90)), ((0.04, 0.15), (0.66, 0.86)), ((0.08, 0.22), (0.88, 0.97))),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,11 @@ class Borders:
 
 @dataclass(frozen=True)
 class Muscle:
-    """One muscle's sizes at mid-length and the waves that modulate them along the leg."""
+    """One muscle's sizes where it is largest and the waves that modulate them along the leg.
+
+    `profile` is the area along it and `share` the part of it that the width takes, as its exponent; the thickness
+    takes the rest. Without a profile both ends are blunt.
+    """
 
     start_mm: float
     end_mm: float
@@ -63,14 +76,24 @@ class Muscle:
     skew_wave: Wave
     lift_wave: Wave
     ripple_waves: tuple[Wave, ...]
+    profile: AreaProfile | None = None
+    share: float = 0.5
+
+    def factors(self, z_mm: float) -> tuple[float, float]:
+        """Width and thickness at `z_mm` as shares of the largest; beyond an end they are the end's."""
+        t = np.clip((z_mm - self.start_mm) / (self.end_mm - self.start_mm), 0, 1)
+        if self.profile:
+            area = float(self.profile(t))
+            return area**self.share, area ** (1 - self.share)
+        turned = t**self.peak
+        swell = 0.2 * np.sin(np.pi * turned) + 0.8 * (1 - abs(2 * turned - 1))
+        return 0.75 + 0.25 * swell, 0.53 + 0.47 * swell
 
     def lens(self, u: np.ndarray, z_mm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The offset of the upper border, the thickness and the normalised lateral place, over `u`, in mm."""
-        t = np.clip((z_mm - self.start_mm) / (self.end_mm - self.start_mm), 0, 1)
-        turned, change = t**self.peak, self.change
-        swell = 0.2 * np.sin(np.pi * turned) + 0.8 * (1 - abs(2 * turned - 1))
-        width = self.half_width_mm * (0.75 + 0.25 * swell) * np.exp(0.10 * change * self.width_wave(z_mm))
-        height = self.thickness_mm * (0.53 + 0.47 * swell) * np.exp(0.145 * change * self.thickness_wave(z_mm))
+        wide, thick = self.factors(z_mm)
+        width = self.half_width_mm * wide * np.exp(0.10 * self.change * self.width_wave(z_mm))
+        height = self.thickness_mm * thick * np.exp(0.145 * self.change * self.thickness_wave(z_mm))
         centre = self.centre_mm + 1.0 * self.centre_wave(z_mm)
         place = (u - centre) / width
         inside = np.clip(1 - place**2, 0, None)
@@ -87,7 +110,7 @@ class Muscle:
         return max(self.start_mm - z_mm, z_mm - self.end_mm, 0.0)
 
 
-def _random_muscle(rng, span, length_mm, centre_mm, half_width_mm, thickness_mm, change=1.0) -> Muscle:
+def _random_muscle(rng, span, length_mm, centre_mm, half_width_mm, thickness_mm, taper, change=1.0) -> Muscle:
     start, end = (rng.uniform(*limits) * length_mm for limits in span)
     waves = [random_wave(rng) for _ in range(6)]
     return Muscle(
@@ -101,17 +124,26 @@ def _random_muscle(rng, span, length_mm, centre_mm, half_width_mm, thickness_mm,
         change,
         *waves,
         ripple_waves=tuple(random_wave(rng, 60.0) for _ in range(3)),
+        **taper,
     )
+
+
+def _random_taper(seed: int, ends: str) -> list[dict]:
+    """What tapers GM, GL and SOL; from a generator of its own, so that blunt calves stay as they were."""
+    rng = np.random.default_rng([seed, 6])
+    if ends == "blunt":
+        return [{}, {}, {}]
+    return [{"profile": draw_profile(rng), "share": rng.uniform(0.35, 0.5)} for _ in range(3)]
 
 
 class Calf:
     """A random calf; asks for borders and labels at any slice position in mm.
 
     Along the slices every modulation is a sum of sinusoids of 50 to 120 mm, whatever the length of the
-    volume; the muscles begin and end at fractions of that length.
+    volume; the muscles begin and end at fractions of that length. `ends` is one of `ENDS`.
     """
 
-    def __init__(self, seed: int, length_mm: float):
+    def __init__(self, seed: int, length_mm: float, ends: str = "tapering"):
         rng = np.random.default_rng([seed, 1])
         self.length_mm = length_mm
         self.fov_mm = float(rng.uniform(95.0, 120.0))
@@ -122,29 +154,34 @@ class Calf:
         self._sag = rng.uniform(0.5, 1.0) * 18.0 / middle**2
         self._dermis_mm = rng.uniform(1.3, 2.4)
         self._fat_mm = rng.uniform(2.5, 7.0)
+        spans, tapers = _SPANS[ends], _random_taper(seed, ends)
+        self._tapering = ends == "tapering"
         self.gm = _random_muscle(
             rng,
-            ((0.03, 0.12), (0.64, 0.82)),
+            spans[0],
             length_mm,
             middle - scale * rng.uniform(19, 24),
             scale * rng.uniform(23, 28),
             rng.uniform(24, 31),
+            tapers[0],
         )
         self.gl = _random_muscle(
             rng,
-            ((0.05, 0.18), (0.56, 0.76)),
+            spans[1],
             length_mm,
             middle + scale * rng.uniform(19, 24),
             scale * rng.uniform(21, 26),
             rng.uniform(21, 28),
+            tapers[1],
         )
         self.sol = _random_muscle(
             rng,
-            ((0.12, 0.26), (0.86, 0.97)),
+            spans[2],
             length_mm,
             middle + scale * rng.uniform(-6, 6),
             scale * rng.uniform(35, 42),
             rng.uniform(26, 34),
+            tapers[2],
             change=0.6,
         )
         self._septum_mm = middle + rng.uniform(-4, 4)
@@ -183,14 +220,21 @@ class Calf:
         top = fascia + _GAP_MM + np.clip(offset + 1.0, 0, None)
         thickness = np.minimum(thickness, 2.0 * np.clip(room_mm, 0, None))
         # Beyond the tips and the ends the limit falls away steeply but without a step.
-        beyond = 1.5 * muscle.half_width_mm * np.clip(np.abs(place) - 1, 0, None) + 0.8 * muscle.beyond_mm(z_mm)
+        reach = muscle.half_width_mm * (muscle.factors(z_mm)[0] if self._tapering else 1)
+        beyond = 1.5 * reach * np.clip(np.abs(place) - 1, 0, None) + 0.8 * muscle.beyond_mm(z_mm)
         limit = top + thickness + _GAP_MM - beyond
         exists = (thickness > 0) & (muscle.beyond_mm(z_mm) == 0)
         return top, np.where(exists, top + thickness, top - 1), limit
 
-    def _soleus(self, z_mm, fascia, gm, gl):
+    def _covered(self, z_mm) -> float:
+        """How far the gastrocnemii push the soleus down, 0 to 1; without a step along the leg."""
+        if self._tapering:  # as far as the thicker of both is thick, fading beyond a blunt end
+            return max(m.factors(z_mm)[1] * np.exp(-((m.beyond_mm(z_mm) / 12) ** 2)) for m in (self.gm, self.gl))
         gastrocnemii_end = max(self.gm.end_mm, self.gl.end_mm)
-        proximal = 1 / (1 + np.exp((z_mm - gastrocnemii_end + 25) / 14.0))
+        return 1 / (1 + np.exp((z_mm - gastrocnemii_end + 25) / 14.0))
+
+    def _soleus(self, z_mm, fascia, gm, gl):
+        proximal = self._covered(z_mm)
         deep, shallow = self._sol_depth_mm
         offset, thickness, _ = self.sol.lens(self._u, z_mm)
         own = fascia + _GAP_MM + np.clip(shallow + (deep - shallow) * proximal + 1.0 * offset, 0, None)
@@ -199,6 +243,8 @@ class Calf:
         middle = 0.3 * own + 0.7 * top
         for _ in range(2):  # the soleus does not copy the sharp tips of the muscles above it
             middle = uniform_filter1d(middle, _SMOOTH_ENTRIES, mode="nearest")
+        if self._tapering:  # a thin soleus lies along the muscles above it, else they would tear it
+            middle = top + self.sol.factors(z_mm)[1] * (middle - top)
         bottom = middle + np.minimum(thickness, room)
         exists = (thickness > 0) & (bottom - top > 0) & (self.sol.beyond_mm(z_mm) == 0)
         return top, np.where(exists, bottom, top - 1)

@@ -1,13 +1,14 @@
 """Volumes with labels: a calf in ultrasound, shapes without any anatomy, or crowds of structures."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.synthetic.anatomy import MUSCLES, Calf
+from ifss_keras.synthetic.anatomy import ENDS, MUSCLES, Calf
 from ifss_keras.synthetic.appearance import SHIFTED, TRAINING
+from ifss_keras.synthetic.border import move_borders
 from ifss_keras.synthetic.fields import pixel_centres, resampling_matrix
 from ifss_keras.synthetic.shapes import ShapeScene
 from ifss_keras.synthetic.structures import StructureScene
@@ -33,26 +34,33 @@ def calf(
     size: int = 192,
     length_mm: float = 200.0,
     appearance: str = "training",
+    ends: str = "tapering",
+    border_mm: Mapping[int, float] | None = None,
 ) -> Phantom:
     """A calf in 3D ultrasound with labels 100 SOL, 150 GM and 200 GL.
 
     The same seed and length give the same leg and the same echoes whatever `slices` and `size` are.
     `length_mm` runs along the slices; the field of view in plane is square, 95 to 120 mm, and belongs to the
     seed. `appearance` is `"training"` or `"shifted"`: the same leg, seen with settings outside the training
-    ranges. Muscles are 0.5 to 0.75 of the length, so leave it near 200 mm for natural proportions.
+    ranges. Muscles are 0.5 to 0.9 of the length, so leave it near 200 mm for natural proportions. `ends` is
+    `"tapering"`, muscles that begin and end as thin as in people, or `"blunt"`. `border_mm` moves the outline of
+    the label of a code out (positive) or in, in the labels alone (see `border.draw_borders`); without it the
+    labels end where the tissue does.
 
     Raises:
-        InputError: if a count is not positive, the seed is negative or the appearance is unknown.
+        InputError: if a count is not positive, the seed is negative, or the appearance or the ends are unknown.
     """
     _check(seed, slices, size, length_mm)
-    if appearance not in _APPEARANCES:
-        raise InputError(
-            f"appearance must be one of {sorted(_APPEARANCES)}, received {appearance!r}; choose one of them."
-        )
-    leg = Calf(seed, length_mm)
+    for name, value, known in (("appearance", appearance, sorted(_APPEARANCES)), ("ends", ends, sorted(ENDS))):
+        if value not in known:
+            raise InputError(f"{name} must be one of {known}, received {value!r}; choose one of them.")
+    leg = Calf(seed, length_mm, ends)
     look = _APPEARANCES[appearance].draw(np.random.default_rng([seed, 5]))
     ultrasound = Ultrasound(seed, leg, look)
-    return _phantom(leg, ultrasound, slices, size, length_mm, dict(MUSCLES))
+    phantom = _phantom(leg, ultrasound, slices, size, length_mm, dict(MUSCLES))
+    if border_mm is None:
+        return phantom
+    return replace(phantom, labels=move_borders(phantom.labels, phantom.spacing_mm, border_mm))
 
 
 def random_shapes(seed: int, *, slices: int = 160, size: int = 192, length_mm: float = 200.0) -> Phantom:

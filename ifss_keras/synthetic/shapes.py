@@ -8,10 +8,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ifss_keras.synthetic.fields import SmoothField, pixel_centres, random_wave
+from ifss_keras.synthetic.profile import draw_profile
 
 IN_PLANE_MM = 0.55
 PLANE_STEP_MM = 1.25
 _HARMONICS = 5
+_TAPERING = 0.6  # of the blobs, as muscles do; the others end as drops do
 
 
 class Blob:
@@ -32,6 +34,7 @@ class Blob:
         self._waves = {name: random_wave(rng, 45.0, 130.0) for name in ("row", "column", "size", "bend", "turn")}
         self._cosines = [random_wave(rng, 45.0, 130.0) for _ in range(_HARMONICS)]
         self._sines = [random_wave(rng, 45.0, 130.0) for _ in range(_HARMONICS)]
+        self._profile = draw_profile(rng) if rng.random() < _TAPERING else None
 
     def distance(self, z_mm: float, rows_mm: np.ndarray, columns_mm: np.ndarray) -> np.ndarray | None:
         """Roughly the distance to the border in mm, negative inside, (row, column); None beyond the ends."""
@@ -39,7 +42,7 @@ class Blob:
         if not 0 < t < 1:
             return None
         wave = {name: float(w(z_mm)) for name, w in self._waves.items()}
-        radius = self._radius_mm * (0.25 + 0.75 * np.sin(np.pi * t) ** self._blunt) * np.exp(self._size * wave["size"])
+        radius = self._radius_mm * self._swell(t) * np.exp(self._size * wave["size"])
         x = (columns_mm - (self._centre[1] + self._move_mm * wave["column"])).astype(np.float32)[None, :]
         y = (rows_mm - (self._centre[0] + self._move_mm * wave["row"])).astype(np.float32)[:, None]
         turn = 0.4 * wave["turn"]
@@ -47,6 +50,10 @@ class Blob:
         y = (y + np.float32(self._bend * wave["bend"] / self._radius_mm) * (x * x - radius**2 / 3)) * self._aspect
         x = (x / np.float32(self._aspect)).astype(np.float32)
         return self._star(z_mm, x, y.astype(np.float32), np.float32(radius))
+
+    def _swell(self, t: float) -> float:
+        """The radius as a share of the largest, at the share t of the length."""
+        return float(self._profile(t)) ** 0.5 if self._profile else 0.25 + 0.75 * np.sin(np.pi * t) ** self._blunt
 
     def _star(self, z_mm, x, y, radius):
         away = np.sqrt(x * x + y * y) + np.float32(1e-3)

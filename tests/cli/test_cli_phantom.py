@@ -33,11 +33,12 @@ def test_writes_the_calf_of_the_library(tmp_path, ifss):
 
 def test_seed_kind_and_appearance_matter(tmp_path, ifss):
     held = set()
-    for number, more in enumerate([(), ("--seed", 1), ("--kind", "shapes"), ("--appearance", "shifted")]):
+    others = [("--seed", 1), ("--kind", "shapes"), ("--appearance", "shifted"), ("--ends", "blunt")]
+    for number, more in enumerate([(), *others]):
         image = tmp_path / f"{number}.nii.gz"
         assert ifss("phantom", image, "--labels", tmp_path / "labels.nii.gz", *SMALL, *more).code == 0
         held.add(read_volume(image).array.tobytes())
-    assert len(held) == 4
+    assert len(held) == 5
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,8 @@ def test_seed_kind_and_appearance_matter(tmp_path, ifss):
         ("a.nii.gz", "b.nii.gz", ("--slices", 1), "--slices"),
         ("a.nii.gz", "b.nii.gz", ("--seed", -1), "--seed"),
         ("a.nii.gz", "b.nii.gz", ("--kind", "shapes", "--appearance", "shifted"), "--appearance"),
+        ("a.nii.gz", "b.nii.gz", ("--kind", "structures", "--ends", "blunt"), "--ends"),
+        ("a.nii.gz", "b.nii.gz", ("--ends", "sharp"), "--ends"),
     ],
 )
 def test_refusals_write_nothing(image, labels, more, said, tmp_path, ifss, snapshot):

@@ -7,7 +7,7 @@ import pytest
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.synthetic import SHIFTED, TRAINING, calf, random_shapes
-from ifss_keras.synthetic.anatomy import Calf
+from ifss_keras.synthetic.anatomy import ENDS, Calf
 from ifss_keras.synthetic.fields import (
     SmoothField,
     pixel_centres,
@@ -30,8 +30,8 @@ def leg():
     return calf(3, slices=40, size=64, length_mm=100.0)
 
 
-def anatomy_labels(seed):
-    anatomy = Calf(seed, 200.0)
+def anatomy_labels(seed, ends):
+    anatomy = Calf(seed, 200.0, ends)
     centres = pixel_centres(64, anatomy.fov_mm)
     return np.stack([anatomy.labels(float(z_mm), centres, centres) for z_mm in pixel_centres(160, 200.0)])
 
@@ -92,9 +92,10 @@ def test_a_plane_does_not_depend_on_the_planes_before_it():
     np.testing.assert_array_equal(alone.plane(12), planes[12])
 
 
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("seed", range(4))
-def test_muscles_end_inside_and_at_their_own_places(seed):
-    labels = anatomy_labels(seed)
+def test_muscles_end_inside_and_at_their_own_places(seed, ends):
+    labels = anatomy_labels(seed, ends)
     ends = set()
     for code in CODES:
         present = np.flatnonzero((labels == code).any((1, 2)))
@@ -116,10 +117,11 @@ def test_shapes_end_inside(seed):
     assert (phantom.labels == 1).any()
 
 
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_muscles_keep_a_gap(seed):
+def test_muscles_keep_a_gap(seed, ends):
     """Between any two muscles, in every column, lies connective tissue: the soleus below, septum between."""
-    anatomy = Calf(seed, 200.0)
+    anatomy = Calf(seed, 200.0, ends)
     for z_mm in (40.0, 77.0, 111.0):
         b = anatomy.borders(z_mm)
         soleus = b.sol_bottom > b.sol_top
@@ -131,15 +133,16 @@ def test_muscles_keep_a_gap(seed):
         assert not ((b.gm_bottom > b.gm_top) & (b.gl_bottom > b.gl_top)).any()
 
 
+@pytest.mark.parametrize(("ends", "most"), [("blunt", 0.12), ("tapering", 0.15)])
 @pytest.mark.parametrize("seed", range(3))
-def test_areas_are_those_of_a_calf_and_change_smoothly(seed):
-    labels = anatomy_labels(seed)
+def test_areas_are_those_of_a_calf_and_change_smoothly(seed, ends, most):
+    labels = anatomy_labels(seed, ends)
     pixel_cm2 = (Calf(seed, 200.0).fov_mm / 64) ** 2 / 100
     for code in CODES:
         areas = np.count_nonzero(labels == code, axis=(1, 2)) * pixel_cm2
         assert 3 < areas.max() < 30
         inner = areas[np.flatnonzero(areas)][1:-1]
-        assert np.abs(np.diff(inner)).max() < 0.12 * areas.max()
+        assert np.abs(np.diff(inner)).max() < most * areas.max()
 
 
 def test_shifted_ranges_lie_outside_the_training_ranges():
@@ -241,6 +244,7 @@ def test_resampling_keeps_constants_and_lines(source, target):
         ({"seed": 0, "size": 4}, "size"),
         ({"seed": 0, "length_mm": float("nan")}, "length_mm"),
         ({"seed": 0, "appearance": "other"}, "appearance"),
+        ({"seed": 0, "ends": "sharp"}, "ends"),
     ],
 )
 def test_bad_arguments_are_named(arguments, named):

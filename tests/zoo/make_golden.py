@@ -16,7 +16,7 @@ def main():
     options = parser.parse_args()
     network = IFSSNet.from_preset(PRESETS[options.name].folder)
     rng = np.random.default_rng(0)
-    phantom = calf(800_000, slices=40, size=network.image_size[0])
+    phantom = calf(800_000, slices=40, size=network.image_size[0], ends="blunt")
     middle = slice(20, 20 + network.window)
     memory = [rng.normal(0, 0.3, zero.shape).astype(np.float32) for zero in network.initial_memory(1).values()]
     inputs = {

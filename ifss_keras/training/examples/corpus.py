@@ -16,6 +16,7 @@ from ifss_keras.core.files import replacing
 from ifss_keras.propagation.intensity import IntensityRange
 
 KINDS = ("calf", "shapes", "structures")
+TAPERING = 0.85  # of the calves; the others have muscles that end bluntly
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def save_volume(path: Path, image, labels, spacing_mm) -> None:
 
 
 def synthetic_phantom(kind: str, seed: int):
-    """A phantom of one of the `KINDS` whose number of slices and pixels follow from the seed."""
+    """A phantom of one of the `KINDS`; its slices and pixels, and how a calf's muscles end, follow from the seed."""
     from ifss_keras.synthetic import calf, crowded_structures, random_shapes
 
     rng = np.random.default_rng([seed, 7])
@@ -77,7 +78,10 @@ def synthetic_phantom(kind: str, seed: int):
         return crowded_structures(seed, slices=slices, size=size)
     size = int(rng.choice([128, 160, 192, 224]))
     slices = int(rng.integers(110, 221))
-    return {"calf": calf, "shapes": random_shapes}[kind](seed, slices=slices, size=size)
+    if kind == "shapes":
+        return random_shapes(seed, slices=slices, size=size)
+    ends = "tapering" if rng.random() < TAPERING else "blunt"
+    return calf(seed, slices=slices, size=size, ends=ends)
 
 
 def make_corpus(

@@ -98,7 +98,7 @@ def test_size_and_slices_of_a_phantom_follow_from_its_seed(monkeypatch):
     def sized(seed, *, slices, size):
         return seed, slices, size
 
-    monkeypatch.setattr(synthetic, "calf", sized)
+    monkeypatch.setattr(synthetic, "calf", lambda *a, ends, **k: sized(*a, **k))
     monkeypatch.setattr(synthetic, "random_shapes", lambda *a, **k: ("shapes", *sized(*a, **k)))
     first = [synthetic_phantom("calf", seed) for seed in range(20)]
     assert first == [synthetic_phantom("calf", seed) for seed in range(20)]
@@ -106,6 +106,14 @@ def test_size_and_slices_of_a_phantom_follow_from_its_seed(monkeypatch):
     assert {size for _, _, size in first} == {128, 160, 192, 224}
     assert all(110 <= slices <= 220 for _, slices, _ in first)
     assert len({slices for _, slices, _ in first}) > 10
+
+
+def test_most_calves_taper_and_some_are_blunt(monkeypatch):
+    monkeypatch.setattr(synthetic, "calf", lambda seed, *, ends, **sizes: ends)
+    ends = [synthetic_phantom("calf", seed) for seed in range(400)]
+    assert ends == [synthetic_phantom("calf", seed) for seed in range(400)]
+    assert set(ends) == {"tapering", "blunt"}
+    assert ends.count("tapering") / 400 == pytest.approx(0.85, abs=0.04)
 
 
 @pytest.mark.parametrize("kept", [0, 10, -20])
