@@ -29,7 +29,7 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
-        certainty: how sure its areas are; None with one reference, of which nothing is known.
+        certainty: how sure its areas are; None with one reference, where nothing is known of them.
     """
 
     soft: dict[int, SoftMask]
@@ -66,8 +66,9 @@ class Carrier:
             done: called with the number of slices that have just been dealt with.
             ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
         """
-        within, certainty = cut(self._within(masks, done), masks, self._pixel_mm)
-        certainty = certainty if len(masks) > 1 else None
+        within, certainty = self._within(masks, done), None
+        if self.settings.final_area and len(masks) > 1:
+            within, certainty = cut(within, masks, self._pixel_mm)
         if ends_annotated:
             return Carried(within, NO_ENDS, certainty)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
@@ -114,12 +115,12 @@ class Carrier:
             soft = self._open(Span(start, stop, False), ends)
             if stop not in soft:
                 return soft
-        expected = expected_areas(masks, span.first, span.last)
-        region = self._region(list(ends.values()), swelling(expected))
+        expected = expected_areas(masks, span.first, span.last) if self.settings.anchor_area else None
+        region = self._region(list(ends.values()), swelling(expected) if expected else 1.0)
         indices = list(range(span.first, span.last + 1))
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
-        areas = {index - span.first: area for index, area in expected.items()}
+        areas = expected and {index - span.first: area for index, area in expected.items()}
         evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.settings.both_directions else forwards

@@ -79,7 +79,9 @@ class PropagationSettings:
         recall_newest: beyond the references the newest estimate is looked up beside the nearest reference, and not a
             second reference.
         bend: how far the anchor between two references bends for those beyond them, from 0, straight, to 1, the curve
-            of `propagation.beyond`; in training clips that know two references only it is straight.
+            of `propagation.beyond`.
+        anchor_area: the anchor has the area of the curve of `propagation.area`; otherwise, for comparison, its own.
+        final_area: soft masks are cut as `propagation.cut` says; otherwise, for comparison, they stay as they are.
     """
 
     __pydantic_config__: ClassVar[dict] = {"extra": "forbid"}
@@ -99,6 +101,8 @@ class PropagationSettings:
     recurrent: bool = True
     recall_newest: bool = False
     bend: float = 0.5
+    anchor_area: bool = True
+    final_area: bool = True
 
     def __post_init__(self):
         low, high = self.percentiles

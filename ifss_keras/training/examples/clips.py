@@ -191,7 +191,7 @@ def draw_clip(
     label = _Label(rng, labels, code, spacing_mm, extent, settings.border_mm)
     masks = {index: label.at(index) for index in references}
     annotated = masks | {index: label.at(index) for index in draw.further}
-    areas = None if far else expected_areas(annotated, *references)
+    areas = expected_areas(annotated, *references) if propagation.anchor_area and not far else None
     region = _region(rng, label, masks, propagation, first + length // 2 if far else None, areas)
     images = to_working(volume.intensity.apply(image[first : first + length]), region, spacing_mm, size)
     truth = to_working(np.stack([label.at(index) for index in range(first, first + length)]), region, spacing_mm, size)
