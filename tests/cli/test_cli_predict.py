@@ -221,7 +221,7 @@ def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask, 
     assert note in said
     assert note in (case.folder / "r" / "report.html").read_text()
     for old, new in zip(before["labels"], after["labels"], strict=True):
-        for name in ("volume_ml", "shape_volume_ml", "spline_volume_ml"):
+        for name in ("volume_ml", "curve_volume_ml"):
             assert new[name] == pytest.approx(18 * old[name], rel=1e-6)
 
 
