@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 KNOWN = Path(__file__).with_name("same_bytes.json")
-VOLUMES = ("volume_ml", "shape_volume_ml", "spline_volume_ml")
+VOLUMES = ("volume_ml", "volume_ml_low", "volume_ml_high", "curve_volume_ml")
 SMALL = ("--slices", "48", "--size", "64", "--ends", "blunt")
 
 

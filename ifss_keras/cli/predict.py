@@ -74,6 +74,8 @@ def _print(result):
 
     job, prediction = result.job, result.prediction
     print_table("Volumes", *console_table(prediction))
+    for text in messages.interval_texts(prediction.summaries):
+        click.echo(text)
     for summary in prediction.summaries:
         if text := messages.ends_text(summary):
             click.echo(f"{summary.name}: {text}. {messages.FURTHER_OUT}")

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.summary import LabelSummary
 from ifss_keras.volumes.annotation import PLAUSIBLE, Annotation
 from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
 
+WIDE = 0.1  # half of a 95 % interval, as a share of the volume, above which another slice is worth annotating
+
 
 def warnings_of(summary: LabelSummary) -> tuple[str, ...]:
     """What the mask of a label itself shows to be worth a look."""
-    texts = (gaps_text(summary), empty_text(summary), edge_text(summary))
+    texts = (gaps_text(summary), empty_text(summary), edge_text(summary), wide_text(summary))
     return tuple(filter(None, texts))
 
 
@@ -51,6 +54,44 @@ def edge_text(summary: LabelSummary) -> str:
         f"The mask of {summary.name} touches the edge of the volume. The muscle may go on outside the image, and its "
         "volume may then be too small."
     )
+
+
+def wide_text(summary: LabelSummary) -> str:
+    """That the volume is known badly, and where another annotated slice would help most; empty if it is not so."""
+    if summary.volume_ml_high is None or not summary.volume_ml:
+        return ""
+    half_ml = summary.volume_ml_high - summary.volume_ml
+    if half_ml <= WIDE * summary.volume_ml:
+        return ""
+    return (
+        f"The volume of {summary.name} is known to about +-{100 * half_ml / summary.volume_ml:.0f} % only: annotate "
+        f"another slice, best near slice {_least_sure_slice(summary)}."
+    )
+
+
+def _least_sure_slice(summary: LabelSummary) -> int:
+    """Where the area is known worst; if that is beyond the annotated slices, the mask's end there."""
+    worst = int(np.argmax(summary.area_deviations_mm2))
+    if worst < min(summary.reference_slices):
+        return summary.first_slice
+    return summary.last_slice if worst > max(summary.reference_slices) else worst
+
+
+def interval_texts(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
+    """Why volumes come without an interval, one sentence per reason; none if all have one."""
+    without = {}
+    for summary in summaries:
+        if summary.volume_ml_high is None:
+            without.setdefault(_why_no_interval(summary), []).append(summary.name)
+    return tuple(f"No interval for {', '.join(names)}: {reason}." for reason, names in without.items())
+
+
+def _why_no_interval(summary: LabelSummary) -> str:
+    if summary.method != NETWORK:
+        return f"the method {summary.method} does not say how sure it is"
+    if not summary.reference_slices:
+        return "without annotated slices nothing is known of how far off the volume may be"
+    return "with one annotated slice nothing is known of how far off the volume may be"
 
 
 def ends_text(summary: LabelSummary) -> str:

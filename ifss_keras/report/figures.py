@@ -1,4 +1,4 @@
-"""What the pictures of a report share, and the curves along the muscle: areas and Dice.
+"""What the pictures of a report share, and the curves along the muscle: areas, how sure they are, and Dice.
 
 Matplotlib is imported when a picture is drawn, and its figures are made without pyplot: no window, no global state.
 """
@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ifss_keras.core.colours import hex_colour
+from ifss_keras.inference.summary import WITHIN_95
 
 WIDTH_INCHES = 12.0
+CURVES_INCHES = 4.2  # height of curves with their legend
 DPI = 130
 LEGEND_COLUMNS = 8
+BAND = {"alpha": 0.2, "linewidth": 0}
+LEAST_SURE = 0.2  # 1.96 standard deviations of an area, as a share of the label's largest, that have the darkest colour
+STRIPE_INCHES = 0.2  # height of a label's row
 TRUTH = {"color": "#222222", "linewidth": 1.1, "linestyle": "--"}
 
 
@@ -43,11 +48,25 @@ class Curve:
         style: of the label.
         values: (slice,).
         truth: (slice,), drawn dashed beside them; None if there is none.
+        deviations: (slice,), standard deviations of the values; None where nothing is known of them.
     """
 
     style: LabelStyle
     values: np.ndarray
     truth: np.ndarray | None = None
+    deviations: np.ndarray | None = None
+
+    @property
+    def band(self) -> tuple[np.ndarray, np.ndarray]:
+        """Between which values, each (slice,), the true ones are expected 19 times of 20; none below 0."""
+        half = WITHIN_95 * self.deviations
+        return np.maximum(self.values - half, 0), self.values + half
+
+    @property
+    def doubt(self) -> np.ndarray:
+        """Half the band over the largest value, (slice,); nan where the label is sure not to be."""
+        largest = self.values.max() or 1.0
+        return np.where((self.values > 0) | (self.deviations > 0), WITHIN_95 * self.deviations / largest, np.nan)
 
 
 def label_styles(names: Mapping[int, str], reference_slices: Mapping[int, Sequence[int]]) -> tuple[LabelStyle, ...]:
@@ -69,14 +88,16 @@ def label_styles(names: Mapping[int, str], reference_slices: Mapping[int, Sequen
 def areas_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
     """PNG of the cross-section areas (values in mm², drawn in cm²) against the position in mm.
 
-    Annotated slices are dots on the curve, the truth is dashed.
+    Annotated slices are dots on the curve, the truth is dashed. What is known of how sure they are is a band about each
+    curve, and a row of a strip below.
     """
-    in_cm2 = [
-        replace(curve, values=curve.values / 100, truth=None if curve.truth is None else curve.truth / 100)
-        for curve in curves
-    ]
-    figure, axes = _curve_figure(in_cm2, slice_mm, "cross-section area (cm²)")
+    in_cm2 = [_in_cm2(curve) for curve in curves]
+    unsure = [curve for curve in in_cm2 if curve.deviations is not None]
+    strip_inches = STRIPE_INCHES * len(unsure) + 0.8 if unsure else 0.0
+    figure, axes = _curve_figure(in_cm2, slice_mm, "cross-section area (cm²)", strip_inches)
     axes.set_ylim(bottom=0)
+    if unsure:
+        _draw_strip(figure, axes, unsure, slice_mm)
     return png_bytes(figure)
 
 
@@ -115,10 +136,10 @@ def add_legend(figure, handles: Sequence, names: Sequence[str], **look) -> None:
 # curves
 
 
-def _curve_figure(curves: Sequence[Curve], slice_mm: float, ordinate: str):
-    """A figure and its axes with all curves and a legend."""
-    figure = new_figure(4.2)
-    axes = figure.add_axes((0.07, 0.14, 0.91, 0.7))
+def _curve_figure(curves: Sequence[Curve], slice_mm: float, ordinate: str, below_inches: float = 0.0):
+    """A figure and its axes with all curves and a legend; `below_inches` are left free under them."""
+    figure = new_figure(CURVES_INCHES + below_inches)
+    axes = figure.add_axes(_box(figure, below_inches + 0.14 * CURVES_INCHES, 0.7 * CURVES_INCHES))
     lines = [_draw_curve(axes, curve, slice_mm) for curve in curves]
     axes.set_xlim(*_shown_range(curves, slice_mm))
     axes.set(xlabel="position along the volume (mm)", ylabel=ordinate)
@@ -129,8 +150,10 @@ def _curve_figure(curves: Sequence[Curve], slice_mm: float, ordinate: str):
 
 
 def _draw_curve(axes, curve: Curve, slice_mm: float):
-    """The line of a curve, drawn with its truth and the dots of its annotated slices."""
+    """The line of a curve, drawn with its band, its truth and the dots of its annotated slices."""
     position = np.arange(len(curve.values)) * slice_mm
+    if curve.deviations is not None:
+        axes.fill_between(position, *curve.band, color=curve.style.colour, **BAND)
     (line,) = axes.plot(position, curve.values, color=curve.style.colour, linewidth=2)
     if curve.truth is not None:
         axes.plot(position, curve.truth, **TRUTH)
@@ -142,6 +165,7 @@ def _draw_curve(axes, curve: Curve, slice_mm: float):
 
 def _curve_legend(figure, curves: Sequence[Curve], lines: Sequence) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     handles, names = list(lines), [curve.style.name for curve in curves]
     if any(curve.truth is not None for curve in curves):
@@ -150,7 +174,51 @@ def _curve_legend(figure, curves: Sequence[Curve], lines: Sequence) -> None:
     if any(curve.style.reference_slices for curve in curves):
         handles.append(Line2D([], [], linestyle="", marker="o", color="white", markeredgecolor="black"))
         names.append("annotated slice")
+    if any(curve.deviations is not None for curve in curves):
+        handles.append(Patch(color="black", **BAND))
+        names.append("95 % interval of the area")
     add_legend(figure, handles, names, frameon=False)
+
+
+def _in_cm2(curve: Curve) -> Curve:
+    """A curve of mm² in cm²."""
+    parts = {"values": curve.values, "truth": curve.truth, "deviations": curve.deviations}
+    return replace(curve, **{name: None if part is None else part / 100 for name, part in parts.items()})
+
+
+def _box(figure, bottom_inches: float, height_inches: float) -> tuple[float, float, float, float]:
+    """Where axes as wide as the figure lie, as shares of it: left, bottom, width, height."""
+    height = figure.get_figheight()
+    return 0.07, bottom_inches / height, 0.91, height_inches / height
+
+
+# how sure the areas are
+
+
+def _draw_strip(figure, curves_axes, curves: Sequence[Curve], slice_mm: float) -> None:
+    """A row per curve under the others, each slice in the colour of its doubt, with its legend."""
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+
+    axes = figure.add_axes(_box(figure, 0.7, STRIPE_INCHES * len(curves)), sharex=curves_axes)
+    look = {"cmap": colormaps["OrRd"], "norm": Normalize(0, LEAST_SURE)}
+    for row, curve in enumerate(curves):
+        edges = (np.arange(len(curve.values) + 1) - 0.5) * slice_mm
+        axes.pcolormesh(edges, (row + 0.08, row + 0.92), curve.doubt[None], **look)
+        annotated = [index * slice_mm for index in curve.style.reference_slices if index < len(curve.values)]
+        axes.vlines(annotated, row + 0.08, row + 0.92, color="black", linewidth=1.5)
+    axes.set(ylim=(len(curves), 0), yticks=np.arange(len(curves)) + 0.5)
+    axes.set_yticklabels(["■"] * len(curves), fontsize=13)
+    for label, curve in zip(axes.get_yticklabels(), curves, strict=True):
+        label.set_color(curve.style.colour)
+    axes.tick_params(length=0, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    _, bottom, _, height = _box(figure, 0.32, 0.12)
+    scale = figure.add_axes((0.35, bottom, 0.2, height), xticks=(), yticks=())
+    scale.imshow(np.linspace(0, LEAST_SURE, 100)[None], aspect="auto", **look)
+    text = {"transform": scale.transAxes, "va": "center"}
+    scale.text(-0.03, 0.5, "sure", ha="right", **text)
+    scale.text(1.03, 0.5, f"±{100 * LEAST_SURE:.0f} % of the muscle's largest area, or more", **text)
 
 
 def _shown_range(curves: Sequence[Curve], slice_mm: float) -> tuple[float, float]:

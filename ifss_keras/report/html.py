@@ -12,7 +12,7 @@ import numpy as np
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import write_whole
-from ifss_keras.inference.messages import FURTHER_OUT, ends_text, outside_text
+from ifss_keras.inference.messages import FURTHER_OUT, ends_text, interval_texts, outside_text
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.metrics.evaluation import Evaluation, LabelEvaluation
 from ifss_keras.report.figures import LabelStyle, label_styles
@@ -110,6 +110,7 @@ def write_report(
     evaluated = _by_code(evaluation)
     styles = _styles(prediction, evaluated)
     areas = {summary.code: summary.areas_mm2 for summary in summaries}
+    deviations = {summary.code: summary.area_deviations_mm2 for summary in summaries}
     overlay = overlay_png(labels, styles, volume.spacing_mm, image=volume.array, truth=truth)
     page = _render(
         title="Muscle volumes",
@@ -117,12 +118,13 @@ def write_report(
         facts=_facts(run, shape=labels.shape, spacing_mm=volume.spacing_mm, axis=volume.source.axis),
         volumes=volume_rows(summaries, styles),
         warnings=prediction.warnings,
+        without_interval=interval_texts(summaries),
         outside=_named((summary.name, outside_text(summary)) for summary in summaries),
         ends=_named((summary.name, ends_text(summary)) for summary in summaries),
         evaluation=evaluation_rows(evaluated, styles),
         pictures=[
             overlay_picture(overlay, styles, with_truth=truth is not None),
-            *curve_pictures(styles, areas, evaluated, volume.spacing_mm[0]),
+            *curve_pictures(styles, areas, deviations, evaluated, volume.spacing_mm[0]),
         ],
     )
     files = {"report.html": page, "overlay.png": overlay, "volumes.csv": volumes_csv(summaries)}
@@ -162,7 +164,7 @@ def write_evaluation_report(
         evaluation=evaluation_rows(evaluated, styles),
         pictures=[
             overlay_picture(overlay, styles, with_truth=True),
-            *curve_pictures(styles, areas, evaluated, evaluation.spacing_mm[0]),
+            *curve_pictures(styles, areas, {}, evaluated, evaluation.spacing_mm[0]),
         ],
     )
     return _publish(folder, {"report.html": page, "overlay.png": overlay} | _evaluation_file(evaluation))
@@ -227,7 +229,7 @@ def _render(**context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    nothing = dict.fromkeys(("volumes", "warnings", "outside", "ends"), ())
+    nothing = dict.fromkeys(("volumes", "warnings", "without_interval", "outside", "ends"), ())
     always = {"definitions": definitions(), "further_out": FURTHER_OUT}
     return environment.get_template("report.html").render({**always, **nothing, **context})
 

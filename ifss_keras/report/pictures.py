@@ -39,23 +39,31 @@ def overlay_picture(png: bytes, styles: Sequence[LabelStyle], with_truth: bool) 
 def curve_pictures(
     styles: Sequence[LabelStyle],
     areas_mm2: Mapping[int, np.ndarray],
+    deviations_mm2: Mapping[int, np.ndarray | None],
     evaluated: Mapping[int, LabelEvaluation],
     slice_mm: float,
 ) -> list[Picture]:
-    """The areas along the muscle, and the Dice if anything was evaluated.
+    """The areas along the muscle with how sure they are, and the Dice if anything was evaluated.
 
     Args:
         styles: of all labels.
         areas_mm2: label code to (slice,) areas of the mask; none of a label that was not looked for.
+        deviations_mm2: label code to (slice,) standard deviations of the areas, where they are known.
         evaluated: label code to its evaluation, if any.
         slice_mm: distance of neighbouring slices.
     """
-    curves = [_area_curve(style, areas_mm2, evaluated.get(style.code)) for style in styles]
+    curves = [_area_curve(style, areas_mm2, deviations_mm2, evaluated.get(style.code)) for style in styles]
     caption = "Cross-section area of each muscle from slice to slice. A step or a spike is worth a look."
     if _annotated(styles):
         caption += " Dots: annotated slices."
     if evaluated:
         caption += " Dashed: the truth."
+    if any(curve.deviations is not None for curve in curves):
+        caption += (
+            " Shaded: where the true area is expected 19 times of 20. The strip below has a row for each muscle: the "
+            "darker, the less sure is the area there, and the more an annotated slice would help; black lines are the "
+            "slices annotated for it."
+        )
     pictures = [Picture("Area along the muscle", areas_png(curves, slice_mm), caption)]
     if evaluated:
         curves = [Curve(style, evaluated[style.code].dice_per_slice) for style in styles if style.code in evaluated]
@@ -64,10 +72,15 @@ def curve_pictures(
     return pictures
 
 
-def _area_curve(style: LabelStyle, areas_mm2: Mapping[int, np.ndarray], label: LabelEvaluation | None) -> Curve:
-    if label is None:
-        return Curve(style, areas_mm2[style.code])
-    return Curve(style, areas_mm2.get(style.code, np.zeros_like(label.truth_areas_mm2)), label.truth_areas_mm2)
+def _area_curve(
+    style: LabelStyle,
+    areas_mm2: Mapping[int, np.ndarray],
+    deviations_mm2: Mapping[int, np.ndarray | None],
+    label: LabelEvaluation | None,
+) -> Curve:
+    truth = None if label is None else label.truth_areas_mm2
+    areas = areas_mm2[style.code] if label is None else areas_mm2.get(style.code, np.zeros_like(truth))
+    return Curve(style, areas, truth, deviations_mm2.get(style.code))
 
 
 def _annotated(styles: Sequence[LabelStyle]) -> bool:

@@ -28,7 +28,7 @@ METRICS = {
     "paper_volume_error_percent": "Volume error over the mean",
     "dice_per_slice": "Dice along the muscle",
 }
-CONSOLE_HEADS = ("label", "mL", "slices", "references", "made by", "mL by shape", "mL by spline")
+CONSOLE_HEADS = ("label", "mL", "95 % interval", "slices", "references", "mL by area curve")
 MISSING, CONSOLE_MISSING = "–", "-"
 
 
@@ -58,12 +58,11 @@ def volume_rows(summaries: Sequence[LabelSummary], styles: Sequence[LabelStyle])
             "name": summary.name,
             "colour": style.colour,
             "volume": _millilitres(summary.volume_ml),
+            "interval": _interval(summary, ""),
             "first": _slice(summary.first_slice),
             "last": _slice(summary.last_slice),
             "references": len(summary.reference_slices),
-            "method": summary.method,
-            "shape": _compared(summary.shape_volume_ml, summary.volume_ml),
-            "spline": _compared(summary.spline_volume_ml, summary.volume_ml),
+            "curve": _compared(summary.curve_volume_ml, summary.volume_ml),
         }
         for summary, style in zip(summaries, styles, strict=False)
     ]
@@ -113,11 +112,10 @@ def _console_row(summary: LabelSummary) -> list[str]:
     return [
         summary.name,
         _number(summary.volume_ml, ".2f", CONSOLE_MISSING),
+        _interval(summary, CONSOLE_MISSING),
         _span(held, CONSOLE_MISSING),
         str(len(summary.reference_slices)),
-        summary.method,
-        _number(summary.shape_volume_ml, ".2f", CONSOLE_MISSING),
-        _number(summary.spline_volume_ml, ".2f", CONSOLE_MISSING),
+        _number(summary.curve_volume_ml, ".2f", CONSOLE_MISSING),
     ]
 
 
@@ -129,8 +127,20 @@ def _compared(other_ml: float | None, volume_ml: float) -> dict[str, str]:
     return {"value": _millilitres(other_ml), "difference": difference}
 
 
+def _interval(summary: LabelSummary, missing: str) -> str:
+    """The 95 % interval of a volume in mL, both ends with as many digits."""
+    low, high = summary.volume_ml_low, summary.volume_ml_high
+    if low is None or high is None:
+        return missing
+    return f"{low:.{_digits(high)}f} to {high:.{_digits(high)}f}"
+
+
 def _millilitres(value: float) -> str:
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.{_digits(value)}f}"
+
+
+def _digits(millilitres: float) -> int:
+    return 1 if millilitres >= 10 else 2
 
 
 def _number(value: float | None, form: str, missing: str = MISSING) -> str:

@@ -29,7 +29,7 @@ def test_a_mask_on_the_images_grid_without_a_reference(ifss, case, preset, read_
     assert (found["reference"], found["weights"]) == (None, str(preset))
     assert [(label["code"], label["name"]) for label in found["labels"]] == [(4, "GM"), (9, "SOL")]
     for label in found["labels"]:
-        assert (label["shape_volume_ml"], label["references"], label["presumed_ends"]) == (None, 0, [])
+        assert (label["volume_ml_high"], label["references"], label["presumed_ends"]) == (None, 0, [])
     assert (report / "report.html").exists()
     table = ifss("predict", case.image, "--preset", preset, "-o", case.output, "--label", "9=Soleus")
     assert "Soleus" in table.out

@@ -17,14 +17,16 @@ def label_summary(**known):
         "code": 5,
         "name": "SOL",
         "volume_ml": 0.12,
-        "shape_volume_ml": 0.125,
-        "spline_volume_ml": 0.13,
+        "volume_ml_low": 0.115,
+        "volume_ml_high": 0.125,
+        "curve_volume_ml": 0.13,
         "first_slice": 2,
         "last_slice": 6,
         "reference_slices": (2, 4, 6),
         "touches_edge": False,
         "areas_mm2": np.array([0, 0, 9.6, 9.6, 9.6, 9.6, 9.6, 0, 0]),
-        "method": "shape",
+        "area_deviations_mm2": np.array([0, 0, 0, 0.3, 0, 0.5, 0, 0, 0]),
+        "method": "network",
     }
     return LabelSummary(**usual | known)
 

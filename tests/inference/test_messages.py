@@ -10,6 +10,7 @@ from ifss_keras.inference.messages import (
     empty_text,
     ends_text,
     gaps_text,
+    interval_texts,
     non_finite_note,
     notes_on,
     nothing_to_fill_note,
@@ -18,6 +19,7 @@ from ifss_keras.inference.messages import (
     span_text,
     unannotated_note,
     warnings_of,
+    wide_text,
 )
 from ifss_keras.propagation.ends import Ends, presumed_ends
 from ifss_keras.volumes.annotation import Annotation
@@ -27,8 +29,9 @@ from tests.inference.predictions import SPACING_MM, label_summary, two_boxes
 
 def test_nothing_is_said_of_a_mask_that_is_as_it_should_be():
     summary = label_summary()
-    for text in (gaps_text, empty_text, edge_text, ends_text, outside_text):
+    for text in (gaps_text, empty_text, edge_text, wide_text, ends_text, outside_text):
         assert text(summary) == ""
+    assert interval_texts([summary]) == ()
     assert warnings_of(summary) == ()
 
 
@@ -51,8 +54,48 @@ def test_the_edge():
 
 
 def test_warnings_of_a_label_are_all_of_these():
-    summary = label_summary(first_slice=None, last_slice=None, touches_edge=True, gaps=((3, 5),))
-    assert warnings_of(summary) == (gaps_text(summary), empty_text(summary), edge_text(summary))
+    summary = label_summary(first_slice=None, last_slice=None, touches_edge=True, gaps=((3, 5),), volume_ml_high=0.2)
+    rules = (gaps_text, empty_text, edge_text, wide_text)
+    assert warnings_of(summary) == tuple(rule(summary) for rule in rules)
+    assert all(warnings_of(summary))
+
+
+WIDE = "The volume of SOL is known to about +-{} % only: annotate another slice, best near slice {}."
+
+
+@pytest.mark.parametrize(("half_ml", "percent"), [(9.9, None), (10.0, None), (10.3, 10), (17.6, 18), (250.0, 250)])
+def test_a_volume_that_is_known_to_a_tenth_only_asks_for_another_slice(half_ml, percent):
+    summary = label_summary(volume_ml=100.0, volume_ml_low=max(100 - half_ml, 0), volume_ml_high=100 + half_ml)
+    assert wide_text(summary) == ("" if percent is None else WIDE.format(percent, 5))
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "references", "near"), [(5, (2, 4, 6), 5), (3, (2, 4, 6), 3), (5, (2, 4), 6), (3, (4, 6), 2)]
+)
+def test_another_slice_is_best_where_the_area_is_known_worst_and_beyond_the_references_at_the_end(
+    doubtful, references, near
+):
+    deviations = np.where(np.arange(9) == doubtful, 2.0, 1.0) * ~np.isin(np.arange(9), references)
+    known = {"reference_slices": references, "area_deviations_mm2": deviations, "volume_ml_high": 0.15}
+    assert wide_text(label_summary(**known)) == WIDE.format(25, near)
+
+
+def test_nothing_is_wide_without_an_interval_and_without_a_mask():
+    assert wide_text(label_summary(volume_ml_low=None, volume_ml_high=None, area_deviations_mm2=None)) == ""
+    assert wide_text(label_summary(volume_ml=0.0, volume_ml_low=0.0, volume_ml_high=0.1)) == ""
+
+
+def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of():
+    unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
+    alone = [label_summary(name=name, reference_slices=(3,), **unknown) for name in ("SOL", "GM")]
+    known = label_summary(name="GL")
+    said = "No interval for {}: with one annotated slice nothing is known of how far off the volume may be."
+    assert interval_texts([alone[0], known, alone[1]]) == (said.format("SOL, GM"),)
+    found = label_summary(reference_slices=(), **unknown)
+    said = "No interval for SOL: without annotated slices nothing is known of how far off the volume may be."
+    assert interval_texts([found]) == (said,)
+    grown = label_summary(method="watershed", **unknown)
+    assert interval_texts([grown]) == ("No interval for SOL: the method watershed does not say how sure it is.",)
 
 
 SEEN = "taken to be gone on {}, where the image changes more than at any step inside"

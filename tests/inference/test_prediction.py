@@ -9,6 +9,7 @@ import pytest
 from ifss_keras.core.errors import InputError
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import Origin
+from ifss_keras.propagation.cut import Certainty
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.volumes.io import read_labels
 from ifss_keras.volumes.volume import Volume
@@ -69,14 +70,16 @@ def test_warnings_are_the_notes_and_then_those_of_each_label():
 def test_as_json():
     labels = two_boxes()
     labels[5][labels[5] == 5] = 0
-    origins = {5: Origin("network", Ends((7,), (0,))), 9: Origin("shape")}
+    certainty = Certainty({3: 2.0}, 2.5)
+    origins = {5: Origin("network", Ends((7,), (0,)), certainty), 9: Origin("shape")}
     told = in_memory(labels, [2, 4, 6], NAMES, origins=origins).to_dict()
     assert json.loads(json.dumps(told)) == told
-    volumes = {name: [label.pop(name) for label in told["labels"]] for name in ("volume_ml", "spline_volume_ml")}
-    shapes = [label.pop("shape_volume_ml") for label in told["labels"]]
+    volumes = {name: [label.pop(name) for label in told["labels"]] for name in ("volume_ml", "curve_volume_ml")}
     assert volumes["volume_ml"] == pytest.approx([FIVE * 4 / 5, NINE])
-    assert volumes["spline_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
-    assert shapes == pytest.approx([FIVE, NINE * 3 / 5])
+    intervals = [[label.pop(f"volume_ml_{end}") for end in ("low", "high")] for label in told["labels"]]
+    half = 1.96 * 2.5 * VOXEL_ML
+    assert intervals == [pytest.approx([FIVE * 4 / 5 - half, FIVE * 4 / 5 + half]), [None, None]]
+    assert volumes["curve_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
     assert told == {
         "shape": [9, 10, 11],
         "spacing_mm": [2.5, 0.8, 0.5],

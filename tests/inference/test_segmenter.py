@@ -75,7 +75,7 @@ def test_every_voxel_goes_to_its_most_probable_class_on_the_images_grid():
         (9, "bright", "network"),
     ]
     assert found.summaries[1].volume_ml == pytest.approx((found.labels == 9).sum() * 0.25 / 1000)
-    assert (found.summaries[0].shape_volume_ml, found.summaries[0].reference_slices) == (None, ())
+    assert (found.summaries[0].volume_ml_high, found.summaries[0].reference_slices) == (None, ())
     assert done[-1] == ("slices", 5, 5)
 
 

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from ifss_keras.inference.summary import Origin, content_order, summarize
+from ifss_keras.inference.summary import WITHIN_95, Origin, content_order, summarize
+from ifss_keras.propagation.area import AreaCurve
+from ifss_keras.propagation.cut import Certainty
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from tests.inference.predictions import SPACING_MM, VOXEL_ML, label_summary
@@ -23,14 +25,14 @@ def annotated(labels, slices=None, **options):
     return Annotation.from_array(labels, {5: "SOL"}, keep_slices=slices and np.array(slices), **options)
 
 
-def measured(labels, annotation, code=5):
-    return summarize(labels, SPACING_MM, annotation.for_label(code), Origin("shape"))
+def measured(labels, annotation, code=5, certainty=None):
+    return summarize(labels, SPACING_MM, annotation.for_label(code), Origin("shape", certainty=certainty))
 
 
 def test_a_box(box):
     summary = measured(box, annotated(box, [2, 4, 6]))
     assert (summary.code, summary.name) == (5, "SOL")
-    for volume_ml in (summary.volume_ml, summary.shape_volume_ml, summary.spline_volume_ml):
+    for volume_ml in (summary.volume_ml, summary.curve_volume_ml):
         assert volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
     assert (summary.first_slice, summary.last_slice) == (2, 6)
     assert summary.reference_slices == (2, 4, 6)
@@ -38,33 +40,61 @@ def test_a_box(box):
     np.testing.assert_allclose(summary.areas_mm2, [0, 0] + 5 * [24 * 0.4] + [0, 0])
 
 
-def test_shape_and_spline_see_the_references_and_not_the_mask(box):
+def test_an_interval_is_1_96_deviations_of_the_sum_of_areas_to_each_side(box):
+    summary = measured(box, annotated(box, [2, 4, 6]), certainty=Certainty({3: 2.0, 5: 3.5}, 4.0))
+    assert WITHIN_95 == 1.96
+    assert summary.volume_ml_low == pytest.approx((5 * 24 - 1.96 * 4) * VOXEL_ML)
+    assert summary.volume_ml_high == pytest.approx((5 * 24 + 1.96 * 4) * VOXEL_ML)
+
+
+def test_deviations_of_areas_are_in_mm2_and_0_where_nothing_is_in_doubt(box):
+    summary = measured(box, annotated(box, [2, 4, 6]), certainty=Certainty({3: 2.0, 5: 3.5, 7: 1.0}, 4.0))
+    np.testing.assert_allclose(summary.area_deviations_mm2, np.array([0, 0, 0, 2, 0, 3.5, 0, 1, 0]) * 0.4)
+
+
+def test_no_volume_is_negative(box):
+    summary = measured(box, annotated(box, [2, 6]), certainty=Certainty({3: 100.0}, 100.0))
+    assert (summary.volume_ml_low, summary.volume_ml_high) == (0, pytest.approx((5 * 24 + 196) * VOXEL_ML))
+
+
+def test_where_every_slice_is_annotated_nothing_is_in_doubt(box):
+    summary = measured(box, annotated(box), certainty=Certainty({}, 0.0))
+    assert summary.volume_ml_low == summary.volume_ml == summary.volume_ml_high
+    np.testing.assert_array_equal(summary.area_deviations_mm2, np.zeros(9))
+
+
+def test_where_nothing_is_known_of_the_certainty_there_is_no_interval(box):
+    summary = measured(box, annotated(box, [2, 4, 6]))
+    assert (summary.volume_ml_low, summary.volume_ml_high, summary.area_deviations_mm2) == (None, None, None)
+
+
+def test_the_curve_sees_the_references_and_not_the_mask(box):
     summary = measured(np.zeros_like(box), annotated(box, [3, 5]))
     assert summary.volume_ml == 0
     assert (summary.first_slice, summary.last_slice) == (None, None)
-    assert summary.shape_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
-    assert summary.spline_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
+    assert summary.curve_volume_ml == pytest.approx(3 * 24 * VOXEL_ML)
 
 
-def test_slices_annotated_as_empty_do_not_bend_the_spline():
+def test_the_curve_goes_from_the_first_reference_with_the_label_to_the_last():
     labels = np.zeros((21, 10, 11), np.uint8)
     labels[[3, 6, 9, 12], 3:7, 2:8] = 5
     labels[[0, 3, 15, 18], 0, 0] = 9  # complete: 5 is not there
     summary = measured(labels, annotated(labels, complete=True))
     assert summary.reference_slices == (0, 3, 6, 9, 12, 15, 18)
-    assert summary.spline_volume_ml == pytest.approx(10 * 24 * VOXEL_ML)
+    areas = AreaCurve({0: 0, 3: 24, 6: 24, 9: 24, 12: 24, 15: 0}).at(range(4, 12))  # the next ones without it count
+    assert summary.curve_volume_ml == pytest.approx((24 + areas.sum() + 24) * VOXEL_ML)
 
 
-def test_one_reference_gives_no_volume_by_shape_or_spline(box):
+def test_one_reference_gives_no_volume_by_the_curve(box):
     summary = measured(box, annotated(box, [3]))
-    assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
+    assert summary.curve_volume_ml is None
     assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
 
 
 def test_a_label_that_needed_no_references_is_measured_all_the_same(box):
     summary = summarize(box, SPACING_MM, LabelAnnotation(5, "SOL", {}, {}), Origin("network"))
     assert (summary.method, summary.reference_slices, summary.gaps) == ("network", (), ())
-    assert (summary.shape_volume_ml, summary.spline_volume_ml) == (None, None)
+    assert (summary.curve_volume_ml, summary.volume_ml_high) == (None, None)
     assert summary.volume_ml == pytest.approx(5 * 24 * VOXEL_ML)
 
 
@@ -117,8 +147,9 @@ def test_as_json():
         "name": "SOL",
         "method": "network",
         "volume_ml": 0.12,
-        "shape_volume_ml": 0.125,
-        "spline_volume_ml": 0.13,
+        "volume_ml_low": 0.115,
+        "volume_ml_high": 0.125,
+        "curve_volume_ml": 0.13,
         "first_slice": 2,
         "last_slice": 6,
         "references": 3,

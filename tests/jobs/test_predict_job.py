@@ -48,7 +48,7 @@ def test_the_result_is_json_and_holds_the_run_and_the_prediction(job):
         assert label["reference_slices"] == [2, 10]
         assert (label["references"], label["name"]) == (2, summary.name)
         assert label["volume_ml"] == summary.volume_ml > 0
-        assert label["spline_volume_ml"] == summary.spline_volume_ml > 0
+        assert label["curve_volume_ml"] == summary.curve_volume_ml > 0
 
 
 def test_source_of_weights_is_what_was_used(job):

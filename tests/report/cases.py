@@ -42,24 +42,29 @@ RUN = RunInfo(
 )
 
 
-def summary(code, first, last, references, shape_ml, spline_ml):
+def summary(code, first, last, references, half_ml, curve_ml):
+    """What is measured of a box; `half_ml`: half its interval, spread over the slices between references."""
     mask = code == LABELS
+    known = half_ml is not None
+    doubtful = mask.any(axis=(1, 2)) & ~np.isin(np.arange(SHAPE[0]), references)
     return LabelSummary(
         code=code,
         name=NAMES[code],
         volume_ml=volume_ml(mask, SPACING_MM),
-        shape_volume_ml=shape_ml,
-        spline_volume_ml=spline_ml,
+        volume_ml_low=volume_ml(mask, SPACING_MM) - half_ml if known else None,
+        volume_ml_high=volume_ml(mask, SPACING_MM) + half_ml if known else None,
+        curve_volume_ml=curve_ml,
         first_slice=first,
         last_slice=last,
         reference_slices=references,
         touches_edge=False,
         areas_mm2=areas_mm2(mask, SPACING_MM),
-        method="shape",
+        area_deviations_mm2=5.0 * doubtful if known else None,
+        method="network",
     )
 
 
-SUMMARIES = (summary(1, 3, 11, (3, 7, 11), 1.23456789, None), summary(7, 6, 17, (8, 15), 4.5, 3.25))
+SUMMARIES = (summary(1, 3, 11, (3, 7, 11), 0.123456789, 1.23456789), summary(7, 6, 17, (8, 15), None, None))
 
 
 def predicted(*summaries, labels=LABELS, image=IMAGE, notes=()):

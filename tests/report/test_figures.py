@@ -59,6 +59,52 @@ def test_the_truth_is_a_dark_curve_at_its_own_height():
     assert true / own == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_band_is_1_96_deviations_to_each_side_and_never_below_0():
+    (style,) = label_styles({1: "a"}, {})
+    low, high = Curve(style, np.array([0.0, 10.0, 1.0]), deviations=np.array([0.0, 2.0, 1.0])).band
+    np.testing.assert_allclose(low, [0, 10 - 3.92, 0])
+    np.testing.assert_allclose(high, [0, 10 + 3.92, 2.96])
+
+
+def test_doubt_is_half_the_band_over_the_largest_area_and_nothing_where_the_label_is_not():
+    (style,) = label_styles({1: "a"}, {})
+    values, deviations = np.array([0.0, 0.0, 10.0, 40.0, 0.0]), np.array([0.0, 1.0, 2.0, 0.0, 0.0])
+    doubt = Curve(style, values, deviations=deviations).doubt
+    np.testing.assert_allclose(doubt, [np.nan, 1.96 / 40, 3.92 / 40, 0, np.nan])
+    np.testing.assert_array_equal(Curve(style, np.zeros(2), deviations=np.zeros(2)).doubt, [np.nan, np.nan])
+
+
+def test_the_band_lies_about_the_curve_in_its_colour():
+    (style,) = label_styles({1: "a"}, {})
+    known = Curve(style, np.full(30, 600.0), deviations=np.full(30, 300 / 1.96))
+    picture = pixels(areas_png([known], SLICE_MM))[80:]
+    column = picture[:, picture.shape[1] // 2 + 5]
+    shade = np.array(list(bytes.fromhex(style.colour[1:]))) * 0.2 + 255 * 0.8
+    rows = np.flatnonzero((np.abs(column - shade) <= 3).all(axis=-1))
+    line = np.flatnonzero(is_colour(picture, style.colour)[:, picture.shape[1] // 2 + 5])
+    dark = (picture.sum(axis=-1) < 60)[:, picture.shape[1] // 10 : -40]
+    axis = np.flatnonzero(dark.sum(axis=1) > 0.9 * dark.shape[1])[0]
+    height = axis - line.mean()  # of 600 mm2
+    assert [(axis - rows.max()) / height, (axis - rows.min()) / height] == pytest.approx([0.5, 1.5], abs=0.03)
+
+
+def test_the_strip_is_darkest_where_least_is_known_and_marks_the_annotated_slices():
+    (style,) = label_styles({1: "a"}, {1: (0, 29)})
+    deviations = 60 * np.sin(np.pi * np.arange(30) / 29)
+    plain = pixels(areas_png([Curve(style, np.full(30, 600.0))], SLICE_MM))
+    picture = pixels(areas_png([Curve(style, np.full(30, 600.0), deviations=deviations)], SLICE_MM))
+    below = picture[len(plain) :, picture.shape[1] // 14 :]
+    reddish = below[..., 0] - below[..., 2] > 5
+    rows = np.flatnonzero(reddish.sum(axis=1) > 0.9 * reddish.sum(axis=1).max())  # the strip is longer than its legend
+    row = rows[len(rows) // 2]
+    coloured = np.flatnonzero(reddish[row])
+    darkest = coloured[below[row, coloured].sum(axis=-1).argmin()]
+    assert darkest == pytest.approx(coloured.mean(), abs=np.ptp(coloured) / 29)
+    lines = np.flatnonzero(below[row].sum(axis=-1) < 60)
+    places = 30 * (lines - coloured.min()) / np.ptp(coloured) - 0.5
+    assert [places.min(), places.max()] == pytest.approx([0, 29], abs=0.3)
+
+
 def test_names_are_drawn_as_they_are_written():
     curves = [Curve(style, np.arange(5.0)) for style in label_styles(NAMES | {9: "$x^$ \\frac"}, {})]
     assert np.ptp(pixels(areas_png(curves, SLICE_MM))) == 255

@@ -65,8 +65,8 @@ def test_the_csv_file_is_the_table(reported):
 def test_table_of_volumes(reported):
     rows = Page(reported[0] / "report.html").rows["volumes"][1:]
     # 9 x 20 x 15 and 12 x 18 x 25 voxels of 0.8 mm3: 2.16 and 4.32 mL.
-    assert rows[0] == ["GM label 1", "2.16", "3", "11", "3", "shape", "1.23 -42.8 %", "–"]
-    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "6", "17", "2", "shape", "4.50 +4.2 %", "3.25 -24.8 %"]
+    assert rows[0] == ["GM label 1", "2.16 2.04 to 2.28", "3", "11", "3", "1.23 -42.8 %"]
+    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "6", "17", "2", "–"]
 
 
 def test_nothing_is_loaded_from_elsewhere(evaluated):
@@ -138,6 +138,21 @@ def test_slices_outside_the_references_are_named(reported, page_of):
     assert "outside the annotated ones" not in page_of(predicted(SUMMARIES[0])).text
 
 
+def test_why_there_is_no_interval_is_told_as_everywhere(reported, page_of):
+    alone = replace(SUMMARIES[1], reference_slices=(8,))
+    page = page_of(predicted(SUMMARIES[0], alone))
+    (said,) = messages.interval_texts([alone])
+    assert said in page.text
+    assert page.warnings == []
+    assert "No interval" not in page_of(predicted(SUMMARIES[0])).text
+
+
+def test_how_sure_the_areas_are_is_explained_where_it_is_known(reported, page_of):
+    explained = "Shaded: where the true area is expected 19 times of 20."
+    assert explained in Page(reported[0] / "report.html").text
+    assert explained not in page_of(predicted(SUMMARIES[1])).text
+
+
 def test_ends_are_told_as_everywhere(page_of):
     ended = replace(SUMMARIES[0], ends=Ends((12,), (1,)))
     page = page_of(predicted(ended, SUMMARIES[1]))
@@ -146,9 +161,11 @@ def test_ends_are_told_as_everywhere(page_of):
 
 
 def test_an_empty_mask_is_reported(page_of):
-    nothing = replace(SUMMARIES[0], volume_ml=0.0, first_slice=None, last_slice=None, areas_mm2=np.zeros(SHAPE[0]))
+    unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
+    unheld = {"volume_ml": 0.0, "first_slice": None, "last_slice": None, "areas_mm2": np.zeros(SHAPE[0])}
+    nothing = replace(SUMMARIES[0], **unheld, **unknown)
     page = page_of(predicted(nothing, labels=np.zeros_like(LABELS)))
-    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "–", "–", "3", "shape", "1.23", "–"]
+    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "–", "–", "3", "1.23"]
     assert "The mask of GM is empty" in page.text
 
 

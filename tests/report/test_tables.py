@@ -28,17 +28,21 @@ def test_csv_gives_the_same_numbers_back():
     for row, item in zip(rows, SUMMARIES, strict=True):
         assert (int(row["code"]), row["name"]) == (item.code, item.name)
         assert float(row["volume_ml"]) == item.volume_ml
-        assert float(row["shape_volume_ml"]) == item.shape_volume_ml
         assert (int(row["first_slice"]), int(row["last_slice"])) == (item.first_slice, item.last_slice)
         assert tuple(int(index) for index in row["reference_slices"].split()) == item.reference_slices
         assert int(row["references"]) == len(item.reference_slices)
-    assert (rows[0]["spline_volume_ml"], float(rows[1]["spline_volume_ml"])) == ("", 3.25)
+    millilitres = ("volume_ml_low", "volume_ml_high", "curve_volume_ml")
+    assert [float(rows[0][name]) for name in millilitres] == [getattr(SUMMARIES[0], name) for name in millilitres]
+    assert [rows[1][name] for name in millilitres] == ["", "", ""]
     assert [row["touches_edge"] for row in rows] == ["no", "no"]
-    assert [row["method"] for row in rows] == ["shape", "shape"]
+    assert [row["method"] for row in rows] == ["network", "network"]
 
 
 def test_csv_has_the_columns_of_the_json():
-    assert list(csv_rows(SUMMARIES[0])[0]) == list(SUMMARIES[0].to_dict())
+    columns = list(csv_rows(SUMMARIES[0])[0])
+    assert columns == list(SUMMARIES[0].to_dict())
+    first = ["code", "name", "method", "volume_ml", "volume_ml_low", "volume_ml_high", "curve_volume_ml"]
+    assert columns[: len(first)] == first
 
 
 def test_csv_tells_where_a_mask_ends_and_where_it_is_missing():
@@ -56,23 +60,23 @@ def test_rows_of_volumes():
         "name": "GM",
         "colour": "#E69F00",
         "volume": "2.16",
+        "interval": "2.04 to 2.28",
         "first": "3",
         "last": "11",
         "references": 3,
-        "method": "shape",
-        "shape": {"value": "1.23", "difference": "-42.8 %"},
-        "spline": {"value": "–", "difference": ""},
+        "curve": {"value": "1.23", "difference": "-42.8 %"},
     }
-    assert (second["colour"], second["volume"]) == ("#56B4E9", "4.32")
-    assert second["shape"] == {"value": "4.50", "difference": "+4.2 %"}
-    assert second["spline"] == {"value": "3.25", "difference": "-24.8 %"}
+    assert (second["colour"], second["volume"], second["interval"]) == ("#56B4E9", "4.32", "")
+    assert second["curve"] == {"value": "–", "difference": ""}
 
 
 def test_rows_of_volumes_with_an_empty_mask_and_many_millilitres():
-    first, second = volume_rows((EMPTY, replace(CARRIED, volume_ml=12.345)), STYLES)
+    many = replace(CARRIED, volume_ml=12.345, volume_ml_low=9.876, volume_ml_high=14.814, curve_volume_ml=13.0)
+    first, second = volume_rows((EMPTY, many), STYLES)
     assert [first[name] for name in ("volume", "first", "last")] == ["0.00", "–", "–"]
-    assert first["shape"] == {"value": "1.23", "difference": ""}
-    assert second["volume"] == "12.3"
+    assert first["curve"] == {"value": "1.23", "difference": ""}
+    assert (second["volume"], second["interval"]) == ("12.3", "9.9 to 14.8")
+    assert second["curve"] == {"value": "13.0", "difference": "+5.3 %"}
 
 
 def test_rows_of_the_evaluation():
@@ -111,14 +115,15 @@ def test_what_is_not_defined_is_a_dash_and_labels_without_an_evaluation_have_no_
 
 
 def test_console_table():
-    heads, rows = console_table(predicted(EMPTY, replace(CARRIED, volume_ml=12.5, first_slice=17)))
-    assert heads == ["label", "mL", "slices", "references", "made by", "mL by shape", "mL by spline"]
+    many = replace(CARRIED, volume_ml=147.3, volume_ml_low=143.2, volume_ml_high=151.04, first_slice=17)
+    heads, rows = console_table(predicted(EMPTY, many))
+    assert heads == ["label", "mL", "95 % interval", "slices", "references", "mL by area curve"]
     assert rows == [
-        ["GM", "0.00", "-", "3", "shape", "1.23", "-"],
-        [NAMES[7], "12.50", "17", "2", "network", "4.50", "3.25"],
+        ["GM", "0.00", "2.04 to 2.28", "-", "3", "1.23"],
+        [NAMES[7], "147.30", "143.2 to 151.0", "17", "2", "-"],
     ]
     _, rows = console_table(predicted(*SUMMARIES))
-    assert [row[2] for row in rows] == ["3 to 11", "6 to 17"]
+    assert [row[2:4] for row in rows] == [["2.04 to 2.28", "3 to 11"], ["-", "6 to 17"]]
 
 
 def test_every_metric_is_defined_once_on_the_page():
