@@ -221,8 +221,9 @@ def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask, 
     assert note in said
     assert note in (case.folder / "r" / "report.html").read_text()
     for old, new in zip(before["labels"], after["labels"], strict=True):
-        for name in ("volume_ml", "volume_ml_low", "volume_ml_high", "curve_volume_ml"):
-            assert new[name] == pytest.approx(18 * old[name], rel=1e-6)
+        assert new["curve_volume_ml"] == pytest.approx(18 * old["curve_volume_ml"], rel=1e-6)
+        for name in ("volume_ml", "volume_ml_low", "volume_ml_high"):  # pixels as far from the border may count or not
+            assert new[name] == pytest.approx(18 * old[name], rel=0.01)
 
 
 def test_label_names_reach_table_and_segmentation(make_case, ifss):
