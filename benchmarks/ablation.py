@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from hard_calves import references_of, spaced_slices, tapering_calves
 from propagation import every_so_often, real_volume
+from yardstick import predict_by_yardstick
 
-from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.metrics.overlap import dice
 from ifss_keras.synthetic import calf, crowded_structures
@@ -114,14 +114,15 @@ def error(labels, labelled) -> float:
 
 
 def row(predictor: Predictor, volumes) -> dict[str, float]:
-    """Error over that of shape interpolation, the mean over the volumes of each kind."""
+    """Error over that of straight shape interpolation, the mean over the volumes of each kind."""
     ratios = {}
     for kind, held in volumes.items():
         found = []
         for labelled, references in held:
             volume = Volume.from_array(labelled.image, labelled.spacing_mm)
             labels = predictor.predict(volume, references).labels
-            found.append(error(labels, labelled) / error(predict_by_shape(volume, references).labels, labelled))
+            by_shape = error(predict_by_yardstick("straight", volume, references).labels, labelled)
+            found.append(error(labels, labelled) / by_shape)
         if found:
             ratios[kind] = float(np.mean(found))
     return ratios
@@ -135,10 +136,10 @@ def main():
     options = parser.parse_args()
     volumes = measured_volumes(options.folder)
     volumes = {kind: held for kind, held in volumes.items() if held}
-    print(f"{'error over that of shape interpolation':38s}", *(f"{kind:>11s}" for kind in volumes))
+    print(f"{'error over that of straight interpolation':41s}", *(f"{kind:>11s}" for kind in volumes))
 
     def show(name, ratios):
-        print(f"{name:38s}", *(f"{ratios[kind]:11.3f}" for kind in volumes), flush=True)
+        print(f"{name:41s}", *(f"{ratios[kind]:11.3f}" for kind in volumes), flush=True)
 
     for name in CHANGES:
         predictor = trained(name, options.steps, options.output)

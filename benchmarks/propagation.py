@@ -5,10 +5,9 @@
     python benchmarks/propagation.py --synthetic 2                   # unseen synthetic volumes, 2 of each kind
 
 Labels in at least `--least` slices are annotated every 5, 10, 20 and 50 slices and where they end, or in their first
-three slices of a tenth of the largest area ("three"). Methods: plain (signed distances interpolated), shape (the same,
-with the centroid on a straight line), network (the default of `ifss predict`); on demand curve and the others of
-docs/methods.md. Means are over the labels of a volume; the error ratio is (1 - Dice) over that of the better one of
-plain and shape.
+three slices of a tenth of the largest area ("three"). Methods: plain and straight (see yardstick.py), shape and network
+(the default of `ifss predict`); on demand the others of docs/methods.md. Means are over the labels of a volume; the
+error ratio is (1 - Dice) over that of the better one of plain and straight, where both are asked for.
 """
 
 import argparse
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from hard_calves import references_of, three_slices
+from yardstick import YARDSTICKS, predict_by_yardstick
 
 from ifss_keras.core.files import write_whole
-from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.inference.methods import UNTRAINED, untrained_method
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.metrics.evaluation import evaluate
@@ -32,8 +31,8 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 SLICE_AXIS = {"spinal_cord_mri": 1}
 DEVELOPMENT = ("leg_mri_3mm", "torso_ct", "lower_leg_us")  # choices were made on these, none on others
-METHODS = ("plain", *UNTRAINED, "network")
-DEFAULT_METHODS = ("plain", "shape", "network")
+METHODS = (*YARDSTICKS, *UNTRAINED, "network")
+DEFAULT_METHODS = (*YARDSTICKS, "shape", "network")
 FIRST_SEED = 900_000
 COLUMNS = ("dice", "iou", "hd95_mm", "asd_mm", "signed_volume_error_percent")
 
@@ -80,8 +79,8 @@ def annotate(labelled: Phantom, every):
 
 
 def predict(method: str, predictor: Predictor, volume: Volume, references):
-    if method == "plain":
-        return predict_by_shape(volume, references, follow_centroid=False)
+    if method in YARDSTICKS:
+        return predict_by_yardstick(method, volume, references)
     if method in UNTRAINED:
         return untrained_method(method)(volume, references)
     return predictor.predict(volume, references)
@@ -105,7 +104,7 @@ def run(name: str, labelled: Phantom, every, methods, predictor: Predictor) -> l
         means["absolute_volume_error_percent"] = float(np.mean(errors))
         row = {"volume": name, "every": every, "method": method, "labels": len(held), "annotated": annotated}
         rows.append(row | means | {"seconds": seconds})
-    best = min((1 - row["dice"] for row in rows if row["method"] in ("plain", "shape")), default=np.nan)
+    best = min((1 - row["dice"] for row in rows if row["method"] in YARDSTICKS), default=np.nan)
     return [row | {"error_ratio": (1 - row["dice"]) / best} for row in rows]
 
 

@@ -35,7 +35,7 @@ QUICK = {
     "labels that meet": Case(("--seed", "900002", *SMALL), "every 18", ("--complete", *MUSCLES)),
     **{
         method: Case(("--seed", "900002", *SMALL), "every 18", ("--method", method))
-        for method in ("shape", "curve", "watershed", "random-walker", "morphological", "growcut")
+        for method in ("shape", "watershed", "random-walker", "morphological", "growcut")
     },
 }
 SLOW = {

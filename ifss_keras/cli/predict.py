@@ -29,7 +29,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     type=click.Choice(METHODS),
     default=NETWORK,
     show_default=True,
-    help="All but network fill only between a muscle's outermost references; shape, curve and morphological do not "
+    help="All but network fill only between a muscle's outermost references; shape and morphological do not "
     "look at the image, growcut, watershed and random-walker grow the references through it. morphological and growcut "
     "need the extra itk.",
 )

@@ -24,7 +24,7 @@ from ifss_keras.inference.interpolation import restore_references
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import content_order
 from ifss_keras.propagation.intensity import IntensityRange
-from ifss_keras.propagation.shape import ShapeSpan
+from ifss_keras.propagation.shape import distances_between
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from ifss_keras.volumes.volume import Volume
 
@@ -128,24 +128,22 @@ def predict_by_random_walker(volume: Volume, annotation: Annotation, *, progress
     """
 
     def walk(image, seeds, spacing_mm):
-        _mark_core(seeds, spacing_mm)
         step = int(np.ceil(np.sqrt(image.size / SETTINGS.most_voxels)))
         return _probability(image, seeds, spacing_mm, step) > 0.5
 
-    return _predict("random-walker", walk, volume, annotation, progress)
+    return _predict("random-walker", walk, volume, annotation, progress, mark=_mark_core)
 
 
-def _mark_core(seeds: np.ndarray, spacing_mm) -> None:
-    """Adds to the seeds what is sure by the shape interpolated between the first and the last slice, in place."""
-    last = len(seeds) - 1
-    span = ShapeSpan(seeds[0] == LABEL, seeds[last] == LABEL, spacing_mm[1:])
-    for index in range(1, last):
-        distance_mm = span.at(index / last)
+def _mark_core(seeds: np.ndarray, label: LabelAnnotation, box: tuple[slice, slice, slice], spacing_mm) -> None:
+    """Adds to the seeds in a box what is sure by the shape interpolated between its outermost slices, in place."""
+    slices, rows, columns = box
+    for index, distance_mm in distances_between(label.masks, slices.start, slices.stop - 1, spacing_mm[1:]):
+        plane, distance_mm = seeds[index - slices.start], distance_mm[rows, columns]
         depth_mm = distance_mm.max()
         if depth_mm > 0:
-            unknown = seeds[index] == UNKNOWN
-            seeds[index][unknown & (distance_mm > SETTINGS.core * depth_mm)] = LABEL
-            seeds[index][unknown & (distance_mm < -SETTINGS.core * depth_mm)] = OTHER
+            unknown = plane == UNKNOWN
+            plane[unknown & (distance_mm > SETTINGS.core * depth_mm)] = LABEL
+            plane[unknown & (distance_mm < -SETTINGS.core * depth_mm)] = OTHER
 
 
 def _probability(image, seeds, spacing_mm, step: int) -> np.ndarray:
@@ -181,11 +179,18 @@ def _block_means(array: np.ndarray, step: int) -> np.ndarray:
     return padded.reshape(slices, rows // step, step, columns // step, step).mean(axis=(2, 4))
 
 
-def _predict(method: str, grow: Callable, volume: Volume, annotation: Annotation, progress: Progress) -> Prediction:
+def _predict(
+    method: str,
+    grow: Callable,
+    volume: Volume,
+    annotation: Annotation,
+    progress: Progress,
+    mark: Callable | None = None,
+) -> Prediction:
     """What `grow(image, seeds, spacing_mm)` finds between all neighbouring annotated slices of every label.
 
     `image` is float32 in [0, 1], `seeds` uint8: `LABEL`, `OTHER`, or `UNKNOWN`, with whole planes known at both ends.
-    It returns a bool array of the same shape.
+    It returns a bool array of the same shape. `mark(seeds, label, box, spacing_mm)` adds to the seeds before, in place.
     """
     labels = np.zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
     intensity = IntensityRange.from_volume(volume.array)
@@ -196,6 +201,8 @@ def _predict(method: str, grow: Callable, volume: Volume, annotation: Annotation
             if stop - start > 1 and (label.masks[start].any() or label.masks[stop].any()):
                 box = _box(label, start, stop, volume.spacing_mm)
                 seeds = _seeds(label, box)
+                if mark:
+                    mark(seeds, label, box, volume.spacing_mm)
                 image = intensity.apply(volume.array[box])
                 found = grow(image, seeds, volume.spacing_mm) if (seeds == OTHER).any() else seeds >= 0
                 labels[box][found] = code

@@ -6,40 +6,30 @@ import numpy as np
 
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.prediction import Prediction
-from ifss_keras.inference.summary import content_order
+from ifss_keras.inference.summary import Origin, content_order
+from ifss_keras.propagation.cut import curve_certainty
 from ifss_keras.propagation.shape import interpolate_shapes
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 
 
-def predict_by_shape(
-    volume: Volume,
-    annotation: Annotation,
-    *,
-    follow_centroid: bool = True,
-    curved: bool = False,
-    progress: Progress = silent,
-) -> Prediction:
-    """The references joined by shape interpolation alone: what a laboratory gets today without a network.
+def predict_by_shape(volume: Volume, annotation: Annotation, *, progress: Progress = silent) -> Prediction:
+    """The references joined by shape interpolation alone, see `interpolate_shapes`.
 
     Between references only; nothing outside them. Where two interpolated labels meet, the first in `content_order`
-    keeps the voxel. `follow_centroid` and `curved` as in `interpolate_shapes`; `progress` is called with a label's
-    name, the slices done and those to do.
+    keeps the voxel. `progress` is called with a label's name, the slices done and those to do.
     """
     labels = np.zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
+    origins = {}
     for code in reversed(content_order(annotation)):
         label = annotation.for_label(code)
         first, last = min(label.masks), max(label.masks)
-        for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:], follow_centroid, curved):
+        for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:]):
             labels[index][mask] = code
             progress(label.name, index - first, last - first)
+        origins[code] = Origin("shape", certainty=curve_certainty(label.masks))
     restore_references(labels, annotation)
-    return Prediction.of_labels(labels, volume, annotation, "curve" if curved else "shape")
-
-
-def predict_by_curve(volume: Volume, annotation: Annotation, *, progress: Progress = silent) -> Prediction:
-    """As `predict_by_shape`, but the shape's way from one reference to the next bends for those beyond them."""
-    return predict_by_shape(volume, annotation, curved=True, progress=progress)
+    return Prediction.of_labels(labels, volume, annotation, origins)
 
 
 def restore_references(labels: np.ndarray, annotation: Annotation) -> None:

@@ -10,13 +10,12 @@ from ifss_keras.core.errors import InputError
 NETWORK = "network"
 UNTRAINED = {
     "shape": "ifss_keras.inference.interpolation:predict_by_shape",
-    "curve": "ifss_keras.inference.interpolation:predict_by_curve",
     "morphological": "ifss_keras.inference.classical:predict_by_morphology",
     "growcut": "ifss_keras.inference.classical:predict_by_growcut",
     "watershed": "ifss_keras.inference.classical:predict_by_watershed",
     "random-walker": "ifss_keras.inference.classical:predict_by_random_walker",
 }
-UNSEEING = ("shape", "curve", "morphological")  # these do not look at the image
+UNSEEING = ("shape", "morphological")  # these do not look at the image
 METHODS = (NETWORK, *UNTRAINED)
 
 

@@ -7,7 +7,6 @@ from ifss_keras.metrics.volume import (
     areas_mm2,
     paper_volume_error_percent,
     signed_volume_error_percent,
-    spline_volume_ml,
     volume_ml,
 )
 
@@ -27,7 +26,6 @@ __all__ = [
     "precision",
     "recall",
     "signed_volume_error_percent",
-    "spline_volume_ml",
     "surface_distances",
     "volume_ml",
 ]

@@ -30,12 +30,15 @@ class CurveSettings:
         trust: as many degrees of freedom as this expectation counts.
         contour: the variance of an annotated area, in strengths of the noise.
         parabola: the variance of the parabola's height, in strengths of the noise.
+        room: an expected area is at most so many times the larger reference beside it, and at least the smaller one
+            divided by it: where gaps are unequal, as where a muscle becomes a tendon, a cubic swings wide.
     """
 
     roughness: float = 50.0
     trust: float = 2.0
     contour: float = 1e-5
     parabola: float = 10.0
+    room: float = 1.5
 
 
 SETTINGS = CurveSettings()
@@ -53,10 +56,11 @@ class AreaCurve:
 
     def __init__(self, areas: Mapping[int, float]):
         slices = sorted(areas)
+        self._slices, self._areas = np.array(slices), np.array([areas[index] for index in slices], float)
         self._first, self._length = slices[0], slices[-1] - slices[0]
         self._unit = max(areas.values()) or 1.0
         self._places = self._placed(slices)
-        values = np.array([areas[index] for index in slices]) / self._unit
+        values = self._areas / self._unit
         count = len(slices)
         line = np.stack([np.ones(count), self._places], 1)
         held = _likeness(self._places, self._places) + SETTINGS.contour * np.eye(count)
@@ -79,7 +83,10 @@ class AreaCurve:
 
     def at(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The expected area on each slice, never negative; beyond the outermost references it means little."""
-        return np.clip(self._basis(self._placed(slices)) @ self._weights, 0, None) * self._unit
+        after = np.searchsorted(self._slices, slices)
+        beside = [self._areas[np.clip(place, 0, len(self._areas) - 1)] for place in (after - 1, after)]
+        least, most = np.min(beside, axis=0) / SETTINGS.room, np.max(beside, axis=0) * SETTINGS.room
+        return np.clip(self._basis(self._placed(slices)) @ self._weights * self._unit, least, most)
 
     def covariance(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The scale matrix of the deviations of the true areas from `at`, (slice, slice)."""

@@ -9,8 +9,9 @@ tells how far the volume may be off. Each soft mask is then cut where its area i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,11 @@ class Certainty(NamedTuple):
 
     def with_beyond(self, soft: Mapping[int, SoftMask], pixel_mm: tuple[float, float]) -> Certainty:
         """The certainty of these slices and of others outside the references."""
-        beyond = {index: SETTINGS.beyond * pixels_inside(mask, pixel_mm) for index, mask in soft.items()}
+        return self.with_areas_beyond({index: pixels_inside(mask, pixel_mm) for index, mask in soft.items()})
+
+    def with_areas_beyond(self, areas: Mapping[int, float]) -> Certainty:
+        """The same, the others told by their areas."""
+        beyond = {index: SETTINGS.beyond * area for index, area in areas.items()}
         return Certainty(self.deviations | beyond, float(np.hypot(self.of_sum, sum(beyond.values()))))
 
 
@@ -89,10 +94,32 @@ def cut(
     gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
     areas = np.clip(expected + gain @ (found - expected), 0, None)
     left = gain @ of_network
-    deviations = np.sqrt(np.clip(np.diag(left), 0, None))
     done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
-    certainty = Certainty(dict(zip(slices, deviations.tolist(), strict=True)), float(np.sqrt(max(left.sum(), 0))))
-    return done | others, certainty.with_beyond(others, pixel_mm)
+    return done | others, _certainty(slices, left).with_beyond(others, pixel_mm)
+
+
+def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
+    """How sure the areas of the area curve are, from one reference to the next; None with fewer than two references.
+
+    Between one that holds the label and one that does not it ends somewhere, so there the areas err as beyond both.
+
+    Args:
+        masks: slice index to (row, column) bool, the references.
+    """
+    curve = AreaCurve.of_masks(masks)
+    if curve is None:
+        return None
+    slices = {0: [], 1: [], 2: []}  # by how many of the two references around hold the label
+    for first, last in pairwise(sorted(masks)):
+        slices[sum(masks[index].any() for index in (first, last))] += range(first + 1, last)
+    towards_end = dict(zip(slices[1], curve.at(slices[1]).tolist(), strict=True))
+    return _certainty(slices[2], curve.covariance(slices[2])).with_areas_beyond(towards_end)
+
+
+def _certainty(slices: Sequence[int], covariance: np.ndarray) -> Certainty:
+    """Of areas whose deviations have this covariance, (slice, slice)."""
+    deviations = np.sqrt(np.clip(np.diag(covariance), 0, None)).tolist()
+    return Certainty(dict(zip(slices, deviations, strict=True)), float(np.sqrt(max(covariance.sum(), 0))))
 
 
 def _covariance(softness: np.ndarray, spans: np.ndarray) -> np.ndarray:

@@ -4,18 +4,20 @@ The signed distances of both references are blended linearly (Raya and Udupa,
 "Shape-based interpolation of multidimensional objects", IEEE TMI 9(1), 1990). Before that, each is moved so
 that its centroid lies on the straight line between both, so that shapes which do not overlap do not vanish
 on the way. Where references beyond them are known, too, distances and centroid follow a curve: see
-`propagation.beyond`.
+`propagation.beyond`; and the outline is moved evenly to the area that all references let expect: see
+`propagation.area`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.propagation.area import AreaCurve
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, Further, nearest_beyond
 
 
@@ -45,54 +47,17 @@ def signed_distance(mask: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.
     return signed
 
 
-def shape_distance(
-    mask_a: np.ndarray,
-    mask_b: np.ndarray,
-    fractions: Sequence[float] | np.ndarray,
-    spacing_mm: tuple[float, float] = (1.0, 1.0),
-) -> np.ndarray:
-    """Signed distances between two masks, (n, row, column) float32 in mm, positive inside.
-
-    At fraction 0 its positive part is `mask_a`, at 1 `mask_b`, exactly. If one mask is empty, the other
-    shrinks evenly and is gone half-way: the muscle ended somewhere between, and the middle is the least
-    wrong guess (the empty one stands as the other's distance less twice its greatest depth). If both are
-    empty there is nothing between.
-
-    Args:
-        mask_a: (row, column) bool.
-        mask_b: (row, column) bool.
-        fractions: (n,) in [0, 1], the way from a to b.
-        spacing_mm: (row, column).
-    """
-    fractions = np.atleast_1d(np.asarray(fractions, float))
-    if fractions.size and not (fractions.min() >= 0 and fractions.max() <= 1):
-        raise InputError(
-            f"Fractions between two references must lie in [0, 1], but got {fractions.min():g} to "
-            f"{fractions.max():g}; outside the references there is nothing to interpolate."
-        )
-    span = ShapeSpan(mask_a, mask_b, spacing_mm)
-    distances = np.empty((len(fractions), *span.shape), np.float32)
-    for index, fraction in enumerate(fractions):
-        distances[index] = span.at(fraction)
-    return distances
-
-
 def interpolate_shapes(
-    masks: Mapping[int, np.ndarray],
-    spacing_mm: tuple[float, float] = (1.0, 1.0),
-    follow_centroid: bool = True,
-    curved: bool = False,
+    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0)
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every slice from the first reference to the last with its mask, one at a time, ascending.
 
-    References come back as given; between two of them the interpolated shape. Memory: the bounding box of
-    two references (four if curved), and one mask.
+    References come back as given, between two of them see `distances_between`. Memory: the box around four references,
+    and one slice.
 
     Args:
         masks: slice index to (row, column) bool, empty masks allowed.
         spacing_mm: (row, column).
-        follow_centroid: move each shape so that the centroid lies on the straight line between both.
-        curved: bend this line and the distances for the references beyond both, see `propagation.beyond`.
 
     Yields:
         (slice index, mask (row, column) bool).
@@ -100,31 +65,54 @@ def interpolate_shapes(
     indices = sorted(masks)
     for start, stop in pairwise(indices):
         yield start, np.array(masks[start], bool)
-        if stop == start + 1:
-            continue
-        span, box = _span_in_box(masks, start, stop, spacing_mm, follow_centroid, curved)
-        for index in range(start + 1, stop):
-            mask = np.zeros(masks[start].shape, bool)
-            mask[box] = span.at((index - start) / (stop - start)) > 0
-            yield index, mask
+        for index, distance in distances_between(masks, start, stop, spacing_mm):
+            yield index, distance > 0
     if indices:
         yield indices[-1], np.array(masks[indices[-1]], bool)
 
 
-def _span_in_box(masks, start, stop, spacing_mm, follow_centroid, curved) -> tuple[ShapeSpan, tuple[slice, slice]]:
-    """The span between two references, and the box that what lies between does not leave.
+def distances_between(
+    masks: Mapping[int, np.ndarray], start: int, stop: int, spacing_mm: tuple[float, float]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The signed distance to the interpolated shape on each slice between two neighbouring references.
 
-    On a straight line that is the bounding box of the two; a curve may leave that of all four by a part of their size.
+    Between two that hold the structure the shape bends for those beyond both, and its area is that of the curve through
+    the areas of all. Where one of the two is empty the other shrinks evenly and is gone half-way: the structure ended
+    somewhere between, and the middle is the least wrong guess.
+
+    Args:
+        masks: slice index to (row, column) bool, all references.
+        start, stop: two of them.
+        spacing_mm: (row, column).
+
+    Yields:
+        (slice index, distance (row, column) float32 in mm, positive inside, minus infinity where the shape cannot be).
     """
-    others = nearest_beyond(masks, start, stop) if curved else (None, None)
+    between = range(start + 1, stop)
+    if not between:
+        return
+    span, box = _span_in_box(masks, start, stop, spacing_mm)
+    areas = [None] * len(between)
+    if masks[start].any() and masks[stop].any():
+        areas = AreaCurve.of_masks(masks).at(between)
+    for index, area in zip(between, areas, strict=True):
+        distance = np.full(masks[start].shape, -np.inf, np.float32)
+        distance[box] = span.at((index - start) / (stop - start), area)
+        yield index, distance
+
+
+def _span_in_box(masks, start, stop, spacing_mm) -> tuple[ShapeSpan, tuple[slice, slice]]:
+    """The span between two references, and a box that what lies between does not leave.
+
+    A bent shape may leave the bounding box of all four references by a part of their size, a larger one by another.
+    """
+    others = nearest_beyond(masks, start, stop)
     union = np.logical_or.reduce([masks[index] for index in (start, stop, *others) if index is not None])
-    box = _box(union, 2)
-    if curved:
-        box = _box(union, 2 + max(side.stop - side.start for side in box) // 4)
+    box = _box(union, 2 + max(side.stop - side.start for side in _box(union, 2)) // 2)
     away = zip(others, (start, stop), strict=True)
     further = [None if index is None else Further(abs(index - end), masks[index][box]) for index, end in away]
     ends = (masks[index][box] for index in (start, stop))
-    return ShapeSpan(*ends, spacing_mm, follow_centroid, stop - start, Beyond(*further)), box
+    return ShapeSpan(*ends, spacing_mm, gap=stop - start, beyond=Beyond(*further)), box
 
 
 class ShapeSpan:
@@ -134,7 +122,6 @@ class ShapeSpan:
         mask_a: (row, column) bool.
         mask_b: (row, column) bool.
         spacing_mm: (row, column).
-        follow_centroid: move each shape so that the centroid lies on the way between both.
         gap: slices from a to b; for `beyond` only.
         beyond: references before a and after b; not looked at where a or b is empty.
     """
@@ -144,7 +131,6 @@ class ShapeSpan:
         mask_a: np.ndarray,
         mask_b: np.ndarray,
         spacing_mm: tuple[float, float] = (1.0, 1.0),
-        follow_centroid: bool = True,
         gap: float = 1.0,
         beyond: Beyond = NOTHING_BEYOND,
     ):
@@ -163,7 +149,7 @@ class ShapeSpan:
             for held in (before and before[1:], (mask_a, (0, 0)), (mask_b, (0, 0)), after and after[1:])
         ]
         self._places = np.zeros((4, 2))  # of the centroids, in pixels from that of a
-        if follow_centroid and both:
+        if both:
             centroids = [knot.centroid() if knot else np.zeros(2) for knot in self._knots]
             self._places = np.array(centroids) - centroids[1]
         ways = np.array([self._weights(fraction) @ self._places for fraction in np.linspace(0, 1, 17)])
@@ -261,12 +247,13 @@ def _to_border(inside: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarra
 
 
 def level_of(values: np.ndarray, pixels: float) -> float:
-    """The level that `pixels` of the values lie above, between two values."""
+    """The level that `pixels` of the values lie above, between two values; equal ones lie above together."""
     count = int(np.clip(round(pixels), 0, values.size - 1))
     if not count:
         return float(values.max())
     place = values.size - count
-    return float(np.partition(values.ravel(), (place - 1, place))[place - 1 : place + 1].mean())
+    level = np.partition(values.ravel(), (place - 1, place))[place - 1 : place + 1].mean()
+    return float(np.nextafter(level, np.float32(-np.inf)))
 
 
 def _centroid(mask: np.ndarray) -> np.ndarray:

@@ -243,8 +243,9 @@ def test_spacing_changes_millilitres_and_not_the_grid(case, predict, read_mask, 
     assert note in said
     assert note in (case.folder / "r" / "report.html").read_text()
     for old, new in zip(before["labels"], after["labels"], strict=True):
-        for name in ("volume_ml", "curve_volume_ml"):
-            assert new[name] == pytest.approx(18 * old[name], rel=1e-6)
+        assert new["curve_volume_ml"] == pytest.approx(18 * old["curve_volume_ml"], rel=1e-6)
+        for name in ("volume_ml", "volume_ml_low", "volume_ml_high"):  # pixels as far from the border may count or not
+            assert new[name] == pytest.approx(18 * old[name], rel=0.01)
 
 
 def test_label_names_reach_table_and_segmentation(make_case, ifss):
@@ -368,13 +369,12 @@ def test_nothing_is_drawn_beyond_ends_that_are_annotated(more, make_case, predic
     assert [label["presumed_ends"] for label in found["labels"]] == [[], []]
 
 
-@pytest.mark.parametrize("method", ["shape", "curve"])
-def test_without_a_network_ends_that_are_annotated_are_ends_as_well(method, case, predict):
+def test_without_a_network_ends_that_are_annotated_are_ends_as_well(case, predict):
     image = nibabel.load(case.reference)
     references = np.asanyarray(image.dataobj).copy()
     references[:, :, 10][references[:, :, 10] == 3] = 0
     nibabel.Nifti1Image(references, image.affine).to_filename(case.reference)
-    found = predict(case, "--method", method, "--complete", "--ends-annotated")
+    found = predict(case, "--method", "shape", "--complete", "--ends-annotated")
     assert {label["code"]: label["last_slice"] for label in found["labels"]} == {3: 6, 7: 10}
 
 

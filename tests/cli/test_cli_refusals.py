@@ -166,7 +166,7 @@ def test_bad_options_are_refused_in_one_sentence(name, case, ifss, tiny_preset, 
     assert snapshot(case.folder) == before
 
 
-@pytest.mark.parametrize("method", ["shape", "curve"])
+@pytest.mark.parametrize("method", ["shape", "watershed"])
 def test_nothing_between_annotated_slices_is_refused_where_nothing_else_is_filled(method, make_case, ifss, snapshot):
     case = make_case(annotated=(6,))
     before = snapshot(case.folder)
@@ -177,7 +177,7 @@ def test_nothing_between_annotated_slices_is_refused_where_nothing_else_is_fille
     assert snapshot(case.folder) == before
 
 
-@pytest.mark.parametrize("more", [(), ("--complete",), ("--method", "curve", "--complete")])
+@pytest.mark.parametrize("more", [(), ("--complete",), ("--method", "shape", "--complete")])
 def test_one_annotated_slice_has_no_two_ends(more, make_case, ifss, tiny_preset, snapshot):
     case = make_case(annotated=(6,))
     before = snapshot(case.folder)

@@ -27,10 +27,10 @@ def test_names_and_volumes_are_in_the_order_of_the_codes():
 
 
 def test_each_label_has_its_own_origin_or_all_have_one():
-    origins = {5: Origin("network"), 9: Origin("curve", Ends((8,)))}
+    origins = {5: Origin("network"), 9: Origin("shape", Ends((8,)))}
     five, nine = in_memory(two_boxes(), [3, 5], NAMES, origins=origins).summaries
     assert (five.method, five.ends) == ("network", Ends())
-    assert (nine.method, nine.ends) == ("curve", Ends((8,)))
+    assert (nine.method, nine.ends) == ("shape", Ends((8,)))
     assert [summary.method for summary in in_memory(two_boxes(), [3, 5]).summaries] == ["shape", "shape"]
 
 

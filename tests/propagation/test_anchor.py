@@ -6,7 +6,7 @@ import pytest
 from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.anchor import anchor
 from ifss_keras.propagation.settings import Softness
-from ifss_keras.propagation.shape import shape_distance
+from ifss_keras.propagation.shape import ShapeSpan
 
 
 def disc(shape, center, radius, spacing_mm=(1.0, 1.0)):
@@ -19,7 +19,9 @@ def test_anchor_is_the_sigmoid_of_the_distance():
     softness = Softness(start=0.7, per_slice=0.2, maximum=9.0)
     offsets, gap = np.array([0, 1, 4, 7, 10]), 10
     scale = 0.7 + 0.2 * np.array([0, 1, 4, 3, 0])
-    expected = 1 / (1 + np.exp(-shape_distance(a, b, offsets / gap).astype(float) / scale[:, None, None]))
+    span = ShapeSpan(a, b)
+    distances = np.stack([span.at(offset / gap) for offset in offsets]).astype(float)
+    expected = 1 / (1 + np.exp(-distances / scale[:, None, None]))
     np.testing.assert_allclose(anchor(a, b, offsets, gap, softness), expected, atol=1e-6)
 
 

@@ -1,5 +1,7 @@
 """How a span bends for the references beyond it: parabolas in closed form, which references count, where they lie."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from ifss_keras.propagation.anchor import anchor
 from ifss_keras.propagation.beyond import Beyond, Further, gather_beyond, nearest_beyond
 from ifss_keras.propagation.region import Region
 from ifss_keras.propagation.settings import Softness
-from ifss_keras.propagation.shape import ShapeSpan, interpolate_shapes
+from ifss_keras.propagation.shape import ShapeSpan
 
 NOWHERE = np.zeros((1, 1), bool)
 
@@ -21,6 +23,13 @@ def curve_weights(fraction, gap, before, after, part=1.0):
 
 
 away = st.one_of(st.none(), st.floats(0.5, 90))
+
+
+def bent_span(masks, first, last):
+    """From one reference to the next, bent for those beyond."""
+    away = zip(nearest_beyond(masks, first, last), (first, last), strict=True)
+    beyond = Beyond(*(None if index is None else Further(abs(index - end), masks[index]) for index, end in away))
+    return ShapeSpan(masks[first], masks[last], gap=last - first, beyond=beyond)
 
 
 def disc(shape, center, radius):
@@ -104,17 +113,20 @@ REDRAWN = {9: 5, 10: 3, 40: 3}
 def test_a_short_span_does_not_bend_a_long_one_beside_it(radii):
     """Where a muscle begins bluntly or becomes a tendon, the long span is neither swollen nor emptied."""
     masks = {index: disc((96, 96), (48, 48), radius) for index, radius in radii.items()}
-    curved, straight = (dict(interpolate_shapes(masks, curved=bent)) for bent in (True, False))
-    for index, mask in straight.items():
-        assert abs(np.sqrt(curved[index].sum()) - np.sqrt(mask.sum())) < np.sqrt(np.pi)  # one pixel of radius
-        assert curved[index].any()
+    for first, last in pairwise(radii):
+        straight = ShapeSpan(masks[first], masks[last])
+        for fraction in np.arange(1, last - first) / (last - first):
+            bent = bent_span(masks, first, last).at(fraction) > 0
+            as_large = np.sqrt((straight.at(fraction) > 0).sum())
+            assert abs(np.sqrt(bent.sum()) - as_large) < np.sqrt(np.pi)  # one pixel of radius
+            assert bent.any()
 
 
 def test_a_shape_that_jumps_and_stays_is_not_carried_on():
     masks = {index: disc((96, 96), (48, column), 4) for index, column in ((0, 20), (10, 60), (60, 60), (70, 20))}
-    found = dict(interpolate_shapes(masks, curved=True))
-    columns = np.nonzero(found[35])[1]
-    assert found[35].sum() == masks[10].sum()
+    found = bent_span(masks, 10, 60).at(0.5) > 0
+    columns = np.nonzero(found)[1]
+    assert found.sum() == masks[10].sum()
     assert abs(columns.mean() - 60) < 2.5
 
 
