@@ -83,8 +83,8 @@ class AreaCurve:
 
     def at(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The expected area on each slice, never negative; beyond the outermost references it means little."""
-        after = np.searchsorted(self._slices, slices)
-        beside = [self._areas[np.clip(place, 0, len(self._areas) - 1)] for place in (after - 1, after)]
+        before, after = np.searchsorted(self._slices, slices, "right") - 1, np.searchsorted(self._slices, slices)
+        beside = [self._areas[np.clip(place, 0, len(self._areas) - 1)] for place in (before, after)]
         least, most = np.min(beside, axis=0) / SETTINGS.room, np.max(beside, axis=0) * SETTINGS.room
         return np.clip(self._basis(self._placed(slices)) @ self._weights * self._unit, least, most)
 

@@ -1,6 +1,7 @@
 """The area curve: solids in closed form, what it must not depend on, and how sure it says it is."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -146,3 +147,12 @@ def test_towards_an_absence_the_areas_err_alike():
     assert list(certainty.deviations) == [*range(3, 8), *towards]
     assert list(curve_certainty({8: square(13), 14: square(0)}).deviations) == list(towards)
     assert curve_certainty({8: square(13), 9: square(12)}) == ({}, 0)
+
+
+@pytest.mark.parametrize("areas", [{0: 452.0, 5: 50.0, 35: 50.0}, {0: 110.0, 10: 1900.0, 60: 1900.0, 70: 110.0}])
+def test_where_gaps_are_unequal_the_curve_does_not_swing_wide_of_the_references_beside_it(areas):
+    curve, slices = AreaCurve(areas), sorted(areas)
+    for first, last in pairwise(slices):
+        found = curve.at(range(first + 1, last))
+        assert found.min() >= min(areas[first], areas[last]) / SETTINGS.room - 1e-9
+        assert found.max() <= max(areas[first], areas[last]) * SETTINGS.room + 1e-9

@@ -24,6 +24,8 @@ OTHER = PropagationSettings(
     recurrent=False,
     recall_newest=True,
     bend=0.75,
+    anchor_area=False,
+    final_area=False,
 )
 
 
