@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ifss_keras.core.progress import Progress, silent
+from ifss_keras.inference.methods import SHAPE
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.cut import curve_certainty
@@ -27,7 +28,7 @@ def predict_by_shape(volume: Volume, annotation: Annotation, *, progress: Progre
         for index, mask in interpolate_shapes(label.masks, volume.spacing_mm[1:]):
             labels[index][mask] = code
             progress(label.name, index - first, last - first)
-        origins[code] = Origin("shape", certainty=curve_certainty(label.masks))
+        origins[code] = Origin(SHAPE, certainty=curve_certainty(label.masks))
     restore_references(labels, annotation)
     return Prediction.of_labels(labels, volume, annotation, origins)
 

@@ -7,16 +7,17 @@ from importlib import import_module
 
 from ifss_keras.core.errors import InputError
 
-NETWORK = "network"
+NETWORK, SHAPE = "network", "shape"
 UNTRAINED = {
-    "shape": "ifss_keras.inference.interpolation:predict_by_shape",
+    SHAPE: "ifss_keras.inference.interpolation:predict_by_shape",
     "morphological": "ifss_keras.inference.classical:predict_by_morphology",
     "growcut": "ifss_keras.inference.classical:predict_by_growcut",
     "watershed": "ifss_keras.inference.classical:predict_by_watershed",
     "random-walker": "ifss_keras.inference.classical:predict_by_random_walker",
 }
-UNSEEING = ("shape", "morphological")  # these do not look at the image
+UNSEEING = (SHAPE, "morphological")  # these do not look at the image
 METHODS = (NETWORK, *UNTRAINED)
+SURE = (NETWORK, SHAPE)  # these say how sure their areas are
 
 
 def untrained_method(name: str) -> Callable:
