@@ -1,6 +1,6 @@
 """A training in miniature, and a prediction with what it gives: python examples/02_train.py [FOLDER]
 
-The network is tiny and sees few volumes, so it learns little; `zoo/ifss_synthetic_v4/recipe.yaml` is a real recipe.
+The network is tiny and sees few volumes, so it learns little; `zoo/ifss_synthetic_v5/recipe.yaml` is a real recipe.
 """
 
 import sys

@@ -26,7 +26,7 @@ def train(recipe, output, corpus, start_from, resume):
     `ifss predict --preset OUTPUT` takes.
 
     \b
-    Example: ifss train --recipe zoo/ifss_synthetic_v4/recipe.yaml -o runs/mine
+    Example: ifss train --recipe zoo/ifss_synthetic_v5/recipe.yaml -o runs/mine
     """
     from ifss_keras.cli.console import slice_progress, start_tensorflow
     from ifss_keras.core.errors import InputError

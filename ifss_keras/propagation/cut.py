@@ -1,10 +1,10 @@
 """The area of every slice between references, from the network and from the area curve, each as far as it is sure.
 
 A network sees from slice to slice how the area changes, but its border as a whole may lie beside the annotator's: its
-errors of area go with the softness of its border, and are partly shared by all slices of a label or by those between
-two references. The curve of `propagation.area` keeps to the annotator's border, but knows nothing of what lies between.
-Both are taken as Gaussian, so the area to expect is their mean weighted by covariance (kriging), and its covariance
-tells how far the volume may be off. Each soft mask is then cut where its area is that one.
+errors of area go with the softness of its border, and most of one is shared by all slices of a label. The curve of
+`propagation.area` keeps to the annotator's border, but knows nothing of what lies between. Both are taken as Gaussian,
+so the area to expect is their mean weighted by covariance (kriging), and its covariance tells how far the volume may be
+off. Each soft mask is then cut where its area is that one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 from scipy.special import expit, logit
 
 from ifss_keras.propagation.area import AreaCurve
@@ -27,27 +28,29 @@ class CutSettings:
     """Numbers of the network's errors of area, chosen on the volumes for development, see docs/propagation.md.
 
     Attributes:
-        shared: standard deviation of what all slices of a label share, in the softness of their borders.
-        in_span: of what the slices between two references share.
+        shared: standard deviation of what all slices of a label share, in the softness of their borders; so large that
+            the level of the areas is nearly the curve's alone.
         alone: of each slice's own.
         least: softness of a border at least, as a share of the area.
         support: of a soft mask below which no pixel is taken for the sake of the area.
         beyond: standard deviation of an area outside the references, as a share of it; they all err alike.
     """
 
-    shared: float = 0.5
-    in_span: float = 0.5
-    alone: float = 0.3
+    shared: float = 2.0
+    alone: float = 0.85
     least: float = 0.02
     support: float = 0.05
     beyond: float = 0.3
 
 
 SETTINGS = CutSettings()
+HALF_OF_95 = 0.975  # both tails of a 95 % interval are equal
 
 
 class Certainty(NamedTuple):
     """How sure the areas of a label's mask are, in pixels of the image; those of its references are not doubted.
+
+    Where an area is not Gaussian its deviation is that of the Gaussian with the same 95 % interval.
 
     Attributes:
         deviations: slice index to the standard deviation of its area.
@@ -80,22 +83,21 @@ def cut(
     references = np.array(sorted(masks))
     holds = np.array([masks[index].any() for index in references])
     places = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
-    between = {i: p for i, p in places.items() if 0 < p < len(references) and holds[p - 1] and holds[p]}
-    others = {index: mask for index, mask in soft.items() if index not in between}
-    if not between:
+    slices = [i for i, place in places.items() if 0 < place < len(references) and holds[place - 1 : place + 1].all()]
+    others = {index: mask for index, mask in soft.items() if index not in slices}
+    if not slices:
         return others, Certainty({}, 0.0).with_beyond(others, pixel_mm)
-    slices, spans = list(between), np.array(list(between.values()))
     found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
     curve = AreaCurve.of_masks(masks)
     expected, of_curve = curve.at(slices), curve.covariance(slices)
     softness = np.array([_softness(soft[index], pixel_mm) for index in slices])
     softness = np.maximum(softness, SETTINGS.least * np.maximum(expected, found))
-    of_network = _covariance(softness, spans)
+    of_network = (SETTINGS.shared**2 + SETTINGS.alone**2 * np.eye(len(slices))) * np.outer(softness, softness)
     gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
     areas = np.clip(expected + gain @ (found - expected), 0, None)
     left = gain @ of_network
     done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
-    return done | others, _certainty(slices, left).with_beyond(others, pixel_mm)
+    return done | others, _certainty(slices, left, curve.freedom).with_beyond(others, pixel_mm)
 
 
 def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
@@ -113,19 +115,15 @@ def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
     for first, last in pairwise(sorted(masks)):
         slices[sum(masks[index].any() for index in (first, last))] += range(first + 1, last)
     towards_end = dict(zip(slices[1], curve.at(slices[1]).tolist(), strict=True))
-    return _certainty(slices[2], curve.covariance(slices[2])).with_areas_beyond(towards_end)
+    covariance = curve.covariance(slices[2])
+    return _certainty(slices[2], covariance, curve.freedom).with_areas_beyond(towards_end)
 
 
-def _certainty(slices: Sequence[int], covariance: np.ndarray) -> Certainty:
-    """Of areas whose deviations have this covariance, (slice, slice)."""
-    deviations = np.sqrt(np.clip(np.diag(covariance), 0, None)).tolist()
-    return Certainty(dict(zip(slices, deviations, strict=True)), float(np.sqrt(max(covariance.sum(), 0))))
-
-
-def _covariance(softness: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """Of the network's errors of area, (slice, slice)."""
-    alike = SETTINGS.shared**2 + SETTINGS.in_span**2 * (spans[:, None] == spans)
-    return (alike + SETTINGS.alone**2 * np.eye(len(spans))) * np.outer(softness, softness)
+def _certainty(slices: Sequence[int], scale: np.ndarray, freedom: float) -> Certainty:
+    """Of areas whose deviations are Student t, with this scale matrix (slice, slice)."""
+    wider = stats.t.ppf(HALF_OF_95, freedom) / stats.norm.ppf(HALF_OF_95)
+    deviations = (wider * np.sqrt(np.clip(np.diag(scale), 0, None))).tolist()
+    return Certainty(dict(zip(slices, deviations, strict=True)), wider * float(np.sqrt(max(scale.sum(), 0))))
 
 
 def _softness(mask: SoftMask, pixel_mm) -> float:

@@ -16,7 +16,7 @@ from ifss_keras.core.files import replacing, write_whole
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class
 
-DEFAULT_PRESET = "ifss_synthetic_v4"
+DEFAULT_PRESET = "ifss_synthetic_v5"
 CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.md"
 
 

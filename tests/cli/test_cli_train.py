@@ -72,10 +72,10 @@ def test_an_output_that_is_a_file_is_refused(tmp_path, ifss, snapshot):
     [
         ("{folder}/no.weights.h5", "no.weights.h5"),
         ("{folder}/no", "no preset and no folder"),
-        ("ifss_syntetic_v4", "did you mean ifss_synthetic_v4?"),
+        ("ifss_syntetic_v5", "did you mean ifss_synthetic_v5?"),
         ("{folder}/recipe.yaml", "recipe.yaml is a file"),
         ("{folder}", "holds no preset"),
-        ("ifss_synthetic_v4", "do not fit the network"),
+        ("ifss_synthetic_v5", "do not fit the network"),
     ],
 )
 def test_what_cannot_be_started_from_is_refused(start, said, tmp_path, ifss, snapshot):
@@ -95,8 +95,8 @@ def test_what_cannot_be_started_from_is_refused(start, said, tmp_path, ifss, sna
         ((), {"corpus_folder": None, "start_from": None, "resume": False}),
         (("--resume",), {"corpus_folder": None, "start_from": None, "resume": True}),
         (
-            ("--corpus", "volumes", "--start-from", "ifss_synthetic_v4"),
-            {"corpus_folder": Path("volumes"), "start_from": "ifss_synthetic_v4", "resume": False},
+            ("--corpus", "volumes", "--start-from", "ifss_synthetic_v5"),
+            {"corpus_folder": Path("volumes"), "start_from": "ifss_synthetic_v5", "resume": False},
         ),
     ],
 )
