@@ -138,11 +138,15 @@ class Carrier:
         if not masks[known[-1]].any():
             return {}  # the muscle has ended before the last reference
         smallest = self.settings.least_area * masks[known[-1]].sum()  # of the reference's pixels
+        most = self._most_pixels(masks)
         soft, doubtful = {}, {}
         for index, mask in self._stretches(indices, {index: masks[index] for index in known}):
             if index in masks:
                 continue
-            if pixels_inside(mask, self._pixel_mm) < smallest:
+            pixels = pixels_inside(mask, self._pixel_mm)
+            if pixels > most:
+                break
+            if pixels < smallest:
                 doubtful[index] = mask
                 if len(doubtful) == self.settings.empty_slices:
                     break  # it has ended before the first of them
@@ -150,6 +154,12 @@ class Carrier:
                 soft |= doubtful
                 soft[index], doubtful = mask, {}
         return soft
+
+    def _most_pixels(self, masks: Mapping[int, np.ndarray]) -> float:
+        """The largest area in pixels that the label may have outside its references."""
+        areas = {index: mask.sum() for index, mask in masks.items() if mask.any()}
+        apart = max(areas) - min(areas) >= self.runner.window
+        return self.settings.most_area * max(areas.values()) if apart else np.inf
 
     def _stretches(self, indices: list[int], seen: Mapping[int, np.ndarray]) -> Iterator[tuple[int, SoftMask]]:
         """The slices in order with their soft masks (references: as given); the region follows along."""

@@ -75,6 +75,8 @@ class PropagationSettings:
         both_directions: between two references run from both; otherwise, for comparison, from the first alone.
         empty_slices: consecutive slices without the muscle after which it has ended.
         least_area: of the outermost reference's; a smaller mask counts as none.
+        most_area: of the largest reference's; where references lie further apart than a window, a larger mask outside
+            them has run into something else, and the muscle has ended before.
         recurrent: what was estimated is fed back; otherwise, for comparison, see `propagation.step.step`.
         recall_newest: beyond the references the newest estimate is looked up beside the nearest reference, and not a
             second reference.
@@ -98,6 +100,7 @@ class PropagationSettings:
     both_directions: bool = True
     empty_slices: int = 3
     least_area: float = 0.05
+    most_area: float = 3.0
     recurrent: bool = True
     recall_newest: bool = False
     bend: float = 0.5
@@ -120,6 +123,7 @@ class PropagationSettings:
             (self.stretch > 0, f"stretch must be a slice or more, received {self.stretch}"),
             (self.empty_slices > 0, f"empty_slices must be one or more, received {self.empty_slices}"),
             (0 <= self.least_area < 1, f"least_area must be a share below 1, received {self.least_area}"),
+            (self.most_area >= 1, f"most_area must be 1 or more, received {self.most_area}"),
             (0 <= self.bend <= 1, f"bend must lie from 0 to 1, received {self.bend}"),
         ):
             require(right, f"{text}.")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from ifss_keras.propagation import area
 from ifss_keras.propagation.area import SETTINGS, AreaCurve, expected_areas
@@ -132,8 +133,9 @@ def test_the_certainty_between_references_is_that_of_the_curve():
     slices = [*range(3, 8), *range(9, 14)]
     covariance = curve.covariance(slices)
     assert list(certainty.deviations) == slices
-    np.testing.assert_allclose(list(certainty.deviations.values()), np.sqrt(np.diag(covariance)))
-    assert certainty.of_sum == pytest.approx(np.sqrt(covariance.sum()))
+    wider = stats.t.ppf(0.975, curve.freedom) / stats.norm.ppf(0.975)
+    np.testing.assert_allclose(list(certainty.deviations.values()), wider * np.sqrt(np.diag(covariance)))
+    assert certainty.of_sum == pytest.approx(wider * np.sqrt(covariance.sum()))
 
 
 def test_towards_an_absence_the_areas_err_alike():
@@ -142,7 +144,8 @@ def test_towards_an_absence_the_areas_err_alike():
     towards = range(9, 14)
     expected = CUT.beyond * curve.at(towards)
     np.testing.assert_allclose([certainty.deviations[index] for index in towards], expected)
-    within = np.sqrt(curve.covariance(range(3, 8)).sum())
+    wider = stats.t.ppf(0.975, curve.freedom) / stats.norm.ppf(0.975)
+    within = wider * np.sqrt(curve.covariance(range(3, 8)).sum())
     assert certainty.of_sum == pytest.approx(np.hypot(within, expected.sum()))
     assert list(certainty.deviations) == [*range(3, 8), *towards]
     assert list(curve_certainty({8: square(13), 14: square(0)}).deviations) == list(towards)

@@ -80,6 +80,14 @@ def test_what_is_seen_is_found_from_any_references_and_ends_where_it_ends(sees, 
     np.testing.assert_array_equal(found[references], truth[references])
 
 
+@pytest.mark.parametrize(("references", "last"), [([0, 5, 10], 14), ([0, 10], 14), ([8, 9, 10], 19), ([10], 19)])
+def test_a_mask_that_has_run_into_something_else_ends(sees, references, last):
+    # the radius grows by a pixel a slice: at 12, on slice 15, the pixels are three times those of the references
+    truth = np.concatenate([discs([(24, 28)], radius) for radius in [7.0] * 11 + [7.0 + step for step in range(1, 10)]])
+    found = carried(sees, truth, references)
+    assert held(found) == list(range(min(0, references[0]), last + 1))
+
+
 def test_the_region_follows_a_muscle_that_wanders(sees):
     # by 30 columns, where the region around a reference is 20 wide: unmoved, it would lose the muscle
     truth = discs([(24, 12 + 0.3 * index) for index in range(101)])

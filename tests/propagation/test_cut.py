@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import expit
 
 from ifss_keras.propagation.area import AreaCurve
@@ -75,16 +76,18 @@ def test_with_two_references_the_areas_are_the_networks():
 def test_one_slice_has_the_mean_weighted_by_variance():
     masks = {0: reference(800), 2: reference(800)}
     soft = {1: soft_disc(1000, width_mm=2.0)}
-    of_curve = AreaCurve.of_masks(masks).covariance([1])[0, 0]
+    curve = AreaCurve.of_masks(masks)
+    of_curve = curve.covariance([1])[0, 0]
     pixel = np.prod(REGION.extent_mm) / SIZE**2 / np.prod(PIXEL_MM)
     undecided = (soft[1].values * (1 - soft[1].values)).sum() * pixel
     assert undecided > SETTINGS.least * 1000
-    of_network = (SETTINGS.shared**2 + SETTINGS.in_span**2 + SETTINGS.alone**2) * undecided**2
+    of_network = (SETTINGS.shared**2 + SETTINGS.alone**2) * undecided**2
     done, certainty = cut(soft, masks, PIXEL_MM)
     share = of_curve / (of_curve + of_network)
     expected = 800 + share * (pixels_inside(soft[1], PIXEL_MM) - 800)
     assert pixels_inside(done[1], PIXEL_MM) == pytest.approx(expected, abs=10 * pixel)
-    assert certainty.deviations == {1: pytest.approx(np.sqrt(share * of_network))}
+    wider = stats.t.ppf(0.975, curve.freedom) / stats.norm.ppf(0.975)  # the strength of the noise is learned
+    assert certainty.deviations == {1: pytest.approx(wider * np.sqrt(share * of_network))}
     assert certainty.of_sum == pytest.approx(certainty.deviations[1])
 
 

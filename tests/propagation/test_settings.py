@@ -24,6 +24,7 @@ OTHER = PropagationSettings(
     recurrent=False,
     recall_newest=True,
     bend=0.75,
+    most_area=2.0,
     anchor_area=False,
     final_area=False,
 )
