@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ifss_keras.inference.methods import SURE
+from ifss_keras.inference.methods import NETWORK, SHAPE
 from ifss_keras.inference.summary import LabelSummary
 from ifss_keras.volumes.annotation import PLAUSIBLE, Annotation
 from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
@@ -87,7 +87,9 @@ def interval_texts(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
 
 
 def _why_no_interval(summary: LabelSummary) -> str:
-    if summary.method not in SURE:
+    if summary.method == SHAPE:
+        return "from fewer than three annotated slices shape interpolation cannot tell how the area runs between them"
+    if summary.method != NETWORK:
         return f"the method {summary.method} does not say how sure it is"
     if not summary.reference_slices:
         return "without annotated slices nothing is known of how far off the volume may be"

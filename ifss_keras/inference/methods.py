@@ -17,7 +17,6 @@ UNTRAINED = {
 }
 UNSEEING = (SHAPE, "morphological")  # these do not look at the image
 METHODS = (NETWORK, *UNTRAINED)
-SURE = (NETWORK, SHAPE)  # these say how sure their areas are
 
 
 def untrained_method(name: str) -> Callable:

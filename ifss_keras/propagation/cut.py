@@ -101,15 +101,16 @@ def cut(
 
 
 def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
-    """How sure the areas of the area curve are, from one reference to the next; None with fewer than two references.
+    """How sure the areas of the area curve are, from one reference to the next; None with fewer than three references.
 
+    Of two it knows only the line between them, and nothing of how far the structure swells.
     Between one that holds the label and one that does not it ends somewhere, so there the areas err as beyond both.
 
     Args:
         masks: slice index to (row, column) bool, the references.
     """
     curve = AreaCurve.of_masks(masks)
-    if curve is None:
+    if curve is None or len(masks) < 3:
         return None
     slices = {0: [], 1: [], 2: []}  # by how many of the two references around hold the label
     for first, last in pairwise(sorted(masks)):

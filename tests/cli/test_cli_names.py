@@ -37,7 +37,7 @@ def test_a_segment_without_a_voxel_is_told_of(make_case, ifss):
     written = read_labels(case.reference)
     write_labels(case.reference, written.array, written, {3: "GM", 7: "SOL", 9: "GL"})
     report = case.folder / "r"
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
     outcome = ifss(*arguments, "--report", report)
     note = "The reference names GL (label 9), but no voxel is annotated as such, so nothing of it was looked for."
     assert (outcome.code, outcome.err) == (0, f"Warning: {note}\n")

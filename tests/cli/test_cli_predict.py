@@ -279,7 +279,7 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     image = nibabel.load(case.reference)
     references = np.where(np.isin(np.arange(13), [2, 6, 10])[:, None, None], labels, 0)
     nibabel.Nifti1Image(references.transpose(2, 1, 0), image.affine).to_filename(case.reference)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
     outcome = ifss(*arguments, "--label", "7=SOL")
     assert outcome.code == 0
     said = (
@@ -312,7 +312,7 @@ def test_voxels_that_are_no_numbers_are_counted(case, ifss):
     values = np.asanyarray(image.dataobj).astype(np.float32)
     values[1, 2, 3], values[4, 5, 6] = np.nan, np.inf
     nibabel.Nifti1Image(values, image.affine).to_filename(case.image)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
     note = "2 of 6240 voxels of the image are NaN or infinite and count as black."
     assert ifss(*arguments, "--report", case.folder / "r").err == f"Warning: {note}\n"
     assert note in (case.folder / "r" / "report.html").read_text()
@@ -326,7 +326,7 @@ def test_console_json_and_report_have_each_warning_word_for_word(make_case, ifss
     references[2, 0, 5] = 7
     write_labels(case.reference, references, written, {3: "GM <medial> & 'deep'", 7: "SOL", 9: "GL"})
     report = case.folder / "r"
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
     arguments += ("--spacing-mm", "5,2.4,1.5")
     outcome = ifss(*arguments, "--report", report)
     said = [line.removeprefix("Warning: ") for line in outcome.err.splitlines()]

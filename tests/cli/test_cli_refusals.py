@@ -246,7 +246,7 @@ def test_output_that_cannot_be_written_is_one_sentence():
 
 def test_a_terminal_that_lacks_letters_shows_others(make_case):
     case = make_case()
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
     command = [sys.executable, "-m", "ifss_keras.cli.main", *map(str, arguments), "--label", "3=Größe"]
     ended = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -116,6 +116,7 @@ def test_one_reference_is_no_curve():
     assert AreaCurve.of_masks({}) is None
     assert AreaCurve.of_masks({3: square(0), 9: square(0)}) is None
     assert curve_certainty({3: square(5)}) is None
+    assert curve_certainty({3: square(5), 9: square(6)}) is None
 
 
 def test_expected_areas_are_the_annotated_ones_at_both_ends():
@@ -148,8 +149,8 @@ def test_towards_an_absence_the_areas_err_alike():
     within = wider * np.sqrt(curve.covariance(range(3, 8)).sum())
     assert certainty.of_sum == pytest.approx(np.hypot(within, expected.sum()))
     assert list(certainty.deviations) == [*range(3, 8), *towards]
-    assert list(curve_certainty({8: square(13), 14: square(0)}).deviations) == list(towards)
-    assert curve_certainty({8: square(13), 9: square(12)}) == ({}, 0)
+    assert list(curve_certainty({7: square(12), 8: square(13), 14: square(0)}).deviations) == list(towards)
+    assert curve_certainty({8: square(13), 9: square(12), 10: square(12)}) == ({}, 0)
 
 
 @pytest.mark.parametrize("areas", [{0: 452.0, 5: 50.0, 35: 50.0}, {0: 110.0, 10: 1900.0, 60: 1900.0, 70: 110.0}])

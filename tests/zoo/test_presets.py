@@ -238,7 +238,7 @@ def test_the_package_holds_the_default_and_the_shelf_what_it_succeeded():
     assert list(released_presets()) == [DEFAULT_PRESET] == list(IFSSNet.presets)
     assert IFSSNet.presets[DEFAULT_PRESET] == find_preset(DEFAULT_PRESET)
     assert {path.name for path in released_folder().iterdir()} == {DEFAULT_PRESET}
-    assert list(SUPERSEDED) == ["ifss_synthetic_v2", "ifss_synthetic_v3"]
+    assert list(SUPERSEDED) == ["ifss_synthetic_v2", "ifss_synthetic_v3", "ifss_synthetic_v4"]
     for name, preset in SUPERSEDED.items():
         assert find_preset(SHELF / name) == preset
         with pytest.raises(PresetError, match="no preset and no folder"):
