@@ -117,18 +117,19 @@ def show(row: dict) -> str:
 
 
 def totals(rows: list[dict]) -> list[str]:
-    """The mean error ratio over the volumes, for those the method was made on and the others."""
+    """The mean error ratio over the volumes, for those the method was made on and the others, and of volume."""
     lines = []
     groups = {"development": lambda n: n in DEVELOPMENT, "others": lambda n: n not in DEVELOPMENT, "all": lambda n: n}
     for every in dict.fromkeys(row["every"] for row in rows):
         for method in dict.fromkeys(row["method"] for row in rows):
-            parts = []
+            parts, held = [], [row for row in rows if (row["every"], row["method"]) == (every, method)]
             for group, member in groups.items():
-                held = [row for row in rows if (row["every"], row["method"]) == (every, method)]
                 ratios = [row["error_ratio"] for row in held if member(row["volume"])]
                 if ratios:
                     parts.append(f"{group} {np.mean(ratios):.3f} (worst {max(ratios):.3f}, {len(ratios)} volumes)")
-            lines.append(f"every {every}, {method}: mean error ratio " + ", ".join(parts))
+            off = np.mean([row["absolute_volume_error_percent"] for row in held])
+            ratios = ", ".join(parts)
+            lines.append(f"every {every}, {method}: mean error ratio {ratios}; mean absolute volume error {off:.1f} %")
     return lines
 
 
