@@ -42,6 +42,7 @@ def test_every_value_is_taken_over(tmp_path):
             "both_ends": 0.25,
             "degraded": 0.75,
             "redrawn": 0.125,
+            "border_mm": 1.75,
             "recent": 0.5,
             "lost": 0.375,
             "rollout": [1, 2],
@@ -57,7 +58,7 @@ def test_every_value_is_taken_over(tmp_path):
     }
     recipe = read_recipe(written(tmp_path, **changes))
     assert recipe.network["rates"] == ((1, 2), (1,))
-    assert recipe.clips == ClipSettings(7, (3, 30), 0.25, 0.75, 0.125, 0.5, 0.375, (1, 2), 5)
+    assert recipe.clips == ClipSettings(7, (3, 30), 0.25, 0.75, 0.125, 1.75, 0.5, 0.375, (1, 2), 5)
     assert recipe.settings(4) == PropagationSettings(
         size=32,
         window=4,

@@ -10,8 +10,8 @@ from tests.layer_checks import random_weights
 from tests.on_jax import on_jax
 from tests.training.backend_losses import STEPS, compute, flat, trainers
 
-# both backends sum in float32, in different orders: a pixel at 0.5 may be found on one alone
-TOLERANCE = {"loss": 1e-4, "alpha": 1e-4, "dice": 5e-3}
+# both backends sum in float32, in different orders, which adds up from step to step: a pixel at 0.5 may be found on one
+TOLERANCE = {"loss": 3e-4, "alpha": 1e-4, "dice": 5e-3}
 
 
 def windows(rng):
