@@ -11,11 +11,9 @@ import numpy as np
 
 from ifss_keras.metrics.volume import MM3_PER_ML
 from ifss_keras.propagation.area import expected_areas
-from ifss_keras.propagation.cut import Certainty
+from ifss_keras.propagation.cut import WITHIN_95, Certainty
 from ifss_keras.propagation.ends import NO_ENDS, Ends
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
-
-WITHIN_95 = 1.96  # standard deviations of a Gaussian to each side
 
 
 @dataclass(frozen=True, eq=False)

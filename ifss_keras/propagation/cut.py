@@ -44,6 +44,7 @@ class CutSettings:
 
 
 SETTINGS = CutSettings()
+WITHIN_95 = 1.96  # standard deviations of a Gaussian to each side
 HALF_OF_95 = 0.975  # both tails of a 95 % interval are equal
 
 
@@ -84,7 +85,8 @@ def cut(
     holds = np.array([masks[index].any() for index in references])
     places = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
     slices = [i for i, place in places.items() if 0 < place < len(references) and holds[place - 1 : place + 1].all()]
-    others = {index: mask for index, mask in soft.items() if index not in slices}
+    inside = set(slices)
+    others = {index: mask for index, mask in soft.items() if index not in inside}
     if not slices:
         return others, Certainty({}, 0.0).with_beyond(others, pixel_mm)
     found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ifss_keras.core.colours import hex_colour
-from ifss_keras.inference.summary import WITHIN_95
+from ifss_keras.propagation.cut import WITHIN_95
 
 WIDTH_INCHES = 12.0
 CURVES_INCHES = 4.2  # height of curves with their legend

@@ -10,8 +10,8 @@ from tests.layer_checks import random_weights
 from tests.on_jax import on_jax
 from tests.training.backend_losses import STEPS, compute, flat, trainers
 
-# both backends sum in float32, in different orders, which adds up from step to step: a pixel at 0.5 may be found on one
-TOLERANCE = {"loss": 3e-4, "alpha": 1e-4, "dice": 5e-3}
+# of every step: both backends sum in float32, in different orders, which adds up; a pixel at 0.5 may be found on one
+TOLERANCE = {"loss": [1e-5, 1e-4, 3e-4], "alpha": [1e-4] * STEPS, "dice": [5e-3] * STEPS}
 
 
 def windows(rng):
@@ -43,4 +43,4 @@ def test_same_logs_of_every_step_on_jax(both, name, logs):
     assert len(here[f"{name}/loss"]) == STEPS
     assert np.std(here[f"{name}/loss"]) > 1e-2, "losses that stay compare nothing"
     for log in logs:
-        np.testing.assert_allclose(there[f"{name}/{log}"], here[f"{name}/{log}"], atol=TOLERANCE[log], rtol=0)
+        assert (np.abs(there[f"{name}/{log}"] - here[f"{name}/{log}"]) <= TOLERANCE[log]).all(), log

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ifss_keras.training.examples import clips
 from ifss_keras.training.examples.corpus import TrainingVolume
 
 
@@ -19,3 +20,18 @@ def moving_discs() -> TrainingVolume:
             labels[index][np.hypot(rows - row, columns - column) < 2 + 3 * swelling] = code
     image += 80 * (labels > 0)
     return TrainingVolume.from_arrays(image.astype(np.uint8), labels, (1.2, 0.5, 0.6))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every draw so far, as (both ends, draw)."""
+    seen = []
+    for name, both in (("draw_between", True), ("draw_one_sided", False)):
+        original = getattr(clips, name)
+
+        def recorded(*arguments, original=original, both=both):
+            seen.append((both, original(*arguments)))
+            return seen[-1][1]
+
+        monkeypatch.setattr(clips, name, recorded)
+    return seen

@@ -1,109 +1,17 @@
-"""Training clips: which slices are drawn, what is a reference, what is a target."""
+"""Training clips: what is a reference, what is a target, and what a network may know."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ifss_keras.propagation.evidence import gather_evidence
-from ifss_keras.propagation.exemplars import exemplar_slices
-from ifss_keras.propagation.region import to_working, whole_plane
-from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.propagation.region import to_working
 from ifss_keras.training.examples import clips
-from ifss_keras.training.examples.clips import ClipSettings, clip_length, draw_between, draw_clip, draw_one_sided
+from ifss_keras.training.examples.clips import clip_length
+from tests.training.examples.clip_cases import PROPAGATION, SETTINGS, beginning, clip_of
 
-SETTINGS = ClipSettings(windows=4, gap=(4, 20))
-PROPAGATION = PropagationSettings(size=16)
-WIDE = PropagationSettings(size=48)
 WINDOW = PROPAGATION.window
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Every draw so far, as (both ends, draw)."""
-    seen = []
-    for name, both in (("draw_between", True), ("draw_one_sided", False)):
-        original = getattr(clips, name)
-
-        def recorded(*arguments, original=original, both=both):
-            seen.append((both, original(*arguments)))
-            return seen[-1][1]
-
-        monkeypatch.setattr(clips, name, recorded)
-    return seen
-
-
-def clip_of(volume, seed, rollout=0, settings=SETTINGS, propagation=PROPAGATION):
-    return draw_clip(np.random.default_rng(seed), volume, settings, propagation, rollout)
-
-
-def beginning(volume, seed):
-    """The label and the orientation that a clip with this seed has."""
-    rng = np.random.default_rng(seed)
-    return int(rng.choice(sorted(volume.extents))), bool(rng.random() < 0.5)
-
-
-extents = st.tuples(st.integers(40, 90), st.integers(0, 30), st.integers(7, 60)).map(
-    lambda drawn: (drawn[0], (drawn[1], min(drawn[1] + drawn[2], drawn[0] - 1)))
-)
-
-
-@given(st.integers(0, 2**32), extents, st.integers(0, 24))
-def test_both_ends_lie_on_the_muscle_and_the_clip_in_the_volume(seed, volume, rollout):
-    slices, extent = volume
-    draw = draw_between(np.random.default_rng(seed), extent, slices, SETTINGS, WINDOW, rollout)
-    a, b = draw.references
-    assert extent[0] <= a < b <= extent[1]
-    assert draw.first >= 0
-    assert draw.first + clip_length(SETTINGS, WINDOW, rollout) <= slices
-    assert draw.first <= b
-    assert all(extent[0] <= index <= extent[1] and not a <= index <= b for index in draw.further)
-    if draw.further:
-        assert {extent[0], extent[1]} <= {a, b, *draw.further}
-        before, after = ([index for index in draw.further if (index > b) == later] for later in (False, True))
-        for steps in (np.diff([*before, a])[1:], np.diff([b, *after])[:-1]):
-            assert (steps >= 0.7 * (b - a) - 1).all()
-            assert (steps <= 1.3 * (b - a) + 1).all()
-    assert draw.first + clip_length(SETTINGS, WINDOW, rollout) > a
-    assert b - a <= SETTINGS.gap[1]
-    assert b - a >= min(SETTINGS.gap[0], extent[1] - extent[0])
-
-
-@given(st.integers(0, 2**32), extents, st.integers(0, 24))
-def test_one_sided_references_are_consecutive_on_the_muscle_and_the_clip_in_the_volume(seed, volume, rollout):
-    slices, extent = volume
-    draw = draw_one_sided(np.random.default_rng(seed), extent, slices, SETTINGS, WINDOW, rollout)
-    count = len(draw.references)
-    assert 1 <= count <= WINDOW
-    assert draw.references == tuple(range(draw.references[0], draw.references[0] + count))
-    assert extent[0] <= draw.references[0]
-    assert draw.references[-1] <= extent[1]
-    assert draw.first >= 0
-    assert draw.first + clip_length(SETTINGS, WINDOW, rollout) <= slices
-    assert draw.first >= min(draw.references[0], slices - clip_length(SETTINGS, WINDOW, rollout))
-
-
-def test_gaps_are_log_uniform():
-    settings, rng = ClipSettings(windows=5, gap=(4, 80)), np.random.default_rng(0)
-    gaps = [np.diff(draw_between(rng, (5, 190), 200, settings, WINDOW, 0).references)[0] for _ in range(3000)]
-    lengths = np.arange(4, 81)
-    expected = np.log((lengths + 1) / 4) / np.log(80.999 / 4)
-    observed = (np.array(gaps)[:, None] <= lengths).mean(axis=0)
-    assert observed[-1] == 1
-    assert min(gaps) == 4
-    assert np.abs(observed - expected).max() < 0.035
-
-
-def test_a_rolled_out_clip_fits_in_its_gap_where_there_is_room():
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        draw = draw_between(rng, (5, 190), 200, SETTINGS, WINDOW, 10)
-        a, b = draw.references
-        assert b - a >= clip_length(SETTINGS, WINDOW, 10) - 1
-        assert a <= draw.first
-        assert draw.first + clip_length(SETTINGS, WINDOW, 10) - 1 <= b
 
 
 def test_two_thirds_have_both_ends(moving_discs, drawn):
@@ -123,20 +31,6 @@ def test_some_one_sided_clips_run_into_empty_slices_and_some_do_not(moving_discs
             assert clip.has_start.item() == 1
     assert 0.2 < np.mean(ends) < 0.9
     assert 0 < nothing < 30
-
-
-def test_a_quarter_of_the_one_sided_clips_run_over_the_end_and_a_quarter_go_inwards_from_an_end():
-    rng, end, settings = np.random.default_rng(0), 190, dataclasses.replace(SETTINGS, gap=(4, 80))
-    length = clip_length(settings, WINDOW, 0)
-    draws = [draw_one_sided(rng, (90, end), 300, settings, WINDOW, 0) for _ in range(4000)]
-    firsts, references = np.array([(draw.first, draw.references[0]) for draw in draws]).T
-    assert firsts.max() == end + 2
-    # over the end: as many clips at each of its `length` slices and two more; of the others none begins beyond it
-    assert np.mean(firsts > end) == pytest.approx(0.25 * 2 / (length + 2), abs=0.01)
-    # inwards: from the muscle's first tenth, beginning within a tenth of the longest gap; of the half that lies
-    # anywhere a tenth has its reference there, and an eighth of those begins that soon
-    inwards = (references <= 100) & (firsts - references < 10)
-    assert np.mean(inwards) == pytest.approx(0.25 + 0.5 * 0.11 * 0.125, abs=0.025)
 
 
 @pytest.mark.parametrize("rollout", [0, 7])
@@ -366,71 +260,3 @@ def test_a_shape_that_has_vanished_on_its_references_is_found_where_it_begins(mo
     for seed in range(20):
         clip = clip_of(volume, seed)
         assert np.isfinite(clip.evidence.image).all()
-
-
-def test_exemplars_are_the_references_as_they_are_annotated(moving_discs, drawn, monkeypatch):
-    monkeypatch.setattr(clips, "flip", lambda rng, clip: clip)
-    monkeypatch.setattr(clips, "augment_intensity", lambda rng, image: image)
-    for seed in range(40):
-        clip = clip_of(moving_discs, seed)
-        (both, draw), held = drawn[-1], clip.exemplars
-        chosen = exemplar_slices(draw.references)
-        assert held.weight.tolist() == [1.0] * len(chosen) + [0.0] * (2 - len(chosen))
-        assert not held.mask[len(chosen) :].any()
-        for slot, index in enumerate(chosen):
-            assert held.mask[slot].any()
-            place = index - draw.first
-            if both and 0 <= place < len(clip.weight):  # one region serves both
-                np.testing.assert_array_equal(held.mask[slot], clip.evidence.annotation[place])
-                np.testing.assert_array_equal(held.image[slot], clip.evidence.image[place])
-            if not both:  # around itself
-                rows, columns = np.nonzero(held.mask[slot, ..., 0] > 0.5)
-                assert abs((rows.min() + rows.max()) / 2 - 7.5) < 1.5
-                assert abs((columns.min() + columns.max()) / 2 - 7.5) < 1.5
-
-
-def test_redrawn_references_differ_a_little_and_only_where_asked(moving_discs, drawn, monkeypatch):
-    monkeypatch.setattr(clips, "flip", lambda rng, clip: clip)
-
-    def masks(share):
-        known = {
-            "settings": dataclasses.replace(SETTINGS, redrawn=share),
-            "propagation": dataclasses.replace(PROPAGATION, size=48),
-        }
-        return [clip_of(moving_discs, seed, **known).exemplars.mask > 0.5 for seed in range(20)]
-
-    for plain, redrawn in zip(masks(0.0), masks(1.0), strict=True):
-        assert 2 * (plain & redrawn).sum() / (plain.sum() + redrawn.sum()) > 0.9
-    assert any((a != b).any() for a, b in zip(masks(0.0), masks(1.0), strict=True))
-
-
-def test_annotations_lie_inside_or_outside_the_border_truth_and_references_alike(moving_discs, drawn, monkeypatch):
-    plane = whole_plane(moving_discs.labels.shape[1:], moving_discs.spacing_mm[1:])
-    monkeypatch.setattr(clips, "_region", lambda *given: plane)
-    settings = dataclasses.replace(SETTINGS, both_ends=1)
-    ratios = []
-    for seed in range(40):
-        plain, moved = (
-            clip_of(moving_discs, seed, settings=dataclasses.replace(settings, border_mm=border), propagation=WIDE)
-            for border in (1e-9, 1.5)
-        )
-        held = (plain.truth.sum(axis=(1, 2, 3)) > 0) & (plain.evidence.is_reference[:, 0, 0, 0] == 0)
-        if held.any():
-            sizes = [(clip.truth[held].sum(), (clip.evidence.anchor[held] > 0.5).sum()) for clip in (plain, moved)]
-            ratios.append(np.sqrt(np.divide(sizes[1], sizes[0])))
-    truth, anchors = np.transpose(ratios)
-    assert 0.65 < truth.min() < 0.93
-    assert 1.07 < truth.max() < 1.35
-    assert np.corrcoef(truth, anchors)[0, 1] > 0.9
-
-
-def test_anchors_have_the_area_that_all_annotated_slices_tell(moving_discs, drawn, monkeypatch):
-    asked = []
-    monkeypatch.setattr(clips, "gather_evidence", lambda *given: asked.append(given) or gather_evidence(*given))
-    for seed in range(10):
-        clip_of(moving_discs, seed, settings=dataclasses.replace(SETTINGS, both_ends=1))
-        (_, draw), (*_, areas) = drawn[-1], asked[-1]
-        code, upside_down = beginning(moving_discs, seed)
-        labels = moving_discs.labels[::-1] if upside_down else moving_discs.labels
-        known = {index: labels[index] == code for index in (*draw.references, *draw.further)}
-        assert areas == clips.expected_areas(known, *draw.references)
