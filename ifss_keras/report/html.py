@@ -33,6 +33,8 @@ FACTS = {
     "axis": "Slices along stored axis",
     "seconds": "Time taken (s)",
     "date": "Date",
+    "command": "Command",
+    "machine": "Machine",
 }
 
 
@@ -49,6 +51,10 @@ class RunInfo:
         date: shown as given.
         versions: package to version.
         parameters: name to value.
+        command: that was run; None from Python.
+        subject: whom the volume shows, as its user calls them; None if not said.
+        checksums: full SHA-256 of each file that decided the result, by what it is ("image", "reference", "weights").
+        machine: what it ran on.
     """
 
     image_path: str
@@ -60,6 +66,10 @@ class RunInfo:
     date: str
     versions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
+    command: str | None = None
+    subject: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    machine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class EvaluationRunInfo:
     Attributes:
         prediction_path, truth_path: what was read.
         axis: stored axis that the slices lie along.
-        seconds, date, versions, parameters: as in `RunInfo`.
+        seconds, date, versions, parameters, command, subject, checksums, machine: as in `RunInfo`.
     """
 
     prediction_path: str
@@ -79,6 +89,10 @@ class EvaluationRunInfo:
     date: str
     versions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
+    command: str | None = None
+    subject: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    machine: str | None = None
 
 
 def write_report(
@@ -204,6 +218,7 @@ def _facts(run: RunInfo | EvaluationRunInfo | None, **grid: Any) -> list[tuple[s
     known = grid if run is None else grid | vars(run) | {"seconds": f"{run.seconds:.1f}"}
     rows = [(title, _plain(known[name])) for name, title in FACTS.items() if known.get(name) is not None]
     rows += [(f"Parameter {name}", _plain(value)) for name, value in known.get("parameters", {}).items()]
+    rows += [(f"SHA-256 of the {name}", value) for name, value in known.get("checksums", {}).items()]
     return rows + [(f"Version of {name}", value) for name, value in known.get("versions", {}).items()]
 
 
