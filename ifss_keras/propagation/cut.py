@@ -55,11 +55,18 @@ class Certainty(NamedTuple):
 
     Attributes:
         deviations: slice index to the standard deviation of its area.
-        of_sum: standard deviation of the sum of all areas.
+        within: standard deviation of the sum of the areas between two references that hold the label.
+        beyond: of the sum of all others, which err alike.
     """
 
     deviations: dict[int, float]
-    of_sum: float
+    within: float
+    beyond: float = 0.0
+
+    @property
+    def of_sum(self) -> float:
+        """Standard deviation of the sum of all areas."""
+        return float(np.hypot(self.within, self.beyond))
 
     def with_beyond(self, soft: Mapping[int, SoftMask], pixel_mm: tuple[float, float]) -> Certainty:
         """The certainty of these slices and of others outside the references."""
@@ -68,7 +75,7 @@ class Certainty(NamedTuple):
     def with_areas_beyond(self, areas: Mapping[int, float]) -> Certainty:
         """The same, the others told by their areas."""
         beyond = {index: SETTINGS.beyond * area for index, area in areas.items()}
-        return Certainty(self.deviations | beyond, float(np.hypot(self.of_sum, sum(beyond.values()))))
+        return Certainty(self.deviations | beyond, self.within, self.beyond + sum(beyond.values()))
 
 
 def cut(

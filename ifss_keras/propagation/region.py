@@ -1,8 +1,9 @@
 """The region a muscle is worked in, and the resampling into it and back onto the grid.
 
 Resampling is linear and separable: `rows @ image @ columns.T`, one matrix per axis.
-- Going up it is linear interpolation. Going down the triangle is as wide as two output pixels, which
-  keeps speckle from aliasing; its weights are corrected to first order, so that ramps stay ramps.
+- Going up it is linear interpolation. An image that goes down is averaged by a triangle as wide as two
+  output pixels, which keeps speckle from aliasing; its weights are corrected to first order, so that ramps
+  stay ramps. A map that comes back onto the grid is not: averaged, what is small would fall below one half.
 - The weights of each output pixel sum to 1 up to the image's edge (half a pixel beyond the outermost
   centres), so a constant stays constant. Beyond that edge the result is exactly 0: for a mask it means
   "not the muscle"; for an image it is what a reconstructed sweep holds where the probe has not been, and
@@ -115,15 +116,17 @@ def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, floa
         InputError: if a voxel in the region is not finite.
     """
     _require_slices(slices)
+    steps = [region.extent_mm[axis] / size / spacing_mm[axis] for axis in (0, 1)]
     rows, columns = (
         _axis(
             n_in=slices.shape[axis + 1],
-            step=(region.extent_mm[axis] / size) / spacing_mm[axis],
+            step=step,
             first=(region.center_mm[axis] - region.extent_mm[axis] / 2 + region.extent_mm[axis] / size / 2)
             / spacing_mm[axis],
             n_out=size,
+            half=max(1.0, step),
         )
-        for axis in (0, 1)
+        for axis, step in enumerate(steps)
     )
     working = np.zeros((len(slices), size, size), np.float32)
     for index in range(len(slices)):
@@ -163,6 +166,7 @@ def to_grid_part(
             / (region.extent_mm[axis] / maps.shape[axis + 1])
             - 0.5,
             n_out=shape[axis],
+            half=1.0,
         )
         for axis in (0, 1)
     )
@@ -190,17 +194,16 @@ class _Axis(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def _axis(n_in: int, step: float, first: float, n_out: int) -> _Axis:
+def _axis(n_in: int, step: float, first: float, n_out: int, half: float) -> _Axis:
     """The weights that take `n_in` pixels to `n_out`, in units of input pixels.
 
-    Output pixel p has its centre at `first + p * step`; input pixel j at j.
+    Output pixel p has its centre at `first + p * step` and reads up to `half` to each side; input pixel j lies at j.
     """
     centers = first + step * np.arange(n_out)
     covered = np.flatnonzero((centers >= -0.5) & (centers <= n_in - 0.5))
     if covered.size == 0:
         return _Axis(slice(0, 0), slice(0, 0), np.zeros((0, 0), np.float32))
     centers = centers[covered]
-    half = max(1.0, step)
     begin = max(0, int(np.floor(centers[0] - half)))
     end = min(n_in, int(np.ceil(centers[-1] + half)) + 1)
     distance = np.arange(begin, end) - centers[:, None]

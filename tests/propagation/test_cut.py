@@ -122,7 +122,7 @@ def test_one_reference_leaves_all_as_it_was():
     done, certainty = cut(soft, references([10]), PIXEL_MM)
     assert all(done[index] is mask for index, mask in soft.items())
     assert certainty == Certainty({}, 0.0).with_beyond(soft, PIXEL_MM)
-    assert cut({}, references([10]), PIXEL_MM) == ({}, ({}, 0.0))
+    assert cut({}, references([10]), PIXEL_MM) == ({}, ({}, 0.0, 0.0))
 
 
 def test_what_has_no_support_is_not_taken_for_the_sake_of_the_area():
@@ -178,4 +178,5 @@ def test_slices_outside_all_err_alike():
     certainty = Certainty({3: 2.0}, 30.0).with_beyond(outside, PIXEL_MM)
     assert certainty.deviations == {3: 2.0, 70: SETTINGS.beyond * area, 71: SETTINGS.beyond * area}
     assert certainty.of_sum == pytest.approx(np.hypot(30, SETTINGS.beyond * 2 * area))
-    assert Certainty({3: 2.0}, 30.0).with_beyond({}, PIXEL_MM) == ({3: 2.0}, 30.0)
+    assert certainty.with_areas_beyond({80: area}).of_sum == pytest.approx(np.hypot(30, SETTINGS.beyond * 3 * area))
+    assert Certainty({3: 2.0}, 30.0).with_beyond({}, PIXEL_MM) == ({3: 2.0}, 30.0, 0.0)

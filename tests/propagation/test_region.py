@@ -241,3 +241,13 @@ def test_a_flat_ellipse_survives_a_flat_region_better_than_a_square():
         assert (working > 0.5).mean() * np.prod(region.extent_mm) == pytest.approx(np.pi * 3 * 30, rel=0.05)
         errors.append(((to_grid(working, region, spacing_mm, shape)[0] > 0.5) != ellipse).sum())
     assert errors[1] < errors[0]
+
+
+def test_what_is_small_on_the_grid_comes_back_with_its_area():
+    counts = []
+    for shift in np.random.default_rng(3).uniform(-0.5, 0.5, (200, 2)):
+        region = Region((10.0 + shift[0], 8.0 + shift[1]), side_mm=7.0)
+        row, column = working_centers_mm(region, 96)
+        disc = np.hypot(row - region.center_mm[0], column - region.center_mm[1]) < 1.2
+        counts.append((to_grid(disc[None].astype(np.float32), region, (1.0, 1.0), (20, 16)) > 0.5).sum())
+    assert np.mean(counts) == pytest.approx(np.pi * 1.2**2, rel=0.03)  # averaged over two pixels it would be 13 % less
