@@ -1,4 +1,4 @@
-"""The same input gives the same masks, byte by byte, and the same millilitres, as they are written down in same_bytes.json.
+"""The same input gives the same masks, byte by byte, and millilitres, as they are written down in same_bytes.json.
 
 python tests/test_same_bytes.py     # writes them down anew, after a change that is meant to change them
 """

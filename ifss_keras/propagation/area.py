@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class CurveSettings:
         trust: as many degrees of freedom as this expectation counts.
         contour: the variance of an annotated area, in strengths of the noise.
         parabola: the variance of the parabola's height, in strengths of the noise.
+        together: standard deviation in slices of the average over areas that were seen.
         room: an expected area is at most so many times the larger reference beside it, and at least the smaller one
             divided by it: where gaps are unequal, as where a muscle becomes a tendon, a cubic swings wide.
     """
@@ -38,6 +40,7 @@ class CurveSettings:
     trust: float = 2.0
     contour: float = 1e-5
     parabola: float = 10.0
+    together: float = 2.0
     room: float = 1.5
 
 
@@ -51,6 +54,7 @@ class AreaCurve:
         areas: slice index to area, in any unit, of two references or more; 0 where the structure is known to be absent.
 
     Attributes:
+        references: how many areas it goes through.
         freedom: degrees of freedom of the Student t distribution of a deviation.
     """
 
@@ -66,6 +70,7 @@ class AreaCurve:
         held = _likeness(self._places, self._places) + SETTINGS.contour * np.eye(count)
         self._inverse = np.linalg.inv(np.block([[held, line], [line.T, np.zeros((2, 2))]]))
         self._weights = self._inverse @ np.r_[values, 0, 0]
+        self.references = count
         self.freedom = SETTINGS.trust + max(count - 3, 0)
         seen = max(float(values @ self._weights[:count]), 0.0)
         self._roughness = (SETTINGS.trust * SETTINGS.roughness + seen) / self.freedom
@@ -112,6 +117,31 @@ def expected_areas(masks: Mapping[int, np.ndarray], first: int, last: int) -> di
     between, curve = range(first, last + 1), AreaCurve.of_masks(masks)
     expected = curve.at(between).tolist() if curve else [0.0] * len(between)
     return dict(zip(between, expected, strict=True)) | {index: float(masks[index].sum()) for index in (first, last)}
+
+
+def seen_areas(
+    ends: Mapping[int, np.ndarray], onwards: Mapping[int, np.ndarray], back: Mapping[int, np.ndarray]
+) -> dict[int, float]:
+    """The same where the image tells more than the curve: from masks carried from each of the two to the other.
+
+    Each counts by how near its reference is, and alone where the other has ended; neighbouring slices are averaged.
+
+    Args:
+        ends: slice index to (row, column) bool of the two references.
+        onwards, back: the same of slices between, carried from the first and from the last of them.
+    """
+    first, last = sorted(ends)
+    between = range(first + 1, last)
+    areas = np.ones(last - first + 1)
+    areas[[0, -1]] = [ends[index].sum() for index in (first, last)]
+    for index in between:
+        ways = ((onwards, last - index), (back, index - first))
+        found = [(way[index].sum(), weight) for way, weight in ways if index in way]
+        if found:
+            pixels, weights = zip(*found, strict=True)
+            areas[index - first] = max(np.average(pixels, weights=weights), 1.0)
+    smooth = gaussian_filter1d(areas, SETTINGS.together, mode="nearest")
+    return {index: float(smooth[index - first]) for index in between} | {first: float(areas[0]), last: float(areas[-1])}
 
 
 def swelling(areas: Mapping[int, float]) -> float:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ifss_keras.propagation.area import expected_areas, swelling
+from ifss_keras.propagation.area import AreaCurve, expected_areas, seen_areas, swelling
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
 from ifss_keras.propagation.cut import Certainty, cut
@@ -115,8 +115,7 @@ class Carrier:
             soft = self._open(Span(start, stop, False), ends)
             if stop not in soft:
                 return soft
-        expected = expected_areas(masks, span.first, span.last) if self.settings.anchor_area else None
-        region = self._region(list(ends.values()), swelling(expected) if expected else 1.0)
+        region, expected = self._expected(span, masks)
         indices = list(range(span.first, span.last + 1))
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
@@ -129,6 +128,27 @@ class Carrier:
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
         return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
+
+    def _expected(self, span: Span, masks: Mapping[int, np.ndarray]) -> tuple[Region, dict[int, float] | None]:
+        """Where a label lies between two references, and the area of each slice from the one to the other, if of use.
+
+        The area curve says so, unless it has these two references only and knows nothing of what swells between them:
+        then the network looks first, carrying each to the other.
+        """
+        ends = {index: masks[index] for index in (span.first, span.last)}
+        if not self.settings.anchor_area:
+            return self._region(list(ends.values())), None
+        if not all(mask.any() for mask in ends.values()) or AreaCurve.of_masks(masks).references > 2:
+            expected = expected_areas(masks, span.first, span.last)
+            return self._region(list(ends.values()), swelling(expected)), expected
+        ways = []
+        for start, stop in ((span.first, span.last - 1), (span.last, span.first + 1)):
+            soft = self._open(Span(start, stop, False), {start: ends[start]})
+            ways.append(
+                {index: self._on_plane(mask.region, mask.values[None])[0] > 0.5 for index, mask in soft.items()}
+            )
+        seen = [*ends.values(), *(mask for way in ways for mask in way.values())]
+        return self._region(seen), seen_areas(ends, *ways)
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
         """From the outermost reference outwards, until the muscle has ended or the volume has."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ifss_keras.propagation import area
-from ifss_keras.propagation.area import SETTINGS, AreaCurve, expected_areas
+from ifss_keras.propagation.area import SETTINGS, AreaCurve, expected_areas, seen_areas
 from ifss_keras.propagation.cut import SETTINGS as CUT
 from ifss_keras.propagation.cut import curve_certainty
 
@@ -150,7 +150,7 @@ def test_towards_an_absence_the_areas_err_alike():
     assert certainty.of_sum == pytest.approx(np.hypot(within, expected.sum()))
     assert list(certainty.deviations) == [*range(3, 8), *towards]
     assert list(curve_certainty({7: square(12), 8: square(13), 14: square(0)}).deviations) == list(towards)
-    assert curve_certainty({8: square(13), 9: square(12), 10: square(12)}) == ({}, 0)
+    assert curve_certainty({8: square(13), 9: square(12), 10: square(12)}) == ({}, 0, 0)
 
 
 @pytest.mark.parametrize("areas", [{0: 452.0, 5: 50.0, 35: 50.0}, {0: 110.0, 10: 1900.0, 60: 1900.0, 70: 110.0}])
@@ -160,3 +160,23 @@ def test_where_gaps_are_unequal_the_curve_does_not_swing_wide_of_the_references_
         found = curve.at(range(first + 1, last))
         assert found.min() >= min(areas[first], areas[last]) / SETTINGS.room - 1e-9
         assert found.max() <= max(areas[first], areas[last]) * SETTINGS.room + 1e-9
+
+
+def test_areas_that_were_seen_count_by_how_near_their_reference_is():
+    ends = {10: square(4), 20: square(6)}
+    onwards, back = ({index: square(side) for index in range(11, 20)} for side in (10, 20))
+    areas = seen_areas(ends, onwards, back)
+    assert sorted(areas) == list(range(10, 21))
+    assert (areas[10], areas[20]) == (16, 36)
+    assert areas[15] == pytest.approx(250, rel=0.03)  # the average reaches as far as the small ends
+    assert areas[14] < areas[15] < areas[16]
+
+
+def test_where_one_estimate_has_ended_the_other_counts_alone_and_none_is_nothing():
+    ends = {0: square(10), 40: square(10)}
+    onwards = {index: square(20) for index in range(1, 14)}
+    back = {index: square(30) for index in range(39, 26, -1)}
+    areas = seen_areas(ends, onwards, back)
+    assert areas[7] == pytest.approx(400, rel=0.02)
+    assert areas[33] == pytest.approx(900, rel=0.02)
+    assert areas[20] == pytest.approx(1, abs=1)

@@ -79,6 +79,17 @@ def test_what_is_seen_is_found_from_any_references_and_ends_where_it_ends(sees, 
     np.testing.assert_array_equal(found[references], truth[references])
 
 
+@pytest.mark.parametrize("references", [[3, 19], [2, 20], [4, 18]])
+def test_what_swells_between_two_references_is_looked_for_where_it_is(sees, references):
+    rows, columns = np.mgrid[:48, :56]
+    radii = 4 + 12 * np.sin(np.linspace(0, np.pi, 23))
+    truth = np.stack([np.hypot(rows - 23, columns - 27) < radius for radius in radii])
+    first, last = references
+    found = carried(sees, truth, references)
+    assert dice(found[first:last], truth[first:last]) > 0.95
+    np.testing.assert_array_equal(found[references], truth[references])
+
+
 @pytest.mark.parametrize(("references", "last"), [([0, 5, 10], 14), ([0, 10], 14), ([8, 9, 10], 19), ([10], 19)])
 def test_a_mask_that_has_run_into_something_else_ends(sees, references, last):
     # the radius grows by a pixel a slice: at 12, on slice 15, the pixels are three times those of the references
@@ -121,7 +132,7 @@ def test_two_references_alone_do_not_bend_and_a_reference_beyond_is_not_looked_u
 
     alone, straight = (carried_with(bend, (0, 10)) for bend in (1, 0))
     curved, uncurved = (carried_with(bend, (0, 10, 20)) for bend in (1, 0))
-    assert looked_up == [[0, 10]] * 2 + [[0, 10], [10, 20]] * 2
+    assert looked_up == [[0], [10], [0, 10]] * 2 + [[0, 10], [10, 20]] * 2
     for index in range(1, 10):
         np.testing.assert_array_equal(alone[index].values, straight[index].values)
     assert np.abs(curved[5].values - uncurved[5].values).max() > 0.1  # a reference beyond bends it
