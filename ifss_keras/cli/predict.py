@@ -29,9 +29,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     type=click.Choice(METHODS),
     default=NETWORK,
     show_default=True,
-    help="All but network fill only between a muscle's outermost references; shape and morphological do not "
-    "look at the image, growcut, watershed and random-walker grow the references through it. morphological and growcut "
-    "need the extra itk.",
+    help="All but network fill only between a muscle's outermost annotated slices; shape and morphological do not "
+    "look at the image, growcut, watershed and random-walker grow the annotated slices through it. morphological and "
+    "growcut need the extra itk.",
 )
 @options.axis(None)
 @options.spacing
@@ -42,7 +42,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     is_flag=True,
     help="The first and the last annotated slice of each label are its ends: nothing is drawn beyond them.",
 )
-@click.option("--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv, slices.csv."
+)
 @options.as_json
 def predict(as_json, labels, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
@@ -69,16 +71,12 @@ def predict(as_json, labels, **choices):
 
 def _print(result):
     from ifss_keras.cli.console import print_table
-    from ifss_keras.inference import messages
     from ifss_keras.report.tables import console_table
 
     job, prediction = result.job, result.prediction
     print_table("Volumes", *console_table(prediction))
-    for text in messages.interval_texts(prediction.summaries):
+    for text in prediction.remarks:
         click.echo(text)
-    for summary in prediction.summaries:
-        if text := messages.ends_text(summary):
-            click.echo(f"{summary.name}: {text}. {messages.FURTHER_OUT}")
     for text in prediction.warnings:
         click.echo(f"Warning: {text}", err=True)
     places = f"{job.output}" + (f" and {job.report / 'report.html'}" if job.report else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,10 +14,14 @@ from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
 WIDE = 0.1  # half of a 95 % interval, as a share of the volume, above which another slice is worth annotating
 
 
-def warnings_of(summary: LabelSummary) -> tuple[str, ...]:
-    """What the mask of a label itself shows to be worth a look."""
-    texts = (gaps_text(summary), empty_text(summary), edge_text(summary), wide_text(summary))
-    return tuple(filter(None, texts))
+def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
+    """What the masks themselves show to be worth a look, one sentence of each kind."""
+    return _told(rule(summaries) for rule in (gaps_text, empty_text, edge_text, wide_text))
+
+
+def remarks_on(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
+    """What is good to know and no warning: why there is no interval, and what was done outside the annotated slices."""
+    return (*interval_texts(summaries), *_told(rule(summaries) for rule in (outside_text, seen_text, presumed_text)))
 
 
 def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
@@ -25,48 +29,74 @@ def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
     notes = [spacing_note(volume), non_finite_note(volume)]
     if annotation is not None:
         notes += [unannotated_note(annotation), nothing_to_fill_note(annotation)]
-    return tuple(filter(None, notes))
+    return _told(notes)
 
 
-# of a label
+# of the labels: each says one kind of thing of all labels that it is true of, and is empty if it is true of none
 
 
-def gaps_text(summary: LabelSummary) -> str:
-    """Where the mask is missing between annotated slices; empty if nowhere."""
-    if not summary.gaps:
+def gaps_text(summaries: Sequence[LabelSummary]) -> str:
+    """Where masks are missing between annotated slices."""
+    held = [summary for summary in summaries if summary.gaps]
+    if not held:
+        return ""
+    if len(held) == 1:
+        return (
+            f"The mask of {held[0].title} is empty {_on_slices(held[0].gaps)} between annotated ones that hold it. "
+            "Annotate a slice there."
+        )
+    where = _listed((summary.title, _on_slices(summary.gaps)) for summary in held)
+    return f"Masks are empty between annotated slices that hold the muscle: {where}. Annotate a slice there."
+
+
+def empty_text(summaries: Sequence[LabelSummary]) -> str:
+    """Of which labels nothing was found."""
+    empty = [summary for summary in summaries if summary.first_slice is None]
+    if not empty:
+        return ""
+    mask, be = ("mask", "is") if len(empty) == 1 else ("masks", "are")
+    return f"The {mask} of {names_text(empty)} {be} empty: no voxel was found."
+
+
+def edge_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which masks touch the volume's edge."""
+    cut = [summary for summary in summaries if summary.touches_edge]
+    if len(cut) == 1:
+        return (
+            f"The mask of {cut[0].title} touches the edge of the volume. The muscle may go on outside the image, and "
+            "its volume may then be too small."
+        )
+    if not cut:
         return ""
     return (
-        f"The mask of {summary.name} is empty on slices {', '.join(map(span_text, summary.gaps))} between annotated "
-        "ones that hold it. Annotate a slice there."
+        f"The masks of {names_text(cut)} touch the edge of the volume. The muscles may go on outside the image, and "
+        "their volumes may then be too small."
     )
 
 
-def empty_text(summary: LabelSummary) -> str:
-    """That nothing was found; empty if something was."""
-    return f"The mask of {summary.name} is empty: no voxel was found." if summary.first_slice is None else ""
-
-
-def edge_text(summary: LabelSummary) -> str:
-    """That the mask touches the volume's edge; empty if it does not."""
-    if not summary.touches_edge:
+def wide_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which volumes are known badly, and where another annotated slice would help most."""
+    wide = [(summary, share) for summary in summaries if (share := _half_width(summary)) > WIDE]
+    if not wide:
         return ""
-    return (
-        f"The mask of {summary.name} touches the edge of the volume. The muscle may go on outside the image, and its "
-        "volume may then be too small."
+    if len(wide) == 1:
+        summary, share = wide[0]
+        return (
+            f"The volume of {summary.title} is known to about ±{100 * share:.0f} % only: annotate another slice, best "
+            f"near slice {_least_sure_slice(summary)}."
+        )
+    where = _listed(
+        (f"{summary.title} (±{100 * share:.0f} %)", f"near slice {_least_sure_slice(summary)}")
+        for summary, share in wide
     )
+    return f"These volumes are known only roughly; annotate another slice, best there: {where}."
 
 
-def wide_text(summary: LabelSummary) -> str:
-    """That the volume is known badly, and where another annotated slice would help most; empty if it is not so."""
+def _half_width(summary: LabelSummary) -> float:
+    """Half of the 95 % interval as a share of the volume; 0 where nothing is known of it."""
     if summary.volume_ml_high is None or not summary.volume_ml:
-        return ""
-    half_ml = summary.volume_ml_high - summary.volume_ml
-    if half_ml <= WIDE * summary.volume_ml:
-        return ""
-    return (
-        f"The volume of {summary.name} is known to about +-{100 * half_ml / summary.volume_ml:.0f} % only: annotate "
-        f"another slice, best near slice {_least_sure_slice(summary)}."
-    )
+        return 0.0
+    return (summary.volume_ml_high - summary.volume_ml) / summary.volume_ml
 
 
 def _least_sure_slice(summary: LabelSummary) -> int:
@@ -82,13 +112,13 @@ def interval_texts(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     without = {}
     for summary in summaries:
         if summary.volume_ml_high is None:
-            without.setdefault(_why_no_interval(summary), []).append(summary.name)
-    return tuple(f"No interval for {', '.join(names)}: {reason}." for reason, names in without.items())
+            without.setdefault(_why_no_interval(summary), []).append(summary)
+    return tuple(f"No interval for {names_text(held)}: {reason}." for reason, held in without.items())
 
 
 def _why_no_interval(summary: LabelSummary) -> str:
     if summary.method == SHAPE:
-        return "from fewer than three annotated slices shape interpolation cannot tell how the area runs between them"
+        return "it takes three annotated slices to tell how far off the area between them may be"
     if summary.method != NETWORK:
         return f"the method {summary.method} does not say how sure it is"
     if not summary.reference_slices:
@@ -96,27 +126,63 @@ def _why_no_interval(summary: LabelSummary) -> str:
     return "with one annotated slice nothing is known of how far off the volume may be"
 
 
-def ends_text(summary: LabelSummary) -> str:
-    """Where the label was seen or presumed to have ended; empty if nowhere."""
-    seen, presumed = summary.ends.seen, summary.ends.presumed
-    texts = (
-        seen and f"taken to be gone on {_slices(seen)}, where the image changes more than at any step inside",
-        presumed and f"presumed to have ended before {_slices(presumed)}, where the annotated series would go on",
-    )
-    return "; ".join(filter(None, texts))
-
-
-def outside_text(summary: LabelSummary) -> str:
-    """On which slices the mask goes on beyond the annotated ones, which deserve the reader's eye; empty if on none."""
-    if summary.first_slice is None or not summary.reference_slices:
+def outside_text(summaries: Sequence[LabelSummary]) -> str:
+    """On which slices masks go on beyond the annotated ones, which deserve the reader's eye."""
+    beyond = [(summary.title, _on_slices(spans)) for summary in summaries if (spans := _spans_outside(summary))]
+    if not beyond:
         return ""
+    return (
+        f"Outside the annotated slices the mask was carried on from one side only: {_listed(beyond)}. Look at these "
+        "slices, and annotate one of them if the mask is wrong there."
+    )
+
+
+def _spans_outside(summary: LabelSummary) -> list[tuple[int, int]]:
+    """First and last slice of the mask's parts before and after the annotated slices."""
+    if summary.first_slice is None or not summary.reference_slices:
+        return []
     low, high = min(summary.reference_slices), max(summary.reference_slices)
     spans = []
     if summary.first_slice < low:
         spans.append((summary.first_slice, min(low - 1, summary.last_slice)))
     if summary.last_slice > high:
         spans.append((max(high + 1, summary.first_slice), summary.last_slice))
-    return " and ".join(map(span_text, spans))
+    return spans
+
+
+def seen_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which masks were ended outside the annotated slices because the image changes."""
+    why = "because the image changes there more than anywhere between the annotated slices"
+    return _ended_text([(summary, summary.ends.seen) for summary in summaries], why)
+
+
+def presumed_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which masks were ended outside the annotated slices because no further slice was annotated."""
+    why = "because you annotated at regular distances and the next slice at that distance is not annotated"
+    return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
+
+
+def _ended_text(ends: Sequence[tuple[LabelSummary, Sequence[int]]], why: str) -> str:
+    held = [(summary.title, _ended(summary, slices)) for summary, slices in ends if slices]
+    if not held:
+        return ""
+    ended = "Some masks were ended" if len(held) > 1 else "The mask was ended"
+    return f"{ended} {why}: {_listed(held)}. Annotate a slice further out if a muscle goes on."
+
+
+def _ended(summary: LabelSummary, slices: Sequence[int]) -> str:
+    sides = (("after", "before")[index > min(summary.reference_slices)] for index in slices)
+    return " and ".join(f"{side} slice {index}" for side, index in zip(sides, slices, strict=True))
+
+
+# how labels and slices are listed
+
+
+def names_text(summaries: Sequence[LabelSummary]) -> str:
+    """The names as a sentence lists them: "A, B and C", "labels 3, 5 and 7"."""
+    if len(summaries) > 1 and all(summary.title != summary.name for summary in summaries):
+        return f"labels {_and([summary.name for summary in summaries])}"
+    return _and([summary.title for summary in summaries])
 
 
 def span_text(span: Sequence[int]) -> str:
@@ -125,11 +191,25 @@ def span_text(span: Sequence[int]) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def _slices(indices: Sequence[int]) -> str:
-    return f"slice{'s' * (len(indices) > 1)} {' and '.join(map(str, indices))}"
+def _on_slices(spans: Sequence[Sequence[int]]) -> str:
+    slices = "slice" if len(spans) == 1 and spans[0][0] == spans[0][1] else "slices"
+    return f"on {slices} {_and(list(map(span_text, spans)))}"
 
 
-FURTHER_OUT = "Annotate a slice further out if it goes on."  # what to do about `ends_text`
+def _listed(items: Iterable[tuple[str, str]]) -> str:
+    """Names with what is true of each; those of which the same is true stand together."""
+    names = {}
+    for name, text in items:
+        names.setdefault(text, []).append(name)
+    return "; ".join(f"{_and(held)} {text}" for text, held in names.items())
+
+
+def _and(texts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+
+
+def _told(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(filter(None, texts))
 
 
 # of the volume and the annotation

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ifss_keras.core.colours import RGB
 from ifss_keras.inference import messages
 from ifss_keras.inference.summary import LabelSummary, Origin, summarize
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
@@ -25,12 +26,14 @@ class Prediction:
         summaries: one per label, in the order of the codes.
         volume: whose grid it is.
         notes: what there is to say of the volume and the annotation, in one sentence each.
+        colours: red, green and blue of the labels that the annotation colours.
     """
 
     labels: np.ndarray
     summaries: tuple[LabelSummary, ...]
     volume: Volume
     notes: tuple[str, ...] = ()
+    colours: Mapping[int, RGB] = field(default_factory=dict)
 
     @classmethod
     def of_labels(
@@ -48,7 +51,7 @@ class Prediction:
         for code in annotation.codes:
             origin = Origin(origins) if isinstance(origins, str) else origins[code]
             summaries.append(summarize(labels, volume.spacing_mm, annotation.for_label(code), origin))
-        return cls(labels, tuple(summaries), volume, messages.notes_on(volume, annotation))
+        return cls(labels, tuple(summaries), volume, messages.notes_on(volume, annotation), annotation.colours)
 
     @classmethod
     def of_found_labels(cls, labels: np.ndarray, volume: Volume, names: Mapping[int, str], method: str) -> Prediction:
@@ -69,22 +72,28 @@ class Prediction:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is worth a look, in one sentence each: the notes, and what the masks themselves show."""
-        return (*self.notes, *(text for summary in self.summaries for text in messages.warnings_of(summary)))
+        """What is worth a look, in one sentence of each kind: the notes, and what the masks themselves show."""
+        return (*self.notes, *messages.warnings_of(self.summaries))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is good to know and no warning, in one sentence of each kind."""
+        return messages.remarks_on(self.summaries)
 
     def to_dict(self) -> dict[str, Any]:
-        """Grid, warnings and labels as JSON holds them, without masks and areas."""
+        """Grid, warnings, remarks and labels as JSON holds them, without masks and areas."""
         return {
             "shape": list(self.labels.shape),
             "spacing_mm": list(self.volume.spacing_mm),
             "warnings": list(self.warnings),
+            "remarks": list(self.remarks),
             "labels": [summary.to_dict() for summary in self.summaries],
         }
 
     def save(self, path: str | Path) -> None:
-        """Writes the mask on the volume's grid; the suffix chooses the format, a `.seg.nrrd` keeps the names.
+        """Writes the mask on the volume's grid; the suffix chooses the format, a `.seg.nrrd` keeps names and colours.
 
         Raises:
             InputError: the file cannot be written.
         """
-        write_labels(path, self.labels, self.volume, self.names)
+        write_labels(path, self.labels, self.volume, self.names, self.colours)

@@ -27,9 +27,11 @@ class LabelSummary:
             right; None where nothing is known of it: with one reference, and for methods that do not say.
         curve_volume_ml: the volume of the area curve through the references, see `propagation.area`; None with fewer
             than two.
+        straight_volume_ml: the same with straight lines from each reference's area to the next.
         first_slice, last_slice: of the mask, counted from 0; None if it is empty.
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
+        slice_mm: distance of neighbouring slices.
         areas_mm2: (slice,) cross-section areas of the mask.
         area_deviations_mm2: (slice,) their standard deviations, 0 on references; None as for `volume_ml_low`.
         method: what made the mask: one of `inference.methods.METHODS`.
@@ -43,15 +45,44 @@ class LabelSummary:
     volume_ml_low: float | None
     volume_ml_high: float | None
     curve_volume_ml: float | None
+    straight_volume_ml: float | None
     first_slice: int | None
     last_slice: int | None
     reference_slices: tuple[int, ...]
     touches_edge: bool
+    slice_mm: float
     areas_mm2: np.ndarray
     area_deviations_mm2: np.ndarray | None
     method: str
     ends: Ends = NO_ENDS
     gaps: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name in a sentence, see `label_title`."""
+        return label_title(self.code, self.name)
+
+    @property
+    def held(self) -> tuple[int, int] | None:
+        """First and last slice of the mask; None if it is empty."""
+        return None if self.first_slice is None else (self.first_slice, self.last_slice)
+
+    @property
+    def length_mm(self) -> float:
+        """How far the mask reaches along the volume: its slices from the first to the last, each as thick as one."""
+        return 0.0 if self.first_slice is None else (self.last_slice - self.first_slice + 1) * self.slice_mm
+
+    @property
+    def largest_area_mm2(self) -> float:
+        """The mask's largest cross-section."""
+        return float(self.areas_mm2.max())
+
+    @property
+    def doubts(self) -> np.ndarray | None:
+        """(slice,), half the 95 % interval of each area over the mask's largest; None where nothing is known of it."""
+        if self.area_deviations_mm2 is None:
+            return None
+        return WITHIN_95 * self.area_deviations_mm2 / (self.largest_area_mm2 or 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the areas as JSON holds it."""
@@ -63,6 +94,9 @@ class LabelSummary:
             "volume_ml_low": self.volume_ml_low,
             "volume_ml_high": self.volume_ml_high,
             "curve_volume_ml": self.curve_volume_ml,
+            "straight_volume_ml": self.straight_volume_ml,
+            "length_mm": self.length_mm,
+            "largest_area_mm2": self.largest_area_mm2,
             "first_slice": self.first_slice,
             "last_slice": self.last_slice,
             "references": len(self.reference_slices),
@@ -72,6 +106,11 @@ class LabelSummary:
             "gaps": [list(run) for run in self.gaps],
             "touches_edge": self.touches_edge,
         }
+
+
+def label_title(code: int, name: str) -> str:
+    """The name of a label as a reader understands it: "label 14" where the code is all that is known of it."""
+    return f"label {code}" if name == str(code) else name
 
 
 @dataclass(frozen=True)
@@ -121,10 +160,12 @@ def summarize(
         volume_ml_low=None if half_ml is None else max(volume_ml - half_ml, 0.0),
         volume_ml_high=None if half_ml is None else volume_ml + half_ml,
         curve_volume_ml=_curve_volume_ml(label.masks, ml),
+        straight_volume_ml=_straight_volume_ml(label.masks, ml),
         first_slice=int(held[0]) if held.size else None,
         last_slice=int(held[-1]) if held.size else None,
         reference_slices=tuple(sorted(label.masks)),
         touches_edge=touches,
+        slice_mm=spacing_mm[0],
         areas_mm2=pixels * pixel_mm2,
         area_deviations_mm2=deviations,
         method=origin.method,
@@ -137,6 +178,13 @@ def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None
     """See `LabelSummary`; `ml` is the volume of a pixel on one slice."""
     held = [index for index, mask in masks.items() if mask.any()]
     return sum(expected_areas(masks, min(held), max(held)).values()) * ml if len(masks) > 1 else None
+
+
+def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
+    """The same with straight lines from area to area."""
+    known = sorted(masks)
+    areas = [np.count_nonzero(masks[index]) for index in known]
+    return float(np.interp(np.arange(known[0], known[-1] + 1), known, areas).sum()) * ml if len(masks) > 1 else None
 
 
 def _gaps(pixels: np.ndarray, masks: Mapping[int, np.ndarray]) -> tuple[tuple[int, int], ...]:

@@ -39,7 +39,7 @@ def run_demo(
     """The evaluation of a prediction on a calf that nothing was trained on.
 
     Leaves in `folder`: image.nii.gz, references.nii.gz, truth.nii.gz, mask.nii.gz, and from the report volumes.csv,
-    evaluation.json, overlay.png, report.html.
+    slices.csv, evaluation.json, overlay.png, report.html.
 
     Raises:
         InputError: the folder cannot be written.

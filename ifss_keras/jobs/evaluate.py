@@ -46,5 +46,5 @@ def evaluate_files(
             date=time.strftime("%Y-%m-%d %H:%M"),
             versions=package_versions(),
         )
-        write_evaluation_report(report, predicted.array, true.array, evaluation, run)
+        write_evaluation_report(report, predicted.array, true.array, evaluation, run, like=predicted)
     return evaluation

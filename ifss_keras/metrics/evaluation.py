@@ -106,9 +106,11 @@ def evaluate(prediction, truth, spacing_mm, names=None):
     missing = sorted(set(names) - set(codes))
     if missing or not codes:
         wanted = f"label {missing[0]}" if missing else "a label other than 0"
+        held = (
+            f"{'label' if len(codes) == 1 else 'labels'} {', '.join(map(str, codes))}" if codes else "no label at all"
+        )
         raise InputError(
-            f"prediction or truth must hold {wanted}, received volumes with labels {codes}; "
-            "check the label codes and the files."
+            f"prediction or truth must hold {wanted}, received {held}; check the label codes and the files."
         )
     labels = tuple(
         _evaluate_label(prediction, truth, spacing_mm, code, str(names.get(code, f"label {code}"))) for code in codes

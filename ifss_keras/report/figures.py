@@ -1,25 +1,24 @@
-"""What the pictures of a report share, and the curves along the muscle: areas, how sure they are, and Dice.
-
-Matplotlib is imported when a picture is drawn, and its figures are made without pyplot: no window, no global state.
-"""
+"""The curves along the muscle: areas, how sure they are, and Dice."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ifss_keras.core.colours import hex_colour
+from ifss_keras.core.colours import RGB, hex_colour, label_colours
+from ifss_keras.inference.summary import label_title
 from ifss_keras.propagation.cut import WITHIN_95
+from ifss_keras.report.canvas import add_legend, legend_inches, new_figure, png_bytes, shown_name
 
-WIDTH_INCHES = 12.0
 CURVES_INCHES = 4.2  # height of curves with their legend
-DPI = 130
-LEGEND_COLUMNS = 8
+LEFT = 0.13  # where axes begin, as a share of the width
+FONT_SIZE = 10
+CROWD = 6  # curves, above which their bands would hide each other
 BAND = {"alpha": 0.2, "linewidth": 0}
 LEAST_SURE = 0.2  # 1.96 standard deviations of an area, as a share of the label's largest, that have the darkest colour
+STRIPE_NAME = 20  # signs of the name beside it
 STRIPE_INCHES = 0.2  # height of a label's row
 TRUTH = {"color": "#222222", "linewidth": 1.1, "linestyle": "--"}
 
@@ -38,6 +37,11 @@ class LabelStyle:
     name: str
     colour: str
     reference_slices: tuple[int, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name as a reader understands it."""
+        return label_title(self.code, self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +73,25 @@ class Curve:
         return np.where((self.values > 0) | (self.deviations > 0), WITHIN_95 * self.deviations / largest, np.nan)
 
 
-def label_styles(names: Mapping[int, str], reference_slices: Mapping[int, Sequence[int]]) -> tuple[LabelStyle, ...]:
+def encodable(text: str) -> str:
+    """The text with a question mark for what was no text: bytes of a file name or an argument that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def label_styles(
+    names: Mapping[int, str], reference_slices: Mapping[int, Sequence[int]], colours: Mapping[int, RGB] | None = None
+) -> tuple[LabelStyle, ...]:
     """One `LabelStyle` per label, in the order of `names`, which gives the colours.
 
     Args:
         names: label code to name.
         reference_slices: label code to the annotated slices; codes may be missing.
+        colours: label code to its own colour, where it has one.
     """
+    shown = label_colours(names, colours or {})
     return tuple(
-        LabelStyle(code, name, hex_colour(place), tuple(reference_slices.get(code, ())))
-        for place, (code, name) in enumerate(names.items())
+        LabelStyle(code, encodable(name), hex_colour(shown[code]), tuple(reference_slices.get(code, ())))
+        for code, name in names.items()
     )
 
 
@@ -108,76 +121,55 @@ def dice_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
     return png_bytes(figure)
 
 
-# what all pictures share
-
-
-def new_figure(height: float):
-    """An empty white figure, as wide as the page; `height` in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, facecolor="white")
-
-
-def png_bytes(figure) -> bytes:
-    """A figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def add_legend(figure, handles: Sequence, names: Sequence[str], **look) -> None:
-    """A legend above everything else; names are shown as written: no dollar sign starts a formula."""
-    columns = min(len(names), LEGEND_COLUMNS)
-    legend = figure.legend(handles, names, loc="upper center", ncols=columns, **look)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
 # curves
 
 
 def _curve_figure(curves: Sequence[Curve], slice_mm: float, ordinate: str, below_inches: float = 0.0):
     """A figure and its axes with all curves and a legend; `below_inches` are left free under them."""
-    figure = new_figure(CURVES_INCHES + below_inches)
-    axes = figure.add_axes(_box(figure, below_inches + 0.14 * CURVES_INCHES, 0.7 * CURVES_INCHES))
-    lines = [_draw_curve(axes, curve, slice_mm) for curve in curves]
+    handles, names = _legend_entries(curves)
+    figure = new_figure(CURVES_INCHES + legend_inches(names, FONT_SIZE) + below_inches)
+    axes = figure.add_axes(_box(figure, below_inches + 0.6, CURVES_INCHES - 0.6))
+    for curve in curves:
+        _draw_curve(axes, curve, slice_mm, with_band=len(curves) <= CROWD)
     axes.set_xlim(*_shown_range(curves, slice_mm))
     axes.set(xlabel="position along the volume (mm)", ylabel=ordinate)
     axes.grid(color="#DDDDDD", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
-    _curve_legend(figure, curves, lines)
+    add_legend(figure, handles, names, FONT_SIZE, frameon=False)
     return figure, axes
 
 
-def _draw_curve(axes, curve: Curve, slice_mm: float):
-    """The line of a curve, drawn with its band, its truth and the dots of its annotated slices."""
+def _draw_curve(axes, curve: Curve, slice_mm: float, with_band: bool) -> None:
+    """The line of a curve, with its band, its truth and the dots of its annotated slices."""
     position = np.arange(len(curve.values)) * slice_mm
-    if curve.deviations is not None:
+    if curve.deviations is not None and with_band:
         axes.fill_between(position, *curve.band, color=curve.style.colour, **BAND)
-    (line,) = axes.plot(position, curve.values, color=curve.style.colour, linewidth=2)
+    axes.plot(position, curve.values, color=curve.style.colour, linewidth=2 if with_band else 1.5)
     if curve.truth is not None:
         axes.plot(position, curve.truth, **TRUTH)
     dots = [index for index in curve.style.reference_slices if index < len(curve.values)]
     look = {"color": curve.style.colour, "markeredgecolor": "black", "markeredgewidth": 0.9}
-    axes.plot(position[dots], curve.values[dots], linestyle="", marker="o", markersize=7, **look)
-    return line
+    size = 7 if with_band else 4
+    axes.plot(position[dots], curve.values[dots], linestyle="", marker="o", markersize=size, **look)
 
 
-def _curve_legend(figure, curves: Sequence[Curve], lines: Sequence) -> None:
+def _legend_entries(curves: Sequence[Curve]) -> tuple[list, list[str]]:
+    """Handles and their names."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles, names = list(lines), [curve.style.name for curve in curves]
+    handles = [Line2D([], [], color=curve.style.colour, linewidth=2) for curve in curves]
+    names = [curve.style.title for curve in curves]
     if any(curve.truth is not None for curve in curves):
         handles.append(Line2D([], [], **TRUTH))
         names.append("truth")
     if any(curve.style.reference_slices for curve in curves):
         handles.append(Line2D([], [], linestyle="", marker="o", color="white", markeredgecolor="black"))
         names.append("annotated slice")
-    if any(curve.deviations is not None for curve in curves):
+    if any(curve.deviations is not None for curve in curves) and len(curves) <= CROWD:
         handles.append(Patch(color="black", **BAND))
         names.append("95 % interval of the area")
-    add_legend(figure, handles, names, frameon=False)
+    return handles, names
 
 
 def _in_cm2(curve: Curve) -> Curve:
@@ -189,7 +181,7 @@ def _in_cm2(curve: Curve) -> Curve:
 def _box(figure, bottom_inches: float, height_inches: float) -> tuple[float, float, float, float]:
     """Where axes as wide as the figure lie, as shares of it: left, bottom, width, height."""
     height = figure.get_figheight()
-    return 0.07, bottom_inches / height, 0.91, height_inches / height
+    return LEFT, bottom_inches / height, 0.98 - LEFT, height_inches / height
 
 
 # how sure the areas are
@@ -208,10 +200,12 @@ def _draw_strip(figure, curves_axes, curves: Sequence[Curve], slice_mm: float) -
         annotated = [index * slice_mm for index in curve.style.reference_slices if index < len(curve.values)]
         axes.vlines(annotated, row + 0.08, row + 0.92, color="black", linewidth=1.5)
     axes.set(ylim=(len(curves), 0), yticks=np.arange(len(curves)) + 0.5)
-    axes.set_yticklabels(["■"] * len(curves), fontsize=13)
-    for label, curve in zip(axes.get_yticklabels(), curves, strict=True):
-        label.set_color(curve.style.colour)
-    axes.tick_params(length=0, labelbottom=False)
+    axes.set_yticklabels([shown_name(curve.style.title, STRIPE_NAME) for curve in curves], fontsize=8)
+    for row, (label, curve) in enumerate(zip(axes.get_yticklabels(), curves, strict=True)):
+        label.set_parse_math(False)
+        mark = {"color": curve.style.colour, "transform": axes.get_yaxis_transform(), "clip_on": False}
+        axes.plot(-0.008, row + 0.5, marker="s", markersize=8, **mark)
+    axes.tick_params(length=0, pad=16, labelbottom=False)
     axes.spines[:].set_visible(False)
     _, bottom, _, height = _box(figure, 0.32, 0.12)
     scale = figure.add_axes((0.35, bottom, 0.2, height), xticks=(), yticks=())

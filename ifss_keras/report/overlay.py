@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ifss_keras.metrics.masks import bounding_box, union_box
-from ifss_keras.report.figures import WIDTH_INCHES, LabelStyle, add_legend, new_figure, png_bytes
+from ifss_keras.report.canvas import WIDTH_INCHES, add_legend, legend_inches, new_figure, png_bytes, shown_name
+from ifss_keras.report.choice import chosen_slices
+from ifss_keras.report.figures import LabelStyle
+from ifss_keras.report.frame import Frame, Greys, crop_box
+from ifss_keras.report.orientation import AS_STORED, View
 
-TILES = 12
 DARK = "#30343A"
 THIN_FRAME = "#B5BAC1"
 REFERENCE_FRAME = "#1F4E79"
 REFERENCE_MARK = "#7FB2E5"  # the frame's hue, bright enough for the dark legend
-NAMES_LENGTH = 24  # signs beside a slice's number
+LEAST_SURE = "#B4460A"
+FONT_SIZE = 10  # of the legend
+NAMES_LENGTH = 28  # signs beside a slice's number
 SCALE_BARS_MM = (1, 2, 5, 10, 20, 50, 100)
-
-
-@dataclass(frozen=True)
-class _Crop:
-    """The part of a slice that is shown.
-
-    Attributes:
-        rows, columns: what is shown.
-        row_mm, column_mm: distance of neighbouring rows and columns.
-    """
-
-    rows: slice
-    columns: slice
-    row_mm: float
-    column_mm: float
-
-    @property
-    def height_mm(self) -> float:
-        return (self.rows.stop - self.rows.start) * self.row_mm
-
-    @property
-    def width_mm(self) -> float:
-        return (self.columns.stop - self.columns.start) * self.column_mm
-
-    @property
-    def extent_mm(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top edge; voxel centres lie at their index times the spacing."""
-        left, right = ((edge - 0.5) * self.column_mm for edge in (self.columns.start, self.columns.stop))
-        top, bottom = ((edge - 0.5) * self.row_mm for edge in (self.rows.start, self.rows.stop))
-        return left, right, bottom, top
-
-    def of(self, plane: np.ndarray) -> np.ndarray:
-        """The shown part of a slice (row, column)."""
-        return np.asarray(plane[self.rows, self.columns])
 
 
 def overlay_png(
@@ -59,8 +28,11 @@ def overlay_png(
     spacing_mm: tuple[float, float, float],
     image: np.ndarray | None = None,
     truth: np.ndarray | None = None,
+    *,
+    view: View = AS_STORED,
+    doubts: Mapping[int, np.ndarray | None] | None = None,
 ) -> bytes:
-    """PNG of at most `TILES` slices with the outlines of the labels, cropped around these.
+    """PNG of some slices (see `chosen_slices`) with the outlines of the labels, cropped around these.
 
     Args:
         labels: (slice, row, column) codes.
@@ -68,73 +40,55 @@ def overlay_png(
         spacing_mm: (slice, row, column).
         image: (slice, row, column) grey values; a plain dark ground if there are none.
         truth: (slice, row, column) codes whose outlines are drawn dashed in white.
+        view: how slices are turned, with letters at their edges.
+        doubts: label code to (slice,), how little is known of its area, where that is known.
     """
     volumes = [labels] if truth is None else [labels, truth]
     along, rows, columns = crop_box(volumes, [style.code for style in styles])
-    crop = _Crop(rows, columns, *spacing_mm[1:])
+    frame = Frame(rows, columns, *spacing_mm[1:], view)
     references = {index for style in styles for index in style.reference_slices}
-    chosen = montage_slices(along.start, along.stop - 1, references)
-    figure, tiles = _tile_figure(len(chosen), crop.height_mm / crop.width_mm)
-    planes = None if image is None else np.stack([crop.of(image[index]) for index in chosen])
-    _draw_ground(tiles, planes, crop)
-    for axes, index in zip(tiles, chosen, strict=True):
+    worst = least_sure(styles, doubts or {})
+    chosen = chosen_slices(along.start, along.stop - 1, references, list(worst))
+    legend = _legend_entries(styles, truth is not None)
+    names = [name for _, name in legend]
+    figure, tiles = _tile_figure(len(chosen), frame.height_mm / frame.width_mm, legend_inches(names, FONT_SIZE))
+    greys = None if image is None else Greys.of(image, along, frame)
+    for place, (axes, index) in enumerate(zip(tiles, chosen, strict=True)):
+        _draw_ground(axes, None if greys is None else greys.to_bytes(frame.of(image[index])), frame)
         for style in styles:
-            _draw_outline(axes, crop.of(labels[index]) == style.code, crop, style)
+            _draw_outline(axes, frame.of(labels[index]) == style.code, frame, style)
             if truth is not None:
-                _draw_outline(axes, crop.of(truth[index]) == style.code, crop, None)
-        _caption(axes, index, spacing_mm[0], styles)
-    _scale_bar(tiles[0], crop)
-    _legend(figure, styles, truth is not None)
+                _draw_outline(axes, frame.of(truth[index]) == style.code, frame, None)
+        _caption(axes, index, spacing_mm[0], styles, worst.get(index, ()))
+        if view.known or place == 0:
+            _letters(axes, view)
+    _scale_bar(tiles[0], frame)
+    box = {"facecolor": DARK, "labelcolor": "white", "framealpha": 1, "borderaxespad": 0.3}
+    add_legend(figure, [handle for handle, _ in legend], names, fontsize=FONT_SIZE, **box)
     return png_bytes(figure)
 
 
-def montage_slices(first: int, last: int, reference_slices: Iterable[int], count: int = TILES) -> list[int]:
-    """At most `count` slices, evenly from `first` to `last`, moved to an annotated slice that is near.
-
-    Near means within a third of the distance between two pictures, so the pictures stay spread out.
-    """
-    if last - first < count:
-        return list(range(first, last + 1))
-    step = (last - first) / (count - 1)
-    references = np.array([index for index in sorted(reference_slices) if first <= index <= last])
-    chosen = set()
-    for position in np.linspace(first, last, count):
-        index = round(float(position))
-        if references.size:
-            nearest = int(references[np.abs(references - position).argmin()])
-            index = nearest if abs(nearest - position) <= step / 3 else index
-        chosen.add(index)
-    return sorted(chosen)
-
-
-def crop_box(volumes: Sequence[np.ndarray], codes: Iterable[int]) -> tuple[slice, slice, slice]:
-    """What to show of volumes (slice, row, column) on one grid: the box around all labels, in the plane with a margin.
-
-    All of it if no label is found.
-    """
-    box = None
-    for code in codes:
-        for labels in volumes:
-            box = union_box(box, bounding_box(labels, code))
-    shape = volumes[0].shape
-    if box is None:
-        return tuple(slice(0, size) for size in shape)
-    margin = max(6, round(0.12 * max(part.stop - part.start for part in box[1:])))
-    in_plane = (
-        slice(max(0, part.start - margin), min(size, part.stop + margin))
-        for part, size in zip(box[1:], shape[1:], strict=True)
-    )
-    return (box[0], *in_plane)
+def least_sure(styles: Sequence[LabelStyle], doubts: Mapping[int, np.ndarray | None]) -> dict[int, list[str]]:
+    """Slice to the names of the labels of whose areas least is known there, the worst first."""
+    worst = []
+    for style in styles:
+        of_label = doubts.get(style.code)
+        if of_label is not None and of_label.max() > 0:
+            worst.append((-float(of_label.max()), int(of_label.argmax()), style.title))
+    found: dict[int, list[str]] = {}
+    for _, index, name in sorted(worst):
+        found.setdefault(index, []).append(name)
+    return found
 
 
 # tiles
 
 
-def _tile_figure(count: int, aspect: float):
-    """A figure with `count` axes of height / width `aspect`, in reading order."""
+def _tile_figure(count: int, aspect: float, legend: float):
+    """A figure with `count` axes of height / width `aspect`, in reading order, below a legend of so many inches."""
     columns = min(count, 6 if aspect > 1.5 else 3 if aspect < 0.5 else 4)
     rows = -(-count // columns)
-    gap, caption, legend = 0.12, 0.28, 0.38
+    gap, caption = 0.12, 0.28
     # A volume of a few slices would get giant tiles: no picture is taller than 4.5 inches.
     width = min((WIDTH_INCHES - gap * (columns + 1)) / columns, 4.5 / aspect)
     height = width * aspect
@@ -149,30 +103,21 @@ def _tile_figure(count: int, aspect: float):
     return figure, tiles
 
 
-def _draw_ground(tiles: Sequence, planes: np.ndarray | None, crop: _Crop) -> None:
-    """The grey values (tile, row, column), black and white alike in all tiles; dark without them."""
-    low, high = (0.0, 1.0) if planes is None else _grey_limits(planes)
-    left, right, bottom, top = crop.extent_mm
-    for place, axes in enumerate(tiles):
-        axes.set_facecolor(DARK)
-        if planes is not None:
-            axes.imshow(planes[place], cmap="gray", vmin=low, vmax=high, extent=crop.extent_mm, aspect="equal")
-        axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
+def _draw_ground(axes, picture: np.ndarray | None, frame: Frame) -> None:
+    """The grey values (row, column), 0 to 255; dark without them."""
+    left, right, bottom, top = frame.extent_mm
+    axes.set_facecolor(DARK)
+    if picture is not None:
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=frame.extent_mm, aspect="equal")
+    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
 
 
-def _grey_limits(planes: np.ndarray) -> tuple[float, float]:
-    finite = planes[np.isfinite(planes)]
-    low, high = np.percentile(finite, (0.5, 99.5)) if finite.size else (0.0, 1.0)
-    return float(low), float(max(high, low + 1e-6))
-
-
-def _draw_outline(axes, mask: np.ndarray, crop: _Crop, style: LabelStyle | None) -> None:
+def _draw_outline(axes, mask: np.ndarray, frame: Frame, style: LabelStyle | None) -> None:
     """The outline of a mask (row, column) in the label's colour; without a style, the truth's: white and dashed."""
     if not mask.any():
         return
-    # A ring of zeros closes the outlines of masks that touch the crop.
-    x = np.arange(crop.columns.start - 1, crop.columns.stop + 1) * crop.column_mm
-    y = np.arange(crop.rows.start - 1, crop.rows.stop + 1) * crop.row_mm
+    # A ring of zeros closes the outlines of masks that touch the edge.
+    y, x = (np.arange(-1, size + 1) * mm for size, mm in zip(frame.shape, frame.shown_mm, strict=True))
     ring = np.pad(mask, 1).astype(float)
     if style is not None:
         axes.contour(x, y, ring, [0.5], colors=style.colour, linewidths=2)
@@ -185,45 +130,55 @@ def _draw_outline(axes, mask: np.ndarray, crop: _Crop, style: LabelStyle | None)
     dashes.set_path_effects(rim)
 
 
-def _caption(axes, index: int, slice_mm: float, styles: Sequence[LabelStyle]) -> None:
-    """The slice's number and place above its picture, and for whom it is annotated, with a frame."""
-    annotated = [style.name for style in styles if index in style.reference_slices]
+def _caption(axes, index: int, slice_mm: float, styles: Sequence[LabelStyle], worst: Sequence[str]) -> None:
+    """The slice's number and place above its picture, and why it is shown; annotated ones have a frame."""
+    annotated = [style.title for style in styles if index in style.reference_slices]
     weight = "bold" if annotated else "normal"
     axes.set_title(f"slice {index} · {index * slice_mm:.0f} mm", loc="left", fontsize=9, fontweight=weight, pad=3)
     for spine in axes.spines.values():
         spine.set(color=REFERENCE_FRAME if annotated else THIN_FRAME, linewidth=3 if annotated else 0.6)
     if annotated:
-        text = "annotated" if len(annotated) == len(styles) else "annotated: " + ", ".join(annotated)
-        text = text if len(text) <= NAMES_LENGTH else text[: NAMES_LENGTH - 1] + "…"
-        title = axes.set_title(text, loc="right", fontsize=8, color=REFERENCE_FRAME, pad=3)
-        title.set_parse_math(False)
+        text = "annotated" if len(annotated) == len(styles) else f"annotated: {_name_or_count(annotated)}"
+    else:
+        text = f"least sure: {_name_or_count(worst)}" if worst else ""
+    colour = REFERENCE_FRAME if annotated else LEAST_SURE
+    title = axes.set_title(shown_name(text, NAMES_LENGTH), loc="right", fontsize=8, color=colour, pad=3)
+    title.set_parse_math(False)
 
 
-def _scale_bar(axes, crop: _Crop) -> None:
+def _name_or_count(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} muscles"
+
+
+def _letters(axes, view: View) -> None:
+    """Where the body's sides are: at the left and the upper edge."""
+    for letters, place, align in (
+        (view.left, (0.02, 0.5), ("left", "center")),
+        (view.top, (0.5, 0.98), ("center", "top")),
+    ):
+        text = axes.text(*place, letters, transform=axes.transAxes, ha=align[0], va=align[1], color="white", fontsize=9)
+        text.set_bbox({"facecolor": DARK, "edgecolor": "none", "alpha": 0.55, "pad": 1.2})
+
+
+def _scale_bar(axes, frame: Frame) -> None:
     """The longest of `SCALE_BARS_MM` that takes a third of the width, in the lower left; none if all are longer."""
-    length = max((size for size in SCALE_BARS_MM if size <= crop.width_mm / 3), default=None)
+    length = max((size for size in SCALE_BARS_MM if size <= frame.width_mm / 3), default=None)
     if length is None:
         return
-    left, _, bottom, _ = crop.extent_mm
-    start, height = left + 0.05 * crop.width_mm, bottom - 0.06 * crop.height_mm
+    left, _, bottom, _ = frame.extent_mm
+    start, height = left + 0.05 * frame.width_mm, bottom - 0.06 * frame.height_mm
     axes.plot([start, start + length], [height, height], color="white", linewidth=3, solid_capstyle="butt")
     axes.annotate(f"{length} mm", (start, height), xytext=(0, 4), textcoords="offset points", color="white", fontsize=8)
 
 
-def _legend(figure, styles: Sequence[LabelStyle], with_truth: bool) -> None:
-    handles, names = zip(*_legend_entries(styles, with_truth), strict=True)
-    box = {"facecolor": DARK, "labelcolor": "white", "framealpha": 1, "borderaxespad": 0.3}
-    add_legend(figure, handles, names, fontsize=10, **box)
-
-
-def _legend_entries(styles: Sequence[LabelStyle], with_truth: bool) -> Iterator[tuple]:
+def _legend_entries(styles: Sequence[LabelStyle], with_truth: bool) -> list[tuple]:
     """Handles and their names."""
     from matplotlib.lines import Line2D
 
-    for style in styles:
-        yield Line2D([], [], color=style.colour, linewidth=2.5), style.name
+    entries = [(Line2D([], [], color=style.colour, linewidth=2.5), style.title) for style in styles]
     if with_truth:
-        yield Line2D([], [], color="white", linewidth=1.2, linestyle="--"), "truth"
+        entries.append((Line2D([], [], color="white", linewidth=1.2, linestyle="--"), "truth"))
     if any(style.reference_slices for style in styles):
         frame = {"markerfacecolor": "none", "markeredgewidth": 2.5, "markeredgecolor": REFERENCE_MARK}
-        yield Line2D([], [], linestyle="", marker="s", markersize=10, **frame), "annotated slice"
+        entries.append((Line2D([], [], linestyle="", marker="s", markersize=10, **frame), "annotated slice"))
+    return entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,21 +28,49 @@ METRICS = {
     "paper_volume_error_percent": "Volume error over the mean",
     "dice_per_slice": "Dice along the muscle",
 }
-CONSOLE_HEADS = ("label", "mL", "95 % interval", "slices", "references", "mL by area curve")
+VOLUME_COLUMNS: dict[str, Callable[[LabelSummary], Any]] = {
+    "muscle": lambda summary: summary.name,
+    "label": lambda summary: summary.code,
+    "volume_ml": lambda summary: summary.volume_ml,
+    "volume_ml_low": lambda summary: summary.volume_ml_low,
+    "volume_ml_high": lambda summary: summary.volume_ml_high,
+    "length_mm": lambda summary: summary.length_mm,
+    "largest_area_cm2": lambda summary: summary.largest_area_mm2 / MM2_PER_CM2,
+    "curve_volume_ml": lambda summary: summary.curve_volume_ml,
+    "straight_volume_ml": lambda summary: summary.straight_volume_ml,
+    "first_slice": lambda summary: summary.first_slice,
+    "last_slice": lambda summary: summary.last_slice,
+    "annotated_slices": lambda summary: len(summary.reference_slices),
+    "annotated": lambda summary: " ".join(map(str, summary.reference_slices)),
+    "ended_at_changes": lambda summary: " ".join(map(str, summary.ends.seen)),
+    "ended_by_distance": lambda summary: " ".join(map(str, summary.ends.presumed)),
+    "empty_slices_between": lambda summary: "; ".join(map(span_text, summary.gaps)),
+    "touches_edge": lambda summary: summary.touches_edge,
+    "method": lambda summary: summary.method,
+}
+SLICE_COLUMNS = ["muscle", "label", "slice", "position_mm", "area_cm2", "area_deviation_cm2", "annotated"]
+MM2_PER_CM2 = 100
+DIGITS = 5  # of numbers in files: more than any of them is known to
+STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+CONSOLE_HEADS = ("muscle", "mL", "95 % interval", "slices", "annotated", "mL by area curve")
 MISSING, CONSOLE_MISSING = "–", "-"
 
 
-def volumes_csv(summaries: Iterable[LabelSummary]) -> str:
-    """A line per label with the columns of `LabelSummary.to_dict`; numbers in full, what is missing empty.
+def volumes_csv(summaries: Iterable[LabelSummary], subject: str | None = None) -> str:
+    """A line per muscle with the columns of `VOLUME_COLUMNS`; what is missing is empty.
 
     Slices are separated by blanks, runs of slices by semicolons.
     """
-    rows = [summary.to_dict() for summary in summaries]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return text.getvalue()
+    rows = ([value(summary) for value in VOLUME_COLUMNS.values()] for summary in summaries)
+    return _csv(list(VOLUME_COLUMNS), rows, subject)
+
+
+def slices_csv(summaries: Iterable[LabelSummary], subject: str | None = None) -> str:
+    """A line per muscle and slice with the columns of `SLICE_COLUMNS`, where the mask or an annotated slice holds it.
+
+    The deviation is the standard deviation of the area, 0 on annotated slices and empty where nothing is known of it.
+    """
+    return _csv(SLICE_COLUMNS, (row for summary in summaries for row in _slice_rows(summary)), subject)
 
 
 def console_table(prediction: Prediction) -> tuple[list[str], list[list[str]]]:
@@ -54,15 +82,17 @@ def volume_rows(summaries: Sequence[LabelSummary], styles: Sequence[LabelStyle])
     """A row per label of the page's table of volumes; `styles` begin with those of the summaries."""
     return [
         {
-            "code": summary.code,
-            "name": summary.name,
+            "name": style.title,
+            "code": style.code,
             "colour": style.colour,
             "volume": _millilitres(summary.volume_ml),
             "interval": _interval(summary, ""),
-            "first": _slice(summary.first_slice),
-            "last": _slice(summary.last_slice),
-            "references": len(summary.reference_slices),
+            "length": f"{summary.length_mm:.0f}" if summary.length_mm >= 10 else f"{summary.length_mm:.1f}",
+            "area": f"{summary.largest_area_mm2 / MM2_PER_CM2:.{1 if summary.largest_area_mm2 >= 1000 else 2}f}",
+            "annotated": len(summary.reference_slices),
+            "slices": _span(summary.held),
             "curve": _compared(summary.curve_volume_ml, summary.volume_ml),
+            "straight": _compared(summary.straight_volume_ml, summary.volume_ml),
         }
         for summary, style in zip(summaries, styles, strict=False)
     ]
@@ -72,8 +102,8 @@ def evaluation_rows(labels: Mapping[int, LabelEvaluation], styles: Sequence[Labe
     """A row per evaluated label of the page's tables of agreement, in the order of the styles; `labels` by code."""
     return [
         {
+            "name": style.title,
             "code": style.code,
-            "name": style.name,
             "colour": style.colour,
             "prediction": _millilitres(label.prediction_ml),
             "truth": _millilitres(label.truth_ml),
@@ -95,27 +125,47 @@ def definitions() -> dict[str, str]:
     return {title: DEFINITIONS[name] for name, title in METRICS.items()}
 
 
-def _cell(value: Any) -> Any:
-    """A value of `LabelSummary.to_dict` as one cell."""
+def _slice_rows(summary: LabelSummary) -> Iterator[list[Any]]:
+    deviations = summary.area_deviations_mm2
+    annotated = np.isin(np.arange(len(summary.areas_mm2)), summary.reference_slices)
+    shown = np.flatnonzero((summary.areas_mm2 > 0) | annotated | (0 if deviations is None else deviations > 0))
+    for index in range(shown[0], shown[-1] + 1) if shown.size else ():
+        deviation = None if deviations is None else deviations[index] / MM2_PER_CM2
+        area, known = summary.areas_mm2[index] / MM2_PER_CM2, bool(annotated[index])
+        yield [summary.name, summary.code, index, index * summary.slice_mm, area, deviation, known]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], subject: str | None) -> str:
+    """A table as a file; the subject is the first column of every line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["subject", *columns])
+    writer.writerows([_cell(subject), *map(_cell, row)] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """A value as one cell; a text that a spreadsheet would take for a formula begins with an apostrophe."""
     match value:
+        case None:
+            return ""
         case bool():
             return "yes" if value else "no"
-        case [[_, _], *_]:
-            return "; ".join(map(span_text, value))
-        case list():
-            return " ".join(map(str, value))
-    return value
+        case float():
+            return np.format_float_positional(value, DIGITS, unique=False, fractional=False, trim="-")
+        case str() if value.startswith(STARTS_OF_FORMULAS):
+            return f"'{value}"
+    return str(value)
 
 
 def _console_row(summary: LabelSummary) -> list[str]:
-    held = None if summary.first_slice is None else (summary.first_slice, summary.last_slice)
     return [
         summary.name,
-        _number(summary.volume_ml, ".2f", CONSOLE_MISSING),
+        _millilitres(summary.volume_ml),
         _interval(summary, CONSOLE_MISSING),
-        _span(held, CONSOLE_MISSING),
+        _span(summary.held, CONSOLE_MISSING),
         str(len(summary.reference_slices)),
-        _number(summary.curve_volume_ml, ".2f", CONSOLE_MISSING),
+        CONSOLE_MISSING if summary.curve_volume_ml is None else _millilitres(summary.curve_volume_ml),
     ]
 
 
@@ -123,7 +173,8 @@ def _compared(other_ml: float | None, volume_ml: float) -> dict[str, str]:
     """Another volume, and how far it is from the mask's."""
     if other_ml is None:
         return {"value": MISSING, "difference": ""}
-    difference = f"{100 * (other_ml / volume_ml - 1):+.1f} %" if volume_ml else ""
+    percent = round(100 * (other_ml / volume_ml - 1), 1) if volume_ml else None
+    difference = "" if percent is None else f"{percent:+.1f} %" if percent else "0.0 %"
     return {"value": _millilitres(other_ml), "difference": difference}
 
 
@@ -145,10 +196,6 @@ def _digits(millilitres: float) -> int:
 
 def _number(value: float | None, form: str, missing: str = MISSING) -> str:
     return missing if value is None or not np.isfinite(value) else format(value, form)
-
-
-def _slice(index: int | None) -> str:
-    return MISSING if index is None else str(index)
 
 
 def _span(slices: tuple[int, int] | None, missing: str = MISSING) -> str:

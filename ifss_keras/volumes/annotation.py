@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.volumes.io import present_codes, read_labels
 from ifss_keras.volumes.volume import Volume, grid_offset
@@ -63,6 +64,7 @@ class Annotation:
         ends_annotated: whether the first and the last slice that hold a label are where it ends, so that nothing is
             to be found beyond them.
         unannotated: code and name of labels that the file names and holds no voxel of.
+        colours: red, green and blue of the labels that the file colours.
     """
 
     slices: np.ndarray
@@ -71,6 +73,7 @@ class Annotation:
     complete: bool = False
     ends_annotated: bool = False
     unannotated: tuple[tuple[int, str], ...] = ()
+    colours: dict[int, RGB] = field(default_factory=dict)
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -193,7 +196,7 @@ def read_annotation(
     for code in names:
         if code not in annotation.names:
             raise InputError(_absent(code, str(path), annotation.names), setting="labels")
-    return replace(annotation, ends_annotated=ends_annotated)
+    return replace(annotation, ends_annotated=ends_annotated, colours=volume.source.colours)
 
 
 def check_names(names: dict[int, str], origin: str) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import replacing
 from ifss_keras.volumes.formats.registry import files_made, format_of
 from ifss_keras.volumes.formats.slicer_segments import merge_layers, segment_metadata
 from ifss_keras.volumes.formats.stored import Stored, grey
-from ifss_keras.volumes.volume import Source, Volume, check_voxels, stored_order
+from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, stored_order
 
 
 def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, float, float] | None = None) -> Volume:
@@ -30,7 +31,7 @@ def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, flo
     path = Path(path)
     stored_order(axis)
     stored = _read(path)
-    source = Source(path=path, format=format_of(path).name, axis=axis, nifti_header=stored.header)
+    source = Source(path, format_of(path).name, axis, oriented=_oriented(stored), nifti_header=stored.header)
     volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm)
     check_voxels(volume.array, str(path))
     return volume
@@ -39,7 +40,8 @@ def read_volume(path: str | Path, *, axis: int = 2, spacing_mm: tuple[float, flo
 def read_labels(path: str | Path, *, axis: int = 2) -> Volume:
     """The label codes in a file as (slice, row, column) integers; 0 is no label.
 
-    `source.names` holds the names of a `.seg.nrrd`'s segments; its layers are merged (see `merge_layers`).
+    `source.names` and `source.colours` hold those of a `.seg.nrrd`'s segments; its layers are merged (see
+    `merge_layers`).
 
     Raises:
         InputError: in one sentence, if the file cannot be read or holds anything but whole numbers from 0 up.
@@ -47,13 +49,21 @@ def read_labels(path: str | Path, *, axis: int = 2) -> Volume:
     path = Path(path)
     stored_order(axis)
     stored = _read(path)
-    array, names = merge_layers(stored.array, stored.metadata, path)
-    source = Source(path=path, format=format_of(path).name, axis=axis, names=names, nifti_header=stored.header)
+    array, segments = merge_layers(stored.array, stored.metadata, path)
+    names = {code: segment.name for code, segment in segments.items()}
+    colours = {code: segment.colour for code, segment in segments.items() if segment.colour is not None}
+    source = Source(path, format_of(path).name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
     return Volume.from_stored(_codes(array, f"{path}"), stored.affine, source)
 
 
-def write_labels(path: str | Path, labels: np.ndarray, like: Volume, names: dict[int, str] | None = None) -> None:
+def write_labels(
+    path: str | Path,
+    labels: np.ndarray,
+    like: Volume,
+    names: dict[int, str] | None = None,
+    colours: dict[int, RGB] | None = None,
+) -> None:
     """Writes label codes on the grid of the file that `like` was read from: same axes, same affine.
 
     Args:
@@ -61,6 +71,7 @@ def write_labels(path: str | Path, labels: np.ndarray, like: Volume, names: dict
         labels: (slice, row, column), whole numbers from 0 up.
         like: the image that the labels belong to.
         names: name of each code, kept in a `.seg.nrrd`; other formats cannot hold names.
+        colours: red, green and blue of some codes, kept likewise; the others get the palette's.
 
     Raises:
         GeometryError: if the shape is not that of `like`.
@@ -76,7 +87,8 @@ def write_labels(path: str | Path, labels: np.ndarray, like: Volume, names: dict
     if format_of(path).segments:
         names = names or {}
         present = {code for code in present_codes(labels) if code}
-        metadata = segment_metadata(tuple(sorted(present | set(names))), names, like.to_stored(labels).shape)
+        codes = tuple(sorted(present | set(names)))
+        metadata = segment_metadata(codes, names, colours or {}, like.to_stored(labels).shape)
     _write(path, labels.astype(dtype, copy=False), like, metadata)
 
 
@@ -152,6 +164,10 @@ def _read(path: Path) -> Stored:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
     return file_format.read(path)
+
+
+def _oriented(stored: Stored) -> bool:
+    return stored.oriented and not by_default(stored.affine)
 
 
 def _codes(array: np.ndarray, name: str) -> np.ndarray:

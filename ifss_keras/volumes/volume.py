@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 
 # Two grids are one if no voxel of the smaller lies further than this from a voxel of the larger: far below
@@ -25,6 +26,9 @@ class Source:
         format: `"nifti"`, `"metaimage"` or `"nrrd"`, or `None`.
         axis: the stored axis (0, 1 or 2; i, j, k in NIfTI, x, y, z elsewhere) that became the slice axis.
         names: for labels, the name of each code that the file itself names (the segments of a `.seg.nrrd`).
+        colours: for labels, red, green and blue of each code that the file itself colours.
+        oriented: whether the affine is known to say where the body's left, front and head are; not where it is only
+            what programs write that know nothing, see `by_default`.
         nifti_header: the header of a NIfTI file, kept so that a mask gets the same form codes and units.
     """
 
@@ -32,6 +36,8 @@ class Source:
     format: str | None = None
     axis: int = 2
     names: dict[int, str] = field(default_factory=dict)
+    colours: dict[int, RGB] = field(default_factory=dict)
+    oriented: bool = False
     nifti_header: Any = field(default=None, repr=False)
 
     @property
@@ -151,6 +157,12 @@ def voxel_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
     return slice_mm * (upright if upright < 1 - 1e-6 else 1), row_mm, column_mm
 
 
+def by_default(stored_affine: np.ndarray) -> bool:
+    """Whether the axes are those of a file made without any knowledge of the body: i, j, k along L, P, S exactly."""
+    axes = stored_affine[:3, :3] / affine_spacing_mm(stored_affine)
+    return bool(np.allclose(axes, np.diag([-1, -1, 1]), atol=1e-6))
+
+
 def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
     """The spacing as three floats (slice, row, column), refused unless each lies between a nanometre and a metre."""
     try:
@@ -184,7 +196,8 @@ def check_voxels(array: np.ndarray, name: str, *, image: bool = True) -> None:
         slices, rows, columns = array.shape
         raise InputError(
             f"{name} is a 2D image, fewer than 2 slices, rows or columns: expected a volume, received "
-            f"{slices} slices of {rows} x {columns}; give the whole volume or another axis."
+            f"{slices} {'slice' if slices == 1 else 'slices'} of {rows} x {columns}; give the whole volume or another "
+            "axis."
         )
     if array.dtype.kind == "f" and not any(np.isfinite(plane).any() for plane in array):
         raise InputError(f"{name} has no finite voxel: expected intensities, received only NaN or infinity.")

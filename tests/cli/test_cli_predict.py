@@ -90,17 +90,17 @@ def test_same_input_same_bytes_and_a_report(case, predict, snapshot, expected):
     report = case.folder / "report"
     found = predict(case, "--report", report, "--label", "7=SOL")
     assert case.output.read_bytes() == first
-    assert sorted(path.name for path in report.iterdir()) == ["overlay.png", "report.html", "volumes.csv"]
+    assert sorted(path.name for path in report.iterdir()) == ["overlay.png", "report.html", "slices.csv", "volumes.csv"]
     assert (report / "overlay.png").read_bytes().startswith(b"\x89PNG")
     assert "SOL" in (report / "report.html").read_text()
     with open(report / "volumes.csv", newline="") as file:
-        rows = {row["name"]: row for row in csv.DictReader(file)}
-    assert {name: int(row["code"]) for name, row in rows.items()} == {"3": 3, "SOL": 7}
+        rows = {row["muscle"]: row for row in csv.DictReader(file)}
+    assert {name: int(row["label"]) for name, row in rows.items()} == {"3": 3, "SOL": 7}
     for label in found["labels"]:
-        assert float(rows[label["name"]]["volume_ml"]) == label["volume_ml"]
+        assert float(rows[label["name"]]["volume_ml"]) == pytest.approx(label["volume_ml"], rel=1e-4)
     held = {path.name for path in snapshot(case.folder)}
     expected_names = {"image.nii.gz", "reference.nii.gz", "mask.nii.gz", "report"}
-    assert held == expected_names | {"overlay.png", "report.html", "volumes.csv"}
+    assert held == expected_names | {"overlay.png", "report.html", "slices.csv", "volumes.csv"}
 
 
 def test_json_counts_what_the_mask_holds(case, predict, read_mask):
@@ -144,7 +144,7 @@ def test_one_annotated_slice_gives_no_interval_and_says_why(make_case, ifss, tin
     report = case.folder / "report"
     outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", tiny,
                    "--report", report)  # fmt: skip
-    said = "No interval for 3, 7: with one annotated slice nothing is known of how far off the volume may be."
+    said = "No interval for labels 3 and 7: with one annotated slice nothing is known of how far off the volume may be."
     assert said in outcome.out.splitlines()
     assert said in (report / "report.html").read_text()
     assert "is known to" not in outcome.err
@@ -158,7 +158,7 @@ def test_json_console_and_report_name_the_method(case, ifss, read_mask):
     assert [label["method"] for label in found["labels"]] == ["watershed", "watershed"]
     assert {label["volume_ml_low"] for label in found["labels"]} == {None}
     page = (case.folder / "report" / "report.html").read_text()
-    said = "No interval for 3, 7: the method watershed does not say how sure it is."
+    said = "No interval for labels 3 and 7: the method watershed does not say how sure it is."
     assert said in page
     assert said not in page.replace(said, "", 1)
     labels, _ = read_mask(case.output)
@@ -289,7 +289,7 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     assert outcome.err == f"Warning: {said.format('SOL')}\n"
     found = json.loads(ifss(*arguments, "--json").out)
     assert {label["name"]: label["touches_edge"] for label in found["labels"]} == {"3": False, "7": True}
-    assert found["warnings"] == [said.format("7")]
+    assert found["warnings"] == [said.format("label 7")]
 
 
 def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss, monkeypatch):
@@ -299,8 +299,12 @@ def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss
 
     monkeypatch.setattr("ifss_keras.inference.interpolation.interpolate_shapes", with_a_gap)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
-    outcome = ifss(*arguments, "--label", "7=SOL", "--report", case.folder / "r")
-    said = "The mask of SOL is empty on slices 3 to 4, 8 between annotated ones that hold it. Annotate a slice there."
+    muscles = ("--label", "7=SOL", "--label", "3=GM")
+    outcome = ifss(*arguments, *muscles, "--report", case.folder / "r")
+    said = (
+        "Masks are empty between annotated slices that hold the muscle: GM and SOL on slices 3 to 4 and 8. Annotate a "
+        "slice there."
+    )
     assert f"Warning: {said}\n" in outcome.err
     assert said in (case.folder / "r" / "report.html").read_text()
     found = json.loads(ifss(*arguments, "--json").out)
@@ -383,7 +387,7 @@ def test_as_a_command_of_its_own(case, tiny_preset):
     command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0
-    known = r"Warning: The (mask of [37] touches the edge of the volume\. The muscle|volume of [37] is known to about)"
+    known = r"Warning: The(se volumes are known only| volume of label [37] is known| masks? of labels? [37])"
     for line in done.stderr.splitlines():
         assert re.match(known, line)
     assert "Volumes" in done.stdout

@@ -8,13 +8,16 @@ import pytest
 from ifss_keras.inference.messages import (
     edge_text,
     empty_text,
-    ends_text,
     gaps_text,
     interval_texts,
+    names_text,
     non_finite_note,
     notes_on,
     nothing_to_fill_note,
     outside_text,
+    presumed_text,
+    remarks_on,
+    seen_text,
     spacing_note,
     span_text,
     unannotated_note,
@@ -26,47 +29,79 @@ from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from tests.inference.predictions import SPACING_MM, label_summary, two_boxes
 
+RULES = (gaps_text, empty_text, edge_text, wide_text)
+REMARKS = (outside_text, seen_text, presumed_text)
 
-def test_nothing_is_said_of_a_mask_that_is_as_it_should_be():
-    summary = label_summary()
-    for text in (gaps_text, empty_text, edge_text, wide_text, ends_text, outside_text):
-        assert text(summary) == ""
-    assert interval_texts([summary]) == ()
-    assert warnings_of(summary) == ()
+
+def three(**known):
+    """Summaries of SOL, GM and GL, alike but for their names."""
+    return [label_summary(code=code, name=name, **known) for code, name in ((5, "SOL"), (6, "GM"), (7, "GL"))]
+
+
+def test_nothing_is_said_of_masks_that_are_as_they_should_be():
+    for text in (*RULES, *REMARKS):
+        assert text(three()) == ""
+        assert text([]) == ""
+    assert interval_texts(three()) == warnings_of(three()) == remarks_on(three()) == ()
+
+
+def test_names_are_listed_as_a_sentence_does():
+    assert names_text(three()[:1]) == "SOL"
+    assert names_text(three()[:2]) == "SOL and GM"
+    assert names_text(three()) == "SOL, GM and GL"
+
+
+def test_a_label_without_a_name_is_called_label():
+    bare = [label_summary(code=code, name=str(code)) for code in (3, 14, 15)]
+    assert names_text(bare[:1]) == "label 3"
+    assert names_text(bare) == "labels 3, 14 and 15"
+    assert names_text([bare[1], *three()[:1]]) == "label 14 and SOL"
+    assert "The mask of label 3 touches" in edge_text([replace(bare[0], touches_edge=True)])
 
 
 def test_gaps():
-    said = "The mask of SOL is empty on slices {} between annotated ones that hold it. Annotate a slice there."
-    assert gaps_text(label_summary(gaps=((3, 5),))) == said.format("3 to 5")
-    assert gaps_text(label_summary(gaps=((3, 3), (5, 5)))) == said.format("3, 5")
-
-
-def test_an_empty_mask():
-    summary = label_summary(first_slice=None, last_slice=None)
-    assert empty_text(summary) == "The mask of SOL is empty: no voxel was found."
-
-
-def test_the_edge():
-    assert edge_text(label_summary(touches_edge=True)) == (
-        "The mask of SOL touches the edge of the volume. The muscle may go on outside the image, and its volume may "
-        "then be too small."
+    said = "The mask of SOL is empty on {} between annotated ones that hold it. Annotate a slice there."
+    assert gaps_text([label_summary(gaps=((3, 5),))]) == said.format("slices 3 to 5")
+    assert gaps_text([label_summary(gaps=((3, 3),))]) == said.format("slice 3")
+    assert gaps_text([label_summary(gaps=((3, 3), (5, 5)))]) == said.format("slices 3 and 5")
+    sol, gm, gl = three(gaps=((3, 5),))
+    assert gaps_text([sol, gm, replace(gl, gaps=((4, 4),))]) == (
+        "Masks are empty between annotated slices that hold the muscle: SOL and GM on slices 3 to 5; GL on slice 4. "
+        "Annotate a slice there."
     )
 
 
-def test_warnings_of_a_label_are_all_of_these():
-    summary = label_summary(first_slice=None, last_slice=None, touches_edge=True, gaps=((3, 5),), volume_ml_high=0.2)
-    rules = (gaps_text, empty_text, edge_text, wide_text)
-    assert warnings_of(summary) == tuple(rule(summary) for rule in rules)
-    assert all(warnings_of(summary))
+def test_an_empty_mask():
+    empty = three(first_slice=None, last_slice=None)
+    assert empty_text([empty[0], *three()[1:]]) == "The mask of SOL is empty: no voxel was found."
+    assert empty_text(empty) == "The masks of SOL, GM and GL are empty: no voxel was found."
 
 
-WIDE = "The volume of SOL is known to about +-{} % only: annotate another slice, best near slice {}."
+def test_the_edge():
+    assert edge_text([label_summary(touches_edge=True)]) == (
+        "The mask of SOL touches the edge of the volume. The muscle may go on outside the image, and its volume may "
+        "then be too small."
+    )
+    assert edge_text([*three(touches_edge=True), label_summary(name="TA")]) == (
+        "The masks of SOL, GM and GL touch the edge of the volume. The muscles may go on outside the image, and their "
+        "volumes may then be too small."
+    )
+
+
+def test_fourteen_muscles_have_one_sentence_of_each_kind():
+    known = {"first_slice": None, "last_slice": None, "touches_edge": True, "gaps": ((3, 5),), "volume_ml_high": 0.2}
+    many = [label_summary(code=code, name=f"muscle {code}", **known) for code in range(14)]
+    assert warnings_of(many) == tuple(rule(many) for rule in RULES)
+    assert all(text.count("muscle 13") == 1 for text in warnings_of(many))
+
+
+WIDE = "The volume of SOL is known to about ±{} % only: annotate another slice, best near slice {}."
 
 
 @pytest.mark.parametrize(("half_ml", "percent"), [(9.9, None), (10.0, None), (10.3, 10), (17.6, 18), (250.0, 250)])
 def test_a_volume_that_is_known_to_a_tenth_only_asks_for_another_slice(half_ml, percent):
     summary = label_summary(volume_ml=100.0, volume_ml_low=max(100 - half_ml, 0), volume_ml_high=100 + half_ml)
-    assert wide_text(summary) == ("" if percent is None else WIDE.format(percent, 5))
+    assert wide_text([summary]) == ("" if percent is None else WIDE.format(percent, 5))
 
 
 @pytest.mark.parametrize(
@@ -77,44 +112,69 @@ def test_another_slice_is_best_where_the_area_is_known_worst_and_beyond_the_refe
 ):
     deviations = np.where(np.arange(9) == doubtful, 2.0, 1.0) * ~np.isin(np.arange(9), references)
     known = {"reference_slices": references, "area_deviations_mm2": deviations, "volume_ml_high": 0.15}
-    assert wide_text(label_summary(**known)) == WIDE.format(25, near)
+    assert wide_text([label_summary(**known)]) == WIDE.format(25, near)
+
+
+def test_several_wide_volumes_are_one_sentence():
+    sol, gm, gl = three(volume_ml_high=0.15)
+    elsewhere = np.array([0, 0, 0, 0.9, 0, 0.5, 0, 0, 0])
+    ta = label_summary(name="TA", volume_ml_high=0.156, area_deviations_mm2=elsewhere)
+    assert wide_text([sol, gm, replace(gl, volume_ml_high=0.125), ta]) == (
+        "These volumes are known only roughly; annotate another slice, best there: SOL (±25 %) and GM "
+        "(±25 %) near slice 5; TA (±30 %) near slice 3."
+    )
 
 
 def test_nothing_is_wide_without_an_interval_and_without_a_mask():
-    assert wide_text(label_summary(volume_ml_low=None, volume_ml_high=None, area_deviations_mm2=None)) == ""
-    assert wide_text(label_summary(volume_ml=0.0, volume_ml_low=0.0, volume_ml_high=0.1)) == ""
+    assert wide_text([label_summary(volume_ml_low=None, volume_ml_high=None, area_deviations_mm2=None)]) == ""
+    assert wide_text([label_summary(volume_ml=0.0, volume_ml_low=0.0, volume_ml_high=0.1)]) == ""
 
 
 def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of():
     unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
     alone = [label_summary(name=name, reference_slices=(3,), **unknown) for name in ("SOL", "GM")]
-    known = label_summary(name="GL")
     said = "No interval for {}: with one annotated slice nothing is known of how far off the volume may be."
-    assert interval_texts([alone[0], known, alone[1]]) == (said.format("SOL, GM"),)
+    assert interval_texts([alone[0], label_summary(name="GL"), alone[1]]) == (said.format("SOL and GM"),)
     found = label_summary(reference_slices=(), **unknown)
     said = "No interval for SOL: without annotated slices nothing is known of how far off the volume may be."
     assert interval_texts([found]) == (said,)
     grown = label_summary(method="watershed", **unknown)
     assert interval_texts([grown]) == ("No interval for SOL: the method watershed does not say how sure it is.",)
+    between = label_summary(method="shape", reference_slices=(2, 6), **unknown)
+    said = "No interval for SOL: it takes three annotated slices to tell how far off the area between them may be."
+    assert interval_texts([between]) == (said,)
 
 
-SEEN = "taken to be gone on {}, where the image changes more than at any step inside"
-PRESUMED = "presumed to have ended before {}, where the annotated series would go on"
+SEEN = "{} ended because the image changes there more than anywhere between the annotated slices: {}. "
+PRESUMED = (
+    "{} ended because you annotated at regular distances and the next slice at that distance is not annotated: {}. "
+)
+FURTHER = "Annotate a slice further out if a muscle goes on."
 
 
 @pytest.mark.parametrize(
-    ("seen", "presumed", "said"),
+    ("seen", "presumed", "ends_seen", "ends_presumed"),
     [
-        ((), (1, 21), PRESUMED.format("slices 1 and 21")),
-        ((17,), (1,), SEEN.format("slice 17") + "; " + PRESUMED.format("slice 1")),
-        ((5, 17), (), SEEN.format("slices 5 and 17")),
+        ((), (1, 21), "", "SOL after slice 1 and before slice 21"),
+        ((17,), (1,), "SOL before slice 17", "SOL after slice 1"),
+        ((5, 17), (), "SOL after slice 5 and before slice 17", ""),
     ],
 )
-def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, said):
+def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, ends_seen, ends_presumed):
     held = (6, 11, 16)
     ends = Ends(seen, tuple(presumed_ends(held, [*held, *seen], 24)))
     assert ends == (seen, presumed)
-    assert ends_text(label_summary(ends=ends)) == said
+    summary = label_summary(ends=ends, reference_slices=held)
+    was = "The mask was"
+    assert seen_text([summary]) == (SEEN.format(was, ends_seen) + FURTHER if seen else "")
+    assert presumed_text([summary]) == (PRESUMED.format(was, ends_presumed) + FURTHER if presumed else "")
+
+
+def test_muscles_that_end_alike_stand_together():
+    sol, gm, gl = three(ends=Ends((7,), (0,)))
+    ended = [sol, gm, replace(gl, ends=Ends((8,), ()))]
+    assert seen_text(ended) == SEEN.format("Some masks were", "SOL and GM before slice 7; GL before slice 8") + FURTHER
+    assert presumed_text(ended) == PRESUMED.format("Some masks were", "SOL and GM after slice 0") + FURTHER
 
 
 @pytest.mark.parametrize(
@@ -122,17 +182,28 @@ def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, said):
     [
         (2, 6, (2, 6), ""),
         (3, 5, (2, 6), ""),
-        (0, 6, (2, 6), "0 to 1"),
-        (1, 9, (2, 6), "1 and 7 to 9"),
-        (2, 3, (5, 8), "2 to 3"),
-        (8, 8, (2, 6), "8"),
+        (0, 6, (2, 6), "slices 0 to 1"),
+        (1, 9, (2, 6), "slices 1 and 7 to 9"),
+        (2, 3, (5, 8), "slices 2 to 3"),
+        (8, 8, (2, 6), "slice 8"),
         (2, 6, (), ""),
         (None, None, (2, 6), ""),
     ],
 )
 def test_slices_outside_the_references(first, last, references, said):
     summary = label_summary(first_slice=first, last_slice=last, reference_slices=references)
-    assert outside_text(summary) == said
+    sentence = (
+        f"Outside the annotated slices the mask was carried on from one side only: SOL on {said}. Look at these "
+        "slices, and annotate one of them if the mask is wrong there."
+    )
+    assert outside_text([summary]) == (sentence if said else "")
+
+
+def test_remarks_are_all_of_these():
+    unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
+    told = three(last_slice=8, ends=Ends((7,), (0,)), **unknown)
+    assert remarks_on(told) == (*interval_texts(told), *(rule(told) for rule in REMARKS))
+    assert len(remarks_on(told)) == 4
 
 
 def test_a_run_of_slices():

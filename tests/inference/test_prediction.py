@@ -6,16 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ifss_keras.core.colours import PALETTE
 from ifss_keras.core.errors import InputError
+from ifss_keras.inference.messages import remarks_on
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import Origin
 from ifss_keras.propagation.cut import Certainty
 from ifss_keras.propagation.ends import Ends
+from ifss_keras.volumes.annotation import read_annotation
 from ifss_keras.volumes.io import read_labels
 from ifss_keras.volumes.volume import Volume
 from tests.inference.predictions import SPACING_MM, VOXEL_ML, in_memory, two_boxes
 
 NAMES = {9: "GM", 5: "SOL"}
+MEASURED = ("volume_ml", "curve_volume_ml", "straight_volume_ml", "largest_area_mm2")
 FIVE, NINE = 5 * 24 * VOXEL_ML, 5 * 6 * VOXEL_ML
 
 
@@ -44,7 +48,7 @@ def test_found_labels_are_all_that_were_looked_for():
     assert prediction.warnings == ("The mask of GL is empty: no voxel was found.",)
 
 
-def test_warnings_are_the_notes_and_then_those_of_each_label():
+def test_warnings_are_the_notes_and_then_those_of_each_kind():
     assert in_memory(two_boxes(), [3, 5], NAMES).warnings == ()
     labels = two_boxes()
     image = np.zeros(labels.shape)
@@ -60,8 +64,8 @@ def test_warnings_are_the_notes_and_then_those_of_each_label():
     at_edge = replace(nine, touches_edge=True, gaps=((5, 5),))
     assert replace(annotated, summaries=(empty, at_edge)).warnings == (
         *notes,
+        "The mask of GM is empty on slice 5 between annotated ones that hold it. Annotate a slice there.",
         "The mask of SOL is empty: no voxel was found.",
-        "The mask of GM is empty on slices 5 between annotated ones that hold it. Annotate a slice there.",
         "The mask of GM touches the edge of the volume. The muscle may go on outside the image, and its volume may "
         "then be too small.",
     )
@@ -72,25 +76,31 @@ def test_as_json():
     labels[5][labels[5] == 5] = 0
     certainty = Certainty({3: 2.0}, 2.5)
     origins = {5: Origin("network", Ends((7,), (0,)), certainty), 9: Origin("shape")}
-    told = in_memory(labels, [2, 4, 6], NAMES, origins=origins).to_dict()
+    prediction = in_memory(labels, [2, 4, 6], NAMES, origins=origins)
+    told = prediction.to_dict()
+    assert len(told["remarks"]) == 4  # no interval, slices outside, an end that was seen, one that is presumed
     assert json.loads(json.dumps(told)) == told
-    volumes = {name: [label.pop(name) for label in told["labels"]] for name in ("volume_ml", "curve_volume_ml")}
+    volumes = {name: [label.pop(name) for label in told["labels"]] for name in MEASURED}
     assert volumes["volume_ml"] == pytest.approx([FIVE * 4 / 5, NINE])
     intervals = [[label.pop(f"volume_ml_{end}") for end in ("low", "high")] for label in told["labels"]]
     half = 1.96 * 2.5 * VOXEL_ML
     assert intervals == [pytest.approx([FIVE * 4 / 5 - half, FIVE * 4 / 5 + half]), [None, None]]
     assert volumes["curve_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
+    assert volumes["straight_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
+    assert volumes["largest_area_mm2"] == pytest.approx([24 * 0.4, 6 * 0.4])
     assert told == {
         "shape": [9, 10, 11],
         "spacing_mm": [2.5, 0.8, 0.5],
         "warnings": [
-            "The mask of SOL is empty on slices 5 between annotated ones that hold it. Annotate a slice there."
+            "The mask of SOL is empty on slice 5 between annotated ones that hold it. Annotate a slice there."
         ],
+        "remarks": list(remarks_on(prediction.summaries)),
         "labels": [
             {
                 "code": 5,
                 "name": "SOL",
                 "method": "network",
+                "length_mm": 12.5,
                 "first_slice": 2,
                 "last_slice": 6,
                 "references": 3,
@@ -104,6 +114,7 @@ def test_as_json():
                 "code": 9,
                 "name": "GM",
                 "method": "shape",
+                "length_mm": 12.5,
                 "first_slice": 3,
                 "last_slice": 7,
                 "references": 2,
@@ -143,3 +154,12 @@ def test_a_mask_that_cannot_be_saved_is_refused(tmp_path):
         prediction.save(tmp_path / "mask.jpg")
     with pytest.raises(InputError, match="expected an existing folder"):
         prediction.save(tmp_path / "missing" / "mask.mha")
+
+
+def test_the_colours_of_the_annotation_are_those_of_the_saved_mask(tmp_path):
+    prediction = replace(in_memory(two_boxes(), [3, 5], NAMES), colours={9: (1, 2, 3)})
+    prediction.save(tmp_path / "mask.seg.nrrd")
+    volume = Volume.from_array(np.zeros((9, 10, 11), np.uint8), SPACING_MM)
+    again = read_annotation(tmp_path / "mask.seg.nrrd", volume)
+    assert again.colours == {5: PALETTE[0], 9: (1, 2, 3)}
+    assert in_memory(two_boxes(), again).colours == again.colours

@@ -150,6 +150,9 @@ def test_as_json():
         "volume_ml_low": 0.115,
         "volume_ml_high": 0.125,
         "curve_volume_ml": 0.13,
+        "straight_volume_ml": 0.125,
+        "length_mm": 12.5,
+        "largest_area_mm2": 9.6,
         "first_slice": 2,
         "last_slice": 6,
         "references": 3,
@@ -159,6 +162,28 @@ def test_as_json():
         "gaps": [[3, 3], [5, 5]],
         "touches_edge": False,
     }
+
+
+def test_length_and_largest_area_are_those_of_the_mask():
+    summary = label_summary(first_slice=3, last_slice=5, areas_mm2=np.array([0, 0, 0, 4.0, 9.5, 7.0, 0, 0, 0]))
+    assert (summary.held, summary.length_mm, summary.largest_area_mm2) == ((3, 5), 7.5, 9.5)
+    empty = label_summary(first_slice=None, last_slice=None, areas_mm2=np.zeros(9))
+    assert (empty.held, empty.length_mm, empty.largest_area_mm2) == (None, 0, 0)
+
+
+def test_doubts_are_half_the_interval_of_the_area_over_the_largest():
+    summary = label_summary(areas_mm2=np.array([0, 5.0, 20.0]), area_deviations_mm2=np.array([0, 1.0, 4.0]))
+    np.testing.assert_allclose(summary.doubts, [0, 1.96 / 20, 7.84 / 20])
+    assert label_summary(area_deviations_mm2=None).doubts is None
+    assert label_summary(areas_mm2=np.zeros(2), area_deviations_mm2=np.zeros(2)).doubts.tolist() == [0, 0]
+
+
+def test_straight_lines_join_the_areas_of_the_annotated_slices():
+    labels = np.zeros((9, 10, 11), np.uint8)
+    labels[2, 0, 1:3], labels[6, 0, 1:11], labels[7, 5, 5] = 5, 5, 5
+    summary = measured(labels, annotated(labels, [2, 6]))
+    assert summary.straight_volume_ml == pytest.approx((2 + 4 + 6 + 8 + 10) * VOXEL_ML)
+    assert measured(labels, annotated(labels, [2])).straight_volume_ml is None
 
 
 def test_content_order_follows_places_not_codes():

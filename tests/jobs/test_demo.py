@@ -28,7 +28,7 @@ def test_it_leaves_its_files_and_evaluates_the_mask_that_it_wrote(tmp_path, monk
     folder = tmp_path / "demo"
     found = run_demo(folder, seed=3)
     volumes = ["image", "mask", "references", "truth"]
-    others = ["evaluation.json", "overlay.png", "report.html", "volumes.csv"]
+    others = ["evaluation.json", "overlay.png", "report.html", "slices.csv", "volumes.csv"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*(f"{name}.nii.gz" for name in volumes), *others])
     made = calf(3, slices=40, size=48)
     mask, truth = (read_labels(folder / f"{name}.nii.gz").array for name in ("mask", "truth"))

@@ -105,7 +105,7 @@ def test_every_number_but_the_plain_ones_is_defined(volumes):
 
 def test_bad_volumes_are_refused(volumes):
     prediction, truth = volumes
-    with pytest.raises(InputError, match="hold label 5, received volumes with labels \\[1, 700\\]"):
+    with pytest.raises(InputError, match="hold label 5, received labels 1, 700; check"):
         evaluate(prediction, truth, SPACING, {5: "GL"})
     with pytest.raises(InputError, match="a label other than 0"):
         evaluate(prediction * 0, truth * 0, SPACING)

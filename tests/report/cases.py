@@ -54,6 +54,8 @@ def summary(code, first, last, references, half_ml, curve_ml):
         volume_ml_low=volume_ml(mask, SPACING_MM) - half_ml if known else None,
         volume_ml_high=volume_ml(mask, SPACING_MM) + half_ml if known else None,
         curve_volume_ml=curve_ml,
+        straight_volume_ml=curve_ml,
+        slice_mm=SPACING_MM[0],
         first_slice=first,
         last_slice=last,
         reference_slices=references,
@@ -110,6 +112,10 @@ class Page(HTMLParser):
         return [
             unescape(text) for text in re.findall(r'class="warning"><strong>Check:</strong> (.*?)</p>', self.source)
         ]
+
+    @property
+    def remarks(self):
+        return [unescape(text) for text in re.findall(r'<p class="note">(.*?)</p>', self.source)]
 
     @property
     def colours(self):

@@ -1,10 +1,11 @@
-"""The picture of the slices: which, how much of them, and that lengths are in mm."""
+"""The picture of the slices: turned as they are to be, lengths in mm, and names in any script."""
 
 import numpy as np
 import pytest
 
-from ifss_keras.report.figures import label_styles
-from ifss_keras.report.overlay import crop_box, montage_slices, overlay_png
+from ifss_keras.report.figures import Curve, areas_png, label_styles
+from ifss_keras.report.orientation import AS_STORED, View
+from ifss_keras.report.overlay import least_sure, overlay_png
 from tests.report.cases import IMAGE, LABELS, NAMES, SPACING_MM, TRUTH, is_colour, pixels
 
 
@@ -45,20 +46,46 @@ def test_a_mask_without_labels_is_drawn_too():
     assert np.ptp(picture) > 200
 
 
-def test_slices_of_the_montage():
-    assert montage_slices(4, 9, ()) == [4, 5, 6, 7, 8, 9]
-    assert montage_slices(5, 5, ()) == [5]
-    evenly = montage_slices(10, 120, ())
-    assert evenly == list(range(10, 121, 10))
-    assert montage_slices(10, 120, (33, 75, 300)) == [10, 20, 33, 40, 50, 60, 70, 80, 90, 100, 110, 120]
+def test_slices_are_turned_as_the_view_says():
+    labels = np.zeros((1, 40, 60), np.uint8)
+    labels[0, 10:16, 10:50] = 1  # a bar along the columns, above the middle
+    (style,) = label_styles({1: "GM"}, {})
+    view = View(transposed=True, top="A", left="R")
+    pictures = [pixels(overlay_png(labels, [style], (1, 1, 1), view=held)) for held in (AS_STORED, view)]
+    spans = []
+    for picture in pictures:
+        drawn = is_colour(picture, style.colour)
+        drawn[:60] = False  # the legend
+        spans.append([np.ptp(np.flatnonzero(drawn.any(axis=axis))) for axis in (1, 0)])
+    assert spans[0][0] / spans[0][1] == pytest.approx(6 / 40, abs=0.02)
+    assert spans[1][1] / spans[1][0] == pytest.approx(6 / 40, abs=0.02)
 
 
-def test_the_crop_holds_all_labels_of_both_volumes_with_a_margin_in_the_plane():
-    labels, truth = np.zeros((2, 30, 100, 200), np.uint8)
-    labels[4:9, 40:50, 50:150] = 1  # 12 % of 100 columns, the larger side
-    assert crop_box([labels], [1]) == (slice(4, 9), slice(28, 62), slice(38, 162))
-    truth[12, 45, 190] = 2
-    assert crop_box([labels, truth], [1]) == (slice(4, 9), slice(28, 62), slice(38, 162))
-    assert crop_box([labels, truth], [1, 2]) == (slice(4, 13), slice(23, 67), slice(33, 200))
-    assert crop_box([labels], [3]) == (slice(0, 30), slice(0, 100), slice(0, 200))
-    assert crop_box([truth], [2]) == (slice(12, 13), slice(39, 52), slice(184, 197))  # never less than 6 pixels
+def test_least_sure_slices_come_worst_first_with_their_names():
+    styles = label_styles({1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, {})
+    doubts = {1: np.array([0, 0.1, 0]), 2: np.array([0, 0, 0.3]), 3: None, 4: np.zeros(3), 5: np.array([0, 0.2, 0.1])}
+    assert list(least_sure(styles, doubts).items()) == [(2, ["b"]), (1, ["e", "a"])]
+
+
+def test_twenty_four_names_leave_the_slices_their_place():
+    labels = np.zeros((2, 80, 80), np.uint8)
+    labels[:, 20:60, 20:60] = 1
+    heights = [
+        len(
+            pixels(
+                overlay_png(
+                    labels, label_styles({code: f"A long name of muscle {code}" for code in codes}, {}), (1, 1, 1)
+                )
+            )
+        )
+        for codes in (range(1, 2), range(1, 25))
+    ]
+    assert heights[1] > heights[0] + 80
+
+
+def test_names_that_the_font_lacks_are_drawn_without_a_word(recwarn, caplog, capfd):
+    styles = label_styles({1: "比目鱼肌", 7: "نعلية $x"}, {1: (4,)})
+    overlay_png(LABELS, styles, SPACING_MM)
+    areas_png([Curve(style, np.arange(5.0), deviations=np.arange(5.0)) for style in styles], 2.5)
+    assert [str(warning.message) for warning in recwarn] == []
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")

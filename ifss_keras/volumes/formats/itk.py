@@ -20,6 +20,14 @@ from ifss_keras.volumes.formats.stored import Stored, drop_trailing_axes
 
 _IMAGE_IO = {"metaimage": "MetaImageIO", "nrrd": "NrrdImageIO"}
 _TITLE = {"metaimage": "MetaImage", "nrrd": "NRRD"}
+_SPACES_OF_THE_BODY = (
+    "left-posterior-superior",
+    "right-anterior-superior",
+    "left-anterior-superior",
+    "lps",
+    "ras",
+    "las",
+)
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -58,7 +66,8 @@ def read_itk(path: Path, file_format: str) -> Stored:
         except RuntimeError:
             raise InputError(incomplete) from None
     metadata = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    return Stored(_stored_array(image, shape), _affine_ras(image), metadata=metadata)
+    oriented = file_format == "metaimage" or metadata.get("NRRD_space", "").lower() in _SPACES_OF_THE_BODY
+    return Stored(_stored_array(image, shape), _affine_ras(image), metadata=metadata, oriented=oriented)
 
 
 def write_itk(

@@ -55,7 +55,9 @@ def read_nifti(path: Path) -> Stored:
         except _UNREADABLE:
             raise InputError(_damaged(path)) from None
     array = _scaled(_plain(array.reshape(shape, order="F")), image.dataobj.slope, image.dataobj.inter)
-    return Stored(array, _affine_mm(image), header=image.header.copy())
+    header = image.header.copy()
+    oriented = bool(header["sform_code"] or header["qform_code"])
+    return Stored(array, _affine_mm(image), header=header, oriented=oriented)
 
 
 def write_nifti(

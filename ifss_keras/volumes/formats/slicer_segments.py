@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.core.colours import colour
+from ifss_keras.core.colours import RGB, label_colours
 from ifss_keras.core.errors import InputError
 
 _KEY = re.compile(r"Segment(\d+)_(\w+)")
@@ -25,11 +25,12 @@ _TISSUE = (
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment as a file describes it; its voxels are those of `layer` that hold `value`."""
+    """One segment as a file describes it; its voxels are those of `layer` that hold `value`; None: without a colour."""
 
     name: str
     value: int
     layer: int
+    colour: RGB | None = None
 
 
 def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list[Segment]:
@@ -56,8 +57,17 @@ def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list
                 "Slicer again."
             )
         name = _one_line(field.get("Name", "")) or _one_line(field.get("ID", "")) or f"Segment_{index}"
-        segments.append(Segment(name, value, layer))
+        segments.append(Segment(name, value, layer, _colour(field.get("Color", ""))))
     return segments
+
+
+def _colour(text: str) -> RGB | None:
+    """Three shares from 0 to 1 as 0 to 255; None for anything else, as a mask is as good without its colours."""
+    try:
+        red, green, blue = (round(255 * float(share)) for share in text.split())
+    except (ValueError, OverflowError):
+        return None
+    return (red, green, blue) if 0 <= min(red, green, blue) <= max(red, green, blue) <= 255 else None
 
 
 def _one_line(text: str) -> str:
@@ -65,8 +75,8 @@ def _one_line(text: str) -> str:
     return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
-def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> tuple[np.ndarray, dict[int, str]]:
-    """One label volume (i, j, k), and the name of each code that the file names.
+def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> tuple[np.ndarray, dict[int, Segment]]:
+    """One label volume (i, j, k), and the segment of each code that the file describes.
 
     A single layer keeps its values. Segments of several layers keep theirs if no two share one, as the
     layers of Slicer usually do; otherwise they are numbered 1, 2, ... in the order of the file.
@@ -80,7 +90,7 @@ def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> 
     layers = 1 if array.ndim == 3 else array.shape[3]
     segments = parse_segments(metadata, layers, path)
     if layers == 1:
-        return array.reshape(array.shape[:3]), {segment.value: segment.name for segment in segments}
+        return array.reshape(array.shape[:3]), {segment.value: segment for segment in segments}
     if not segments:
         raise InputError(
             f"{path} holds {layers} values per voxel: expected one label per voxel, or a .seg.nrrd that "
@@ -89,12 +99,12 @@ def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> 
     values = [segment.value for segment in segments]
     codes = values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
     merged = np.zeros(array.shape[:3], np.min_scalar_type(max(codes)), order="F")
-    named = {code: segment.name for code, segment in zip(codes, segments, strict=True)}
+    described = dict(zip(codes, segments, strict=True))
     for code, segment in zip(codes, segments, strict=True):
         mask = array[..., segment.layer] == segment.value
         if (taken := merged[mask]).any():
             raise InputError(
-                f"{path} has overlapping segments, {named[int(taken.max())]} and {segment.name}: expected at "
+                f"{path} has overlapping segments, {described[int(taken.max())].name} and {segment.name}: expected at "
                 f"most one label per voxel, received {np.count_nonzero(taken)} voxels with two; remove the "
                 "overlap."
             )
@@ -104,10 +114,12 @@ def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> 
             f"{path} has labelled voxels that belong to none of its {len(segments)} segments: expected each "
             "value to be described; save it in 3D Slicer again."
         )
-    return merged, named
+    return merged, described
 
 
-def segment_metadata(codes: tuple[int, ...], names: Mapping[int, str], shape: tuple[int, int, int]) -> dict[str, str]:
+def segment_metadata(
+    codes: tuple[int, ...], names: Mapping[int, str], colours: Mapping[int, RGB], shape: tuple[int, int, int]
+) -> dict[str, str]:
     """The custom fields with which 3D Slicer opens a label volume (i, j, k) as named, coloured segments.
 
     Every extent is the whole grid: readers exist that crop all segments to the first one's extent.
@@ -117,14 +129,14 @@ def segment_metadata(codes: tuple[int, ...], names: Mapping[int, str], shape: tu
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    for index, code in enumerate(codes):
+    for index, (code, colour) in enumerate(label_colours(codes, colours).items()):
         fields = {
             "ID": f"Segment_{code}",
             "Name": names.get(code, str(code)),
             "NameAutoGenerated": "0",
             "LabelValue": str(code),
             "Layer": "0",
-            "Color": " ".join(f"{channel / 255:.6f}" for channel in colour(index)),
+            "Color": " ".join(f"{channel / 255:.6f}" for channel in colour),
             "ColorAutoGenerated": "0",
             "Extent": " ".join(f"0 {size - 1}" for size in shape),
             "Tags": _TISSUE,

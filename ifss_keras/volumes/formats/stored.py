@@ -23,6 +23,7 @@ class Stored:
         array: (i, j, k), or (i, j, k, component) for colours and layered segmentations.
         affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
         header: the NIfTI header, if it is NIfTI.
+        oriented: whether the file says that its affine leads to the body's left, front and head.
         metadata: key and value of each custom field, if it is NRRD.
     """
 
@@ -30,6 +31,7 @@ class Stored:
     affine: np.ndarray
     header: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
+    oriented: bool = False
 
 
 def drop_trailing_axes(shape: Sequence[int], path: Path) -> tuple[int, int, int]:

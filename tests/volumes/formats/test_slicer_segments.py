@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from ifss_keras.core.colours import PALETTE
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes import io
 from ifss_keras.volumes.io import read_labels, write_labels
@@ -95,3 +96,19 @@ def test_names_are_one_line_of_what_can_be_printed(tmp_path, written, name):
     layers[0, 0, 0], layers[1, 1, 2] = 1, 2
     layered(tmp_path / "m.seg.nrrd", layers, [(written, 1, 0), ("b", 2, 1)])
     assert read_labels(tmp_path / "m.seg.nrrd").source.names[1] == name
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("1 0 0.501961", (255, 0, 128)), ("0.1 0.2", None), ("red", None), ("2 0 0", None), ("nan 0 0", None)],
+)
+def test_colours_are_kept_where_the_file_gives_them(tmp_path, written, found):
+    image = sitk.GetImageFromArray(np.full((2, 3, 5), 4, np.uint8))
+    for key, value in (("ID", "a"), ("LabelValue", "4"), ("Layer", "0"), ("Color", written)):
+        image.SetMetaData(f"Segment0_{key}", value)
+    sitk.WriteImage(image, str(tmp_path / "m.seg.nrrd"))
+    labels = read_labels(tmp_path / "m.seg.nrrd")
+    assert labels.source.colours == ({} if found is None else {4: found})
+    write_labels(tmp_path / "n.seg.nrrd", labels.array, labels, {4: "a", 7: "b"}, labels.source.colours)
+    again = read_labels(tmp_path / "n.seg.nrrd").source.colours
+    assert again == {4: found or PALETTE[0], 7: PALETTE[1]}
