@@ -14,10 +14,12 @@ from ifss_keras.cli import options
 @click.argument("prediction", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
 @options.axis(2)
+@options.spacing
+@options.max_gb
 @options.label
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for an evaluation report.")
 @options.as_json
-def evaluate(prediction, truth, axis, labels, report, as_json):
+def evaluate(prediction, truth, labels, as_json, **choices):
     """Compare the labels in PREDICTION with those in TRUTH, on the same grid.
 
     Dice, IoU, precision, recall; Hausdorff, HD95 and ASD in mm; signed volume error in percent of the truth.
@@ -27,7 +29,7 @@ def evaluate(prediction, truth, axis, labels, report, as_json):
     """
     from ifss_keras.jobs.evaluate import evaluate_files
 
-    evaluation = evaluate_files(prediction, truth, axis=axis, names=options.label_names(labels), report=report)
+    evaluation = evaluate_files(prediction, truth, names=options.label_names(labels), **choices)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict(), indent=2))
         return

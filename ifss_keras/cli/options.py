@@ -10,6 +10,7 @@ OPTIONS = {
     "complete": "--complete",
     "ends_annotated": "--ends-annotated",
     "labels": "--label CODE=NAME",
+    "max_gb": "--max-gb",
     "method": "--method",
     "preset": "--preset",
     "reference": "--reference",
@@ -98,6 +99,11 @@ label = click.option(
 spacing = click.option(
     "--spacing-mm",
     type=SpacingMm(),
-    help="Distance of slices, rows and columns, where the file's is wrong.",
+    help="Distance of slices, rows and columns, where the file's is wrong or missing.",
+)
+max_gb = click.option(
+    "--max-gb",
+    type=float,
+    help="The most memory that the voxels of a file may take, in GB.  [default: what is free]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")

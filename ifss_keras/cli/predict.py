@@ -35,6 +35,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @options.axis(None)
 @options.spacing
+@options.max_gb
 @options.label
 @click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")
 @click.option(

@@ -17,6 +17,8 @@ def evaluate_files(
     truth: Path,
     *,
     axis: int = 2,
+    spacing_mm: tuple[float, float, float] | None = None,
+    max_gb: float | None = None,
     names: dict[int, str] | None = None,
     report: Path | None = None,
 ) -> Evaluation:
@@ -29,7 +31,9 @@ def evaluate_files(
     began = time.monotonic()
     if report is not None:
         check_folder(report)
-    predicted, true = read_labels(prediction, axis=axis), read_labels(truth, axis=axis)
+    predicted, true = (
+        read_labels(path, axis=axis, spacing_mm=spacing_mm, max_gb=max_gb) for path in (prediction, truth)
+    )
     check_same_grid(true, predicted, str(prediction), of=str(truth))
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}

@@ -35,6 +35,7 @@ class Job:
         method: one of `inference.methods.METHODS`.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
+        max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
         labels: code to name.
         complete, ends_annotated: see `Annotation`.
         report: folder for the report, if any.
@@ -47,6 +48,7 @@ class Job:
     method: str = NETWORK
     axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    max_gb: float | None = None
     labels: dict[int, str] | None = None
     complete: bool = False
     ends_annotated: bool = False
@@ -105,7 +107,8 @@ def run_job(job: Job, progress: Progress = silent) -> JobResult:
             raise InputError(f"The report and the mask cannot both be {job.output}: choose another name for one.")
     if job.method == NETWORK:
         verified_weights(_preset(job))
-    volume = read_volume(job.image, axis=LAST_AXIS if job.axis is None else job.axis, spacing_mm=job.spacing_mm)
+    axis = LAST_AXIS if job.axis is None else job.axis
+    volume = read_volume(job.image, axis=axis, spacing_mm=job.spacing_mm, max_gb=job.max_gb)
     _refuse_a_constant_image(job, volume)
     prediction = _segment(job, volume, progress) if job.reference is None else _predict(job, volume, progress)
     prediction.save(job.output)
@@ -117,7 +120,12 @@ def run_job(job: Job, progress: Progress = silent) -> JobResult:
 
 def _predict(job: Job, volume: Volume, progress: Progress) -> Prediction:
     annotation = read_annotation(
-        job.reference, volume, names=job.labels, complete=job.complete, ends_annotated=job.ends_annotated
+        job.reference,
+        volume,
+        names=job.labels,
+        complete=job.complete,
+        ends_annotated=job.ends_annotated,
+        max_gb=job.max_gb,
     )
     if job.axis is None:
         _refuse_another_axis(job, volume, annotation)

@@ -15,17 +15,15 @@ from ifss_keras.volumes.volume import Volume, grid_offset
 
 @dataclass(frozen=True)
 class Plausible:
-    """What somebody annotates, and what only an image or another axis can be.
+    """What somebody annotates, and what only another axis can be.
 
     Attributes:
         few_planes: adjacent ones that somebody annotates; a muscle is thicker.
         many_slices: with labels in a row: more than somebody draws, leaving no other out.
-        most_codes: in an annotation of every slice; an image stored in 8 bits has more.
     """
 
     few_planes: int = 5
     many_slices: int = 8
-    most_codes: int = 64
 
 
 PLAUSIBLE = Plausible()
@@ -158,6 +156,7 @@ def read_annotation(
     names: dict[int, str] | None = None,
     complete: bool = False,
     ends_annotated: bool = False,
+    max_gb: float | None = None,
 ) -> Annotation:
     """The annotated slices in a label file, placed on the grid of an image.
 
@@ -170,24 +169,19 @@ def read_annotation(
         image: the volume that it annotates.
         names: code -> name, for codes that the file holds; before names in the file, and before the bare code.
         complete, ends_annotated: see `Annotation`.
+        max_gb: see `read_volume`.
 
     Raises:
         GeometryError: if the file lies on another grid, naming what differs.
         InputError: if it cannot be read, is the image itself, has no annotated slice, or lacks a label that is named.
     """
-    volume = read_labels(path, axis=image.source.axis)
+    volume = read_labels(path, axis=image.source.axis, spacing_mm=image.spacing_mm, max_gb=max_gb)
     offset = grid_offset(image, volume, str(path))
     given = np.array([index for index, plane in enumerate(volume.array) if plane.any()], np.int64)
     if given.size and volume.array.shape == image.array.shape and all(map(np.array_equal, volume.array, image.array)):
         raise InputError(
             f"{path} holds the image's own grey values: expected a label volume with a few annotated slices, received "
             f"the image again; pass the segmentation."
-        )
-    codes = present_codes(volume.array[given])
-    if len(given) == len(volume.array) and len(codes) > PLAUSIBLE.most_codes:
-        raise InputError(
-            f"{path} looks like an image: expected a label volume with a few annotated slices, received {len(codes)} "
-            f"different values over all {len(given)} slices; pass the segmentation."
         )
     slices = given + offset[0]
     masks = _placed(volume.array[given], slices, offset, image, path)

@@ -15,6 +15,9 @@ from ifss_keras.core.errors import GeometryError, InputError
 # the half voxel of a true shift, far above what float32 headers and rounded text headers lose over 1400
 # slices.
 GRID_TOLERANCE_VOXELS = 0.1
+# Larger ones are no body's: most often another unit was taken for millimetres.
+LARGEST_SPACING_MM = 50.0
+LARGEST_EXTENT_MM = 2500.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,13 @@ class Volume:
             spacing_mm: slice, row, column.
 
         Raises:
-            InputError: if the array is not three-dimensional and real, or a spacing is not positive.
+            InputError: if the array is not three-dimensional and real, or a spacing is not positive, or larger than
+                any of a body.
         """
         array = np.asarray(array)
         check_voxels(array, "the array")
         spacing_mm = check_spacing_mm(spacing_mm)
+        check_extent(array.shape, spacing_mm, "the array")
         affine = np.zeros((4, 4))
         affine[2, 0], affine[1, 1], affine[0, 2] = spacing_mm[0], -spacing_mm[1], -spacing_mm[2]
         affine[3, 3] = 1.0
@@ -100,6 +105,9 @@ class Volume:
             stored_affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
             source: where it came from; its `axis` becomes the slice axis.
             spacing_mm: slice, row, column, in place of the affine's.
+
+        Raises:
+            InputError: if the affine cannot be inverted, or sizes are larger than a body.
         """
         order = source.stored_order
         affine = np.asarray(stored_affine, np.float64)[:, [*order, 3]]
@@ -110,6 +118,7 @@ class Volume:
             )
         spacing = voxel_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
         array = stored.transpose(order)
+        check_extent(array.shape, spacing, str(source.path))
         array.flags.writeable = False
         return cls(array=array, affine=affine, spacing_mm=spacing, source=source)
 
@@ -164,7 +173,7 @@ def by_default(stored_affine: np.ndarray) -> bool:
 
 
 def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-    """The spacing as three floats (slice, row, column), refused unless each lies between a nanometre and a metre."""
+    """The spacing as three floats (slice, row, column), refused unless each lies between a nanometre and 50 mm."""
     try:
         slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
     except (TypeError, ValueError):
@@ -173,12 +182,29 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
             setting="spacing_mm",
         ) from None
     values = (slice_mm, row_mm, column_mm)
-    if not all(1e-6 <= value <= 1e3 for value in values):
+    if not all(1e-6 <= value <= LARGEST_SPACING_MM for value in values):
         raise InputError(
-            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to 1000, SLICE,ROW,COLUMN.",
+            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to {LARGEST_SPACING_MM:g}, "
+            "SLICE,ROW,COLUMN.",
             setting="spacing_mm",
         )
     return values
+
+
+def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str) -> None:
+    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body.
+
+    Raises:
+        InputError: naming the sizes.
+    """
+    extent_mm = np.multiply(shape, spacing_mm)
+    if max(spacing_mm) > LARGEST_SPACING_MM or extent_mm.max() > LARGEST_EXTENT_MM:
+        raise InputError(
+            f"{name} is said to be {' x '.join(f'{size:.4g}' for size in extent_mm)} mm large, its voxels "
+            f"{' x '.join(f'{size:.4g}' for size in spacing_mm)} mm (slice, row, column): expected at most "
+            f"{LARGEST_EXTENT_MM:g} mm and {LARGEST_SPACING_MM:g} mm; give its spacing in mm.",
+            setting="spacing_mm",
+        )
 
 
 def check_voxels(array: np.ndarray, name: str, *, image: bool = True) -> None:

@@ -12,8 +12,8 @@ HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis",
-                   "--spacing-mm", "--label", "--complete", "--ends-annotated", "--report", "--json"],
-    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--label", "--report", "--json"],
+                   "--spacing-mm", "--max-gb", "--label", "--complete", "--ends-annotated", "--report", "--json"],
+    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--max-gb", "--label", "--report", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],

@@ -116,9 +116,8 @@ def test_references_follow_the_axis_of_the_image(tmp_path, write_stored, oblique
     stored = np.random.default_rng(1).integers(0, 255, IMAGE_SHAPE, np.uint8)
     image = read_volume(write_stored(tmp_path / "image.mha", stored, oblique_affine), axis=axis)
     labels = np.zeros(IMAGE_SHAPE, np.uint8)
-    labels[(slice(None),) * axis + (3,)] = np.arange(labels[(slice(None),) * axis + (3,)].size).reshape(
-        labels[(slice(None),) * axis + (3,)].shape
-    )
+    plane = labels[(slice(None),) * axis + (3,)]
+    plane[:] = np.arange(plane.size).reshape(plane.shape) % 31
     references = read_annotation(write_stored(tmp_path / "r.nii", labels, oblique_affine), image)
     assert references.slices.tolist() == [3]
     expected = labels[3].T if axis == 0 else labels[:, 3].T
@@ -208,3 +207,10 @@ def test_real_labels_are_references_of_their_image(test_data):
     cord = read_volume(test_data / "spinal_cord_mri" / "image.nii.gz", axis=1)
     assert cord.array.shape[0] == 55
     assert len(read_annotation(test_data / "spinal_cord_mri" / "label.nii.gz", cord).slices) == 55
+
+
+def test_an_image_of_few_greys_is_no_annotation_of_itself(tmp_path, write_stored, oblique_affine):
+    stored = np.random.default_rng(1).integers(0, 9, IMAGE_SHAPE, np.uint8)
+    path = write_stored(tmp_path / "image.mha", stored, oblique_affine)
+    with pytest.raises(InputError, match="the image's own grey values"):
+        read_annotation(path, read_volume(path))

@@ -255,3 +255,17 @@ def test_voxels_of_another_header_are_not_replaced(tmp_path, name, data):
     for value in (1, 2):  # its own voxels are replaced
         write_labels(tmp_path / name, np.full(SHAPE, value, np.uint8), like)
         assert (read_labels(tmp_path / name).array == value).all()
+
+
+@pytest.mark.parametrize(("error", "word"), [(MemoryError(), "more memory than there is"), (OSError(5, "I/O"), "I/O")])
+def test_what_the_machine_refuses_while_reading_is_said_in_one_sentence(tmp_path, monkeypatch, stored, error, word):
+    nibabel.Nifti1Image(stored, np.eye(4)).to_filename(tmp_path / "scan.nii")
+
+    def fail(*_):
+        raise error
+
+    failing = {suffix: replace(file_format, read=fail) for suffix, file_format in registry.FORMATS.items()}
+    monkeypatch.setattr(registry, "FORMATS", failing)
+    with pytest.raises(InputError, match=word) as caught:
+        read_volume(tmp_path / "scan.nii")
+    assert "scan.nii" in sentence(caught)

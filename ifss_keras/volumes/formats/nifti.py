@@ -1,63 +1,65 @@
-"""NIfTI files as arrays in stored axis order with an affine in RAS millimetres, by nibabel."""
+"""NIfTI files as arrays in stored axis order with an affine in RAS millimetres; headers by nibabel."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.fileholders import FileHolder
-from nibabel.spatialimages import HeaderDataError, ImageDataError
+from nibabel.spatialimages import HeaderDataError
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.formats.fields import spaced
 from ifss_keras.volumes.formats.stored import Stored, drop_trailing_axes
+from ifss_keras.volumes.formats.voxels import Layout, decompressed_start, is_gzip, read_voxels
 
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-_PIECE_BYTES = 1 << 22
-_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, ImageDataError, MemoryError)
+_HEADER_BYTES = 540
+_FAULT = 40  # of nibabel's levels, the first that it does not mend
+_UNUSABLE = (ValueError, OverflowError, HeaderDataError)
+
+# nibabel tells its own logger, and so the terminal, what it mends in a header; this one tells nobody.
+_NOBODY = logging.Logger("nobody")
+_NOBODY.addHandler(logging.NullHandler())
 
 
-def read_nifti(path: Path) -> Stored:
+def read_nifti(path: Path, max_gb: float | None) -> Stored:
     """The voxels (i, j, k) of a NIfTI-1 or NIfTI-2 file, scaled only if the file says so.
 
     Values keep the stored type unless `scl_slope` and `scl_inter` change them; then they are float32. RGB and
-    RGBA voxels come as a fourth axis. Whether the file is compressed is told from its content, not its name,
-    and a compressed stream is read to its end, so that its checksum is verified.
+    RGBA voxels come as a fourth axis. Whether the file is compressed is told from its content, not its name.
+
+    Args:
+        max_gb: see `check_memory`.
 
     Raises:
-        InputError: if the file is not NIfTI, is truncated or corrupted, or has more than three axes.
+        InputError: if the file is not NIfTI, is truncated or corrupted, or has more than three axes; or more memory is
+            needed than allowed.
     """
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    with _Gzip(path, "rb") if compressed else path.open("rb") as stream:
-        try:
-            klass = _image_class(stream.read(540))
-        except _UNREADABLE:
-            raise InputError(_damaged(path)) from None
-        if klass is None:
-            raise InputError(
-                f"{path} is not a NIfTI image: expected a NIfTI-1 or NIfTI-2 header, found none; give the "
-                "image itself or correct the file's extension."
-            )
-        stream.seek(0)
-        try:
-            image = klass.from_file_map({"image": FileHolder(fileobj=stream)}, mmap=False)
-            shape = drop_trailing_axes(image.shape, path)
-            array = np.asarray(image.dataobj.get_unscaled())
-            while compressed and stream.read(_PIECE_BYTES):
-                pass
-        except InputError:
-            raise
-        except _UNREADABLE:
-            raise InputError(_damaged(path)) from None
-    array = _scaled(_plain(array.reshape(shape, order="F")), image.dataobj.slope, image.dataobj.inter)
-    header = image.header.copy()
+    compressed = is_gzip(path)
+    header, has_spacing = _read_header(path, compressed)
+    try:
+        shape = drop_trailing_axes(header.get_data_shape(), path)
+        dtype, begin = header.get_data_dtype(), header.get_data_offset()
+        slope, inter = header.get_slope_inter()
+        affine = np.array(header.get_best_affine(), np.float64)
+    except InputError:
+        raise
+    except _UNUSABLE as error:
+        raise _refusal(path, str(error)) from None
+    if min(shape) < 1 or begin < 0:
+        raise _refusal(path, f"sizes are {shape} and voxels begin at byte {begin}")
+    placed = {"compressed": True, "skipped": begin} if compressed else {"begin": begin}
+    layout = Layout(shape, dtype, (path,), **placed)
+    scaled = slope is not None and (slope, inter) != (1, 0) and dtype.kind in "iuf"
+    array = _plain(read_voxels(layout, path, max_gb, 4 * layout.bytes // dtype.itemsize if scaled else 0))
+    affine[:3] *= _unit_mm(header)
+    array = _scaled(array, slope, inter) if scaled else array
     oriented = bool(header["sform_code"] or header["qform_code"])
-    return Stored(array, _affine_mm(image), header=header, oriented=oriented)
+    return Stored(array, affine, has_spacing, header=header, oriented=oriented)
 
 
 def write_nifti(
@@ -81,7 +83,7 @@ def write_nifti(
         header = header.copy()
         header.extensions.clear()
         header.set_intent("none")
-        for key, empty in (("cal_min", 0), ("cal_max", 0), ("descrip", b""), ("aux_file", b"")):
+        for key, empty in (("vox_offset", 0), ("cal_min", 0), ("cal_max", 0), ("descrip", b""), ("aux_file", b"")):
             header[key] = empty
         affine = _in_unit(affine, header)
     header.set_data_dtype(stored.dtype)
@@ -89,23 +91,37 @@ def write_nifti(
     klass(stored, affine, header).to_filename(path)
 
 
-class _Gzip(gzip.GzipFile):
-    """A compressed stream that fills a buffer piecewise; the inherited way holds all of it twice."""
+def _read_header(path: Path, compressed: bool) -> tuple[Any, bool]:
+    """The header, mended as nibabel does, and whether it says a spacing."""
+    if compressed:
+        start = decompressed_start(path, _HEADER_BYTES)
+    else:
+        with path.open("rb") as file:
+            start = file.read(_HEADER_BYTES)
+    for klass in (nibabel.Nifti1Header, nibabel.Nifti2Header):
+        if klass.may_contain_header(start):
+            break
+    else:
+        raise InputError(
+            f"{path} is not a NIfTI image: expected a NIfTI-1 or NIfTI-2 header, found none; give the "
+            "image itself or correct the file's extension."
+        )
+    header = klass(start[: klass.sizeof_hdr], check=False)
+    if header["magic"].item().startswith(b"ni"):
+        raise _refusal(path, "voxels are in another file")
+    header["pixdim"][1:4], said = spaced(np.array(header["pixdim"][1:4], np.float64))
+    try:
+        header.check_fix(logger=_NOBODY, error_level=_FAULT)
+    except _UNUSABLE as error:
+        raise _refusal(path, str(error)) from None
+    return header, bool(header["sform_code"] > 0) or (said and not _is_unset(header))
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        view = memoryview(buffer).cast("B")
-        filled = 0
-        while piece := self.read(min(_PIECE_BYTES, len(view) - filled)):
-            view[filled : filled + len(piece)] = piece
-            filled += len(piece)
-        return filled
 
-
-def _image_class(start: bytes) -> type | None:
-    for klass in (nibabel.Nifti1Image, nibabel.Nifti2Image):
-        if klass.header_class.may_contain_header(start):
-            return klass
-    return None
+def _refusal(path: Path, fault: str) -> InputError:
+    return InputError(
+        f"{path} has a header that cannot be used: expected that of a NIfTI image, received one in which "
+        f"{' '.join(fault.split()).rstrip('.')}; export it again."
+    )
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
@@ -115,43 +131,35 @@ def _plain(array: np.ndarray) -> np.ndarray:
         reversed_axes = array.T
         channels = reversed_axes.view(np.uint8).reshape(*reversed_axes.shape, fields)
         return channels.transpose(2, 1, 0, 3)
-    if not array.dtype.isnative:
-        array = array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     return array
 
 
 def _scaled(array: np.ndarray, slope: float, inter: float) -> np.ndarray:
-    if (slope == 1 and inter == 0) or array.ndim != 3 or array.dtype.kind == "c":
-        return array
     scaled = array.astype(np.float32, order="K")
     scaled *= np.float32(slope)
     scaled += np.float32(inter)
     return scaled
 
 
-def _unit_mm(header: Any) -> float:
+def _unit(header: Any) -> str:
     try:
-        return _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
+        return header.get_xyzt_units()[0]
     except KeyError:  # a code that the standard does not define
-        return 1.0
+        return "unknown"
 
 
-def _affine_mm(image: Any) -> np.ndarray:
-    affine = np.array(image.affine, np.float64)
-    affine[:3] *= _unit_mm(image.header)
-    return affine
+def _unit_mm(header: Any) -> float:
+    return _MM_PER_UNIT[_unit(header)]
+
+
+def _is_unset(header: Any) -> bool:
+    """Whether it has what programs write that know no spacing: 1 in no unit, and no affine."""
+    return bool(header["qform_code"] == 0 and (header["pixdim"][1:4] == 1).all() and _unit(header) == "unknown")
 
 
 def _in_unit(affine: np.ndarray, header: Any) -> np.ndarray:
     affine = affine.copy()
     affine[:3] /= _unit_mm(header)
     return affine
-
-
-def _damaged(path: Path) -> str:
-    return (
-        f"{path} is truncated or corrupted: expected a complete NIfTI image, its data end early or fail "
-        "their check; copy or export the file again."
-    )

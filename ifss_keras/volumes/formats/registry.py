@@ -8,9 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.checksums import data_beside
-from ifss_keras.volumes.formats.itk import read_itk, write_itk
+from ifss_keras.volumes.formats.fields import Header
+from ifss_keras.volumes.formats.headed import read_headed
+from ifss_keras.volumes.formats.itk import write_itk
+from ifss_keras.volumes.formats.metaimage import metaimage_header
 from ifss_keras.volumes.formats.nifti import read_nifti, write_nifti
+from ifss_keras.volumes.formats.nrrd import nrrd_header
 from ifss_keras.volumes.formats.stored import Stored
 
 
@@ -20,23 +23,31 @@ class Format:
 
     Attributes:
         name: for `Source.format`.
-        read: (path) to `Stored`.
+        read: (path, most GB of memory or None for what is free) to `Stored`.
         write: (path, array in stored order, affine to RAS mm, header of the grid's own file or None, custom fields or
             None) to None; what the format cannot hold is left out.
+        header: (path) to `Header`, where it has one that can name other files.
         data_endings: of the second file, where the suffix is that of a header without voxels.
         segments: it names and colours labels as 3D Slicer's segments.
     """
 
     name: str
-    read: Callable[[Path], Stored]
+    read: Callable[[Path, float | None], Stored]
     write: Callable
+    header: Callable[[Path], Header] | None = None
     data_endings: tuple[str, ...] = ()
     segments: bool = False
 
 
 _NIFTI = Format("nifti", read_nifti, write_nifti)
-_METAIMAGE = partial(Format, "metaimage", partial(read_itk, file_format="metaimage"), partial(write_itk, "metaimage"))
-_NRRD = partial(Format, "nrrd", partial(read_itk, file_format="nrrd"), partial(write_itk, "nrrd"))
+
+
+def _headed(name: str, image_io: str, header_of: Callable[[Path], Header]) -> Callable[..., Format]:
+    return partial(Format, name, partial(read_headed, header_of), partial(write_itk, image_io, header_of), header_of)
+
+
+_METAIMAGE = _headed("metaimage", "MetaImageIO", metaimage_header)
+_NRRD = _headed("nrrd", "NrrdImageIO", nrrd_header)
 
 # Longer suffixes first: the first that fits is taken.
 FORMATS = {
@@ -65,9 +76,14 @@ def format_of(path: Path) -> Format:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file of a volume, and where its header says so the second one, which holds its voxels."""
-    data = data_beside(path) if path.is_file() and format_of(path).data_endings else None
-    return [path] if data is None else [path, data]
+    """The file of a volume, and where its header says so the others, which hold its voxels.
+
+    Raises:
+        InputError: the header cannot be used.
+    """
+    header_of = format_of(path).header
+    others = header_of(path).layout.files if header_of and path.is_file() else ()
+    return [path, *(other for other in others if other != path)]
 
 
 def files_made(path: Path) -> list[Path]:

@@ -16,7 +16,7 @@ import numpy as np
 from ifss_keras.core.colours import RGB, label_colours
 from ifss_keras.core.errors import InputError
 
-_KEY = re.compile(r"Segment(\d+)_(\w+)")
+_KEY = re.compile(r"Segment(\d{1,9})_(\w+)", re.ASCII)
 _TISSUE = (
     "TerminologyEntry:Segmentation category and type - 3D Slicer General Anatomy list~SCT^85756007^Tissue~"
     "SCT^85756007^Tissue~^^~Anatomic codes - DICOM master list~^^~^^|"
@@ -50,11 +50,11 @@ def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list
             layer = int(field.get("Layer", position if layers > 1 else 0))
         except ValueError:
             layer = -1
-        if not 0 <= layer < layers:
+        if not (0 <= layer < layers and 0 <= value < 2**31):
+            received = [_one_line(field.get(key, "none"))[:20] for key in ("LabelValue", "Layer")]
             raise InputError(
-                f"{path} describes segment {index} with value {field.get('LabelValue')} in layer "
-                f"{field.get('Layer')}: expected whole numbers and a layer below {layers}; save it in 3D "
-                "Slicer again."
+                f"{path} describes segment {index} with value {received[0]} in layer {received[1]}: expected whole "
+                f"numbers from 0 up, a value below 2^31 and a layer below {layers}; save it in 3D Slicer again."
             )
         name = _one_line(field.get("Name", "")) or _one_line(field.get("ID", "")) or f"Segment_{index}"
         segments.append(Segment(name, value, layer, _colour(field.get("Color", ""))))

@@ -13,6 +13,7 @@ from ifss_keras.core.errors import InputError
 
 # ITU-R BT.601 luma in thousandths; equal channels come back unchanged.
 _LUMA = (299, 587, 114)
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,8 @@ class Stored:
     Attributes:
         array: (i, j, k), or (i, j, k, component) for colours and layered segmentations.
         affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
+        has_spacing: whether the file says how far its voxels lie apart in millimetres; where it does not, the affine
+            has the 1 mm that other programs take then.
         header: the NIfTI header, if it is NIfTI.
         oriented: whether the file says that its affine leads to the body's left, front and head.
         metadata: key and value of each custom field, if it is NRRD.
@@ -29,6 +32,7 @@ class Stored:
 
     array: np.ndarray
     affine: np.ndarray
+    has_spacing: bool = True
     header: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
     oriented: bool = False

@@ -115,3 +115,27 @@ def test_other_numbers_of_components_are_refused(tmp_path):
         read_volume(tmp_path / "two.mha")
     with pytest.raises(InputError, match="2 values per voxel: expected one label"):
         read_labels(tmp_path / "two.mha")
+
+
+def test_the_header_of_a_pair_of_files_is_refused(tmp_path, stored):
+    content = bytearray(nibabel.Nifti1Image(stored, np.eye(4)).to_bytes())
+    content[344:347] = b"ni1"
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(InputError, match="voxels are in another file"):
+        read_volume(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(42, b"\xff\xff"), (42, b"\0\0"), (70, b"\x07\x04"), (108, b"\0\0\xc0\x7f"), (116, b"\0\0\x80\x7f")],
+    ids=["size -1", "size 0", "unknown type", "offset not a number", "intercept infinite"],
+)
+def test_headers_that_cannot_be_used_are_refused(tmp_path, stored, place, value):
+    image = nibabel.Nifti1Image(stored, np.eye(4))
+    image.header.set_slope_inter(2, 1)
+    content = bytearray(image.to_bytes())
+    content[place : place + len(value)] = value
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(InputError, match="has a header that cannot be used") as caught:
+        read_volume(tmp_path / "a.nii")
+    assert str(caught.value).isprintable()

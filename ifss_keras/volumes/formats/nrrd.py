@@ -1,0 +1,187 @@
+"""The headers of NRRD files (`.nrrd`, `.nhdr`).
+
+Format: https://teem.sourceforge.net/nrrd/format.html. As in ITK, a space other than RAS and LAS counts as LPS.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, header_lines, spaced
+from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
+from ifss_keras.volumes.formats.voxels import Layout
+
+_TYPES = {
+    name: np.dtype(code)
+    for code, names in {
+        "i1": "signed char, int8, int8_t",
+        "u1": "unsigned char, uchar, uint8, uint8_t",
+        "i2": "short, short int, signed short, signed short int, int16, int16_t",
+        "u2": "ushort, unsigned short, unsigned short int, uint16, uint16_t",
+        "i4": "int, signed int, int32, int32_t",
+        "u4": "uint, unsigned int, uint32, uint32_t",
+        "i8": "longlong, long long, long long int, signed long long, signed long long int, int64, int64_t",
+        "u8": "ulonglong, unsigned long long, unsigned long long int, uint64, uint64_t",
+        "f4": "float",
+        "f8": "double",
+    }.items()
+    for name in names.split(", ")
+}
+_ENCODINGS = {"raw": False, "gzip": True, "gz": True}
+_ENDIANS = {"little": "<", "big": ">"}
+_SPATIAL_KINDS = ("domain", "space", "time", "none", "???")
+_COMPONENT_KINDS = (
+    *("list", "vector", "point", "scalar", "normal", "covariant-vector", "2-vector", "3-vector", "4-vector"),
+    *("3-gradient", "3-normal", "3-color", "RGB-color", "4-color", "RGBA-color"),
+)
+_TO_RAS = {
+    **dict.fromkeys(("left-posterior-superior", "LPS", "scanner-xyz", "3D-right-handed", "3D-left-handed"), LPS_TO_RAS),
+    **dict.fromkeys(("right-anterior-superior", "RAS"), np.eye(4)),
+    **dict.fromkeys(("left-anterior-superior", "LAS"), np.diag([-1.0, 1.0, 1.0, 1.0])),
+}
+_OF_THE_BODY = (
+    *("left-posterior-superior", "right-anterior-superior", "left-anterior-superior"),
+    *("LPS", "RAS", "LAS"),
+)
+_MM = ("mm", "millimeter", "millimeters", "millimetre", "millimetres", "", "???", "none")
+_FIELDS = (
+    *("content", "number", "type", "dimension", "space", "space dimension", "sizes", "spacings", "thicknesses"),
+    *("axis mins", "axis maxs", "centers", "centerings", "kinds", "labels", "units", "min", "max", "old min"),
+    *("old max", "endian", "encoding", "line skip", "byte skip", "sample units", "space units", "space origin"),
+    *("space directions", "measurement frame", "data file"),
+)
+_SYNONYMS = {name.replace(" ", ""): name for name in _FIELDS}
+_MAGIC = re.compile(rb"NRRD000[1-5]")
+_VECTOR = re.compile(r"none|\(([^()]*)\)")
+
+
+def nrrd_header(path: Path) -> Header:
+    """What the header of an NRRD file says.
+
+    Raises:
+        InputError: it is none, or says what cannot be used.
+    """
+    fields, metadata, begin, listed = _read_fields(path)
+    axes = (fields.wholes("dimension", 1) or [0])[0]
+    if not 1 <= axes <= 16:
+        raise fields.refusal("dimension", "a number of axes")
+    sizes = fields.sizes("sizes", axes)
+    kinds = fields.values.get("kinds", " ".join(["domain"] * axes)).split()
+    if len(kinds) != axes:
+        raise fields.refusal("kinds", f"{axes} words")
+    spatial = [axis for axis, kind in enumerate(kinds) if kind in _SPATIAL_KINDS]
+    others = [axis for axis, kind in enumerate(kinds) if kind in _COMPONENT_KINDS]
+    if len(others) > 1 or len(spatial) + len(others) < axes:
+        raise fields.refusal("kinds", "axes of space, and at most one of colours or layers")
+    drop_trailing_axes([sizes[axis] for axis in spatial], path)
+    layout = _layout(fields, sizes, begin, listed)
+    affine, has_spacing = _affine(fields, axes, spatial)
+    oriented = fields.values.get("space") in _OF_THE_BODY
+    return Header(layout, others[0] if others else None, affine, has_spacing, metadata, oriented)
+
+
+def _read_fields(path: Path) -> tuple[Fields, dict[str, str], int, list[str]]:
+    """The fields, the custom ones, the byte behind them, and the lines after `data file: LIST`."""
+    fields, metadata = Fields(path, {}), {}
+    listed: list[str] = []
+    with path.open("rb") as file:
+        lines = header_lines(file)
+        if not _MAGIC.fullmatch(next(lines, b"")):
+            raise InputError(
+                f"{path} is not a NRRD image: expected a NRRD header, found none that can be read; give the image "
+                "itself or correct the file's extension."
+            )
+        for line in lines:
+            if not line:
+                break
+            _add_line(line, fields, metadata)
+            if fields.values.get("data file", "").startswith("LIST"):
+                listed = [os.fsdecode(line) for line in lines if line]
+        return fields, metadata, file.tell(), listed
+
+
+def _add_line(line: bytes, fields: Fields, metadata: dict[str, str]) -> None:
+    key, custom, value = line.partition(b":=")
+    broken = b"\r" in line  # the end of a line to some readers
+    if line.startswith(b"#") and not broken:
+        return
+    if custom and not broken:
+        text = value.decode("utf-8", errors="replace").replace("\\n", "\n").replace("\\\\", "\\")
+        metadata[key.decode("utf-8", errors="replace")] = text
+        return
+    key, separator, value = line.partition(b": ")
+    name = _SYNONYMS.get(os.fsdecode(key).lower().replace(" ", ""))
+    if broken or not separator or name is None or name in fields.values:
+        raise InputError(
+            f"{fields.path} has a header that cannot be used: expected the fields of NRRD, each once, received "
+            f"{os.fsdecode(line)[:80]!r}; export it again."
+        )
+    fields.values[name] = os.fsdecode(value).strip(BLANKS)
+
+
+def _layout(fields: Fields, sizes: tuple[int, ...], begin: int, listed: list[str]) -> Layout:
+    dtype = fields.choice("type", _TYPES)
+    if dtype.itemsize > 1:
+        dtype = dtype.newbyteorder(fields.choice("endian", _ENDIANS))
+    compressed = fields.choice("encoding", _ENCODINGS)
+    if fields.wholes("line skip", 1) not in (None, [0]):
+        raise fields.refusal("line skip", "0 lines")
+    skipped = (fields.wholes("byte skip", 1) or [0])[0]
+    if skipped < (0 if compressed else -1):
+        raise fields.refusal("byte skip", "a number of bytes")
+    detached = "data file" in fields.values
+    files = data_files(fields, "data file", listed) if fields.values.get("data file") else (fields.path,)
+    begin = 0 if detached else begin
+    if compressed:
+        return Layout(sizes, dtype, files, begin, compressed=True, skipped=skipped)
+    return Layout(sizes, dtype, files, None if skipped == -1 else begin + skipped)
+
+
+def _affine(fields: Fields, axes: int, spatial: list[int]) -> tuple[np.ndarray, bool]:
+    """(4, 4) to RAS of the first three spatial axes, and whether it says distances in millimetres."""
+    affine = np.eye(4)
+    placed = {"space directions", "space origin"} & fields.values.keys()
+    if placed and "space" not in fields.values and fields.wholes("space dimension", 1) != [3]:
+        raise fields.refusal("space", "a space of 3 dimensions")
+    if "space directions" in fields.values:
+        if "spacings" in fields.values:
+            raise fields.refusal("spacings", "none beside space directions")
+        vectors = _vectors(fields, "space directions", axes)
+        columns = np.array([vectors[axis] for axis in spatial[:3]]).T
+        _, has_spacing = spaced(np.linalg.norm(columns, axis=0))
+        if not has_spacing:
+            columns = np.where(np.isfinite(columns).all(0) & columns.any(0), columns, np.eye(3))
+        affine[:3, :3] = columns
+    else:
+        spacings = fields.numbers("spacings", axes)
+        spacings, has_spacing = spaced(None if spacings is None else spacings[spatial[:3]])
+        affine[:3, :3] = np.diag(spacings)
+        if "axis mins" in fields.values:
+            raise fields.refusal("axis mins", "space directions and a space origin in place of this")
+    if "space origin" in fields.values:
+        affine[:3, 3] = _vectors(fields, "space origin", 1)[0]
+    to_ras = fields.choice("space", _TO_RAS, "LPS")
+    units = re.findall(r'"([^"]*)"', fields.values.get("space units", fields.values.get("units", "")))
+    in_mm = all(unit in _MM for unit in units)
+    return to_ras @ affine, has_spacing and in_mm
+
+
+def _vectors(fields: Fields, name: str, count: int) -> list[np.ndarray]:
+    """Vectors of three numbers, NaN for those that are `none`."""
+    text = fields.values[name]
+    found = list(_VECTOR.finditer(text))
+    refusal = fields.refusal(name, f"{count} vectors of three numbers, (x,y,z)")
+    if len(found) != count or _VECTOR.sub("", text).strip():
+        raise refusal
+    vectors = []
+    for match in found:
+        numbers = match[1] or "nan,nan,nan"
+        if numbers.count(",") != 2:
+            raise refusal
+        vectors.append(Fields(fields.path, {name: numbers.replace(",", " ")}).numbers(name, 3))
+    return vectors

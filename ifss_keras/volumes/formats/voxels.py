@@ -1,0 +1,193 @@
+"""The voxels in a file, read only if they are as many as its header says.
+
+A header is not believed: before any memory is taken, what it claims is compared with the size of the file (deflate
+shortens by no more than 1032 times) and with the memory allowed; a compressed stream is read to its end, so that its
+checksum is compared, too. (ITK's reader does neither: it hands on uninitialised memory where a stream ends early.)
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.core.memory import check_memory
+
+_GZIP = b"\x1f\x8b"
+_MOST_SHORTENED = 1032
+_PIECE_BYTES = 1 << 20
+_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the voxels of a volume are stored, as a header says.
+
+    Attributes:
+        shape: their axes, the fastest first.
+        dtype: of one value, in the file's byte order.
+        files: that hold equally many, one after the other.
+        begin: byte of each file where they, or their compressed stream, begin; None where they are its last ones.
+        compressed: a zlib or gzip stream.
+        skipped: bytes before them in the decompressed stream.
+        stream_bytes: length of that stream, None for up to the end of the file.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    files: tuple[Path, ...]
+    begin: int | None = 0
+    compressed: bool = False
+    skipped: int = 0
+    stream_bytes: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of all voxels."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def slice_bytes(self) -> int:
+        """Of one plane along the slowest axis; as many or more behind the last voxel mean that the header is wrong."""
+        return self.bytes // next((size for size in reversed(self.shape) if size > 1), 1)
+
+
+def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: int = 0) -> np.ndarray:
+    """The voxels in Fortran order, in the machine's byte order, in memory of their own.
+
+    Args:
+        path: the file of the header, for texts.
+        max_gb: see `check_memory`.
+        more_bytes: that will be taken beside them.
+
+    Raises:
+        InputError: a file is missing, holds fewer or clearly more than the header says, or fails its check; or too
+            little memory is allowed.
+    """
+    share, rest = divmod(layout.bytes, len(layout.files))
+    if rest:
+        raise InputError(f"{path} names {len(layout.files)} files of voxels: expected them to share its slices evenly.")
+    for file in layout.files:
+        _check_size(layout, share, file, path)
+    check_memory(layout.bytes + layout.skipped + more_bytes, str(path), max_gb)
+    buffer = np.empty(layout.bytes, np.uint8)
+    for file, part in zip(layout.files, buffer.reshape(len(layout.files), share), strict=True):
+        try:
+            (_decompress if layout.compressed else _copy)(layout, file, part, path)
+        except (EOFError, zlib.error):
+            raise InputError(
+                f"{path} is truncated or corrupted: its compressed voxels end early or fail their check; copy or "
+                "export it again."
+            ) from None
+    array = buffer.view(layout.dtype).reshape(layout.shape, order="F")
+    if not array.dtype.isnative:
+        array = array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
+    return array
+
+
+def is_whole(file: Path, begin: int) -> bool:
+    """Whether a compressed stream that begins there ends where it should, with the right checksum."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(begin)
+            for _ in _inflated(opened):
+                pass
+    except (EOFError, zlib.error):
+        return False
+    return True
+
+
+def decompressed_start(file: Path, count: int) -> bytes:
+    """The first bytes of a gzip stream; fewer where it ends or breaks."""
+    start = b""
+    with file.open("rb") as opened:
+        try:
+            for piece in _inflated(opened, count):
+                start += piece
+                if len(start) >= count:
+                    break
+        except (EOFError, zlib.error):
+            pass
+    return start[:count]
+
+
+def is_gzip(file: Path) -> bool:
+    """Whether it begins as gzip does."""
+    with file.open("rb") as opened:
+        return opened.read(len(_GZIP)) == _GZIP
+
+
+def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
+    if not file.is_file():
+        raise InputError(f"{path} has its voxels in a file beside it, {file.name!r}, which is missing; copy both.")
+    held = file.stat().st_size - (layout.begin or 0)
+    if layout.compressed:
+        if layout.stream_bytes is not None and layout.stream_bytes > held:
+            raise _other_size(path, layout.stream_bytes, f"{max(held, 0)}", "compressed voxels")
+        if needed + layout.skipped > (most := max(held, 0) * _MOST_SHORTENED):
+            raise _other_size(path, needed, f"at most {most}")
+    elif held < needed or (layout.begin is not None and held >= needed + layout.slice_bytes):
+        raise _other_size(path, needed, f"{max(held, 0)}")
+
+
+def _copy(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
+    with file.open("rb") as opened:
+        opened.seek(file.stat().st_size - part.size if layout.begin is None else layout.begin)
+        if (count := opened.readinto(memoryview(part))) < part.size:  # it became shorter meanwhile
+            raise _other_size(path, part.size, str(count))
+
+
+def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
+    """Fills `part` from a compressed stream that must end less than a slice behind it."""
+    first, last = layout.skipped, layout.skipped + part.size
+    done = 0
+    with file.open("rb") as opened:
+        opened.seek(layout.begin or 0)
+        for piece in _inflated(opened, limit=layout.stream_bytes):
+            taken = memoryview(piece)[max(first - done, 0) : max(last - done, 0)]
+            begin = max(done - first, 0)
+            part[begin : begin + len(taken)] = taken
+            done += len(piece)
+            if done - last >= layout.slice_bytes:
+                raise _other_size(path, part.size, "more")
+    if done < last:
+        raise _other_size(path, part.size, str(max(done - first, 0)))
+
+
+def _inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None) -> Iterator[bytes]:
+    """The pieces of a zlib stream, or of gzip members one after the other, to the end.
+
+    Args:
+        most: bytes of a piece.
+        limit: bytes of the file that may be looked at.
+
+    Raises:
+        EOFError, zlib.error: it ends early, or fails its check.
+    """
+    left = math.inf if limit is None else limit
+    stream, waiting = zlib.decompressobj(_ZLIB_OR_GZIP), b""
+    while True:
+        if len(waiting) < len(_GZIP):
+            waiting += (read := file.read(int(min(_PIECE_BYTES, left))))
+            left -= len(read)
+        if stream.eof:
+            if not waiting.startswith(_GZIP):
+                return
+            stream = zlib.decompressobj(_ZLIB_OR_GZIP)
+        if not waiting:
+            raise EOFError
+        yield stream.decompress(waiting, most)
+        waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
+
+
+def _other_size(path: Path, expected: int, received: str, what: str = "voxels") -> InputError:
+    return InputError(
+        f"{path} is truncated or corrupted: expected {expected} bytes of {what} as its header says, received "
+        f"{received}; copy or export it again."
+    )
