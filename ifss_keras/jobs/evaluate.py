@@ -8,8 +8,8 @@ from pathlib import Path
 from ifss_keras.core.files import check_folder
 from ifss_keras.jobs.versions import package_versions
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
+from ifss_keras.volumes.grid import check_same_grid
 from ifss_keras.volumes.io import present_codes, read_labels
-from ifss_keras.volumes.volume import check_same_grid
 
 
 def evaluate_files(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ifss_keras.core.errors import GeometryError, InputError
-from ifss_keras.volumes.volume import Source, Volume, check_same_grid, grid_offset, stored_order
+from ifss_keras.volumes.grid import check_same_grid, grid_offset
+from ifss_keras.volumes.volume import Source, Volume, stored_order
 
 SHAPE = (5, 7, 11)
 
