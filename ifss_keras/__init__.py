@@ -28,11 +28,14 @@ _HOMES = {
     "train": "training.run",
 }
 _MODULES = ("layers", "losses", "metrics", "zoo")
+_ON_KERAS = ("Predictor", "Segmenter", "layers", "losses")  # which import Keras, so that it is started first
 
 __all__ = [*_HOMES, *_MODULES]
 
 
 def __getattr__(name):
+    if name in _ON_KERAS:
+        importlib.import_module(f"{__name__}.core.backend").start_backend()
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _HOMES:

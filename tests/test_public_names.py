@@ -49,7 +49,7 @@ def test_every_public_name_has_a_docstring(name):
 
 
 def test_every_command_says_what_it_does():
-    from ifss_keras.cli.main import COMMANDS, cli
+    from ifss_keras.cli.group import COMMANDS, cli
 
     for name in COMMANDS:
         command = cli.get_command(None, name)

@@ -1,9 +1,8 @@
-"""What the commands print: tables, progress, and no chatter from TensorFlow."""
+"""What the commands print: tables, progress, numbers."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 
@@ -13,20 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-
-from ifss_keras.core.quiet import quiet_stderr
-
-
-def start_tensorflow() -> None:
-    """Imports TensorFlow and Keras and makes a first tensor, without their greetings."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr():
-        import tensorflow as tf
-
-        # This pass of TensorFlow's fails on some networks with a line on stderr, and speeds up none of ours.
-        tf.config.optimizer.set_experimental_options({"remapping": False})
-        tf.get_logger().setLevel("ERROR")  # it counts the graphs of several networks as one that is traced again
-        tf.constant(0.0) + 1.0
 
 
 @contextlib.contextmanager

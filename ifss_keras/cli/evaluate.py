@@ -18,8 +18,11 @@ from ifss_keras.cli import options
 @options.max_gb
 @options.label
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for an evaluation report.")
+@options.subject
+@options.force
 @options.as_json
-def evaluate(prediction, truth, labels, as_json, **choices):
+@click.pass_obj
+def evaluate(call, prediction, truth, labels, as_json, **choices):
     """Compare the labels in PREDICTION with those in TRUTH, on the same grid.
 
     Dice, IoU, precision, recall; Hausdorff, HD95 and ASD in mm; signed volume error in percent of the truth.
@@ -29,14 +32,15 @@ def evaluate(prediction, truth, labels, as_json, **choices):
     """
     from ifss_keras.jobs.evaluate import evaluate_files
 
-    evaluation = evaluate_files(prediction, truth, names=options.label_names(labels), **choices)
+    evaluation = evaluate_files(prediction, truth, names=options.label_names(labels), call=call, **choices)
+    subject = choices["subject"]
     if as_json:
-        click.echo(json.dumps(evaluation.to_dict(), indent=2))
+        click.echo(json.dumps({"subject": subject, **evaluation.to_dict()}, indent=2))
         return
-    print_evaluation(evaluation)
+    print_evaluation(evaluation, f"Evaluation of {subject}" if subject else "Evaluation")
 
 
-def print_evaluation(evaluation):
+def print_evaluation(evaluation, title="Evaluation"):
     """The table of an evaluation on stdout."""
     from ifss_keras.cli.console import number, print_table
 
@@ -54,4 +58,4 @@ def print_evaluation(evaluation):
         for label in evaluation.labels
     ]
     columns = ["label", "mL", "true mL", "Dice", "IoU", "ASD mm", "HD95 mm", "volume error"]
-    print_table("Evaluation", columns, rows)
+    print_table(title, columns, rows)

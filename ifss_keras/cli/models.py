@@ -86,9 +86,9 @@ def describe_model(name, variant, size, as_json):
     \b
     Example: ifss models describe UNet3D --variant "nearest to TMI 2021" --size 96
     """
-    from ifss_keras.cli.console import start_tensorflow
+    from ifss_keras.core.backend import start_backend
 
-    start_tensorflow()
+    start_backend()
     from ifss_keras.zoo.description import describe
 
     found = describe(name, variant, size)
@@ -148,9 +148,9 @@ def average(trainings, output):
     They are presets or their folders, and so is OUTPUT, which `ifss predict --preset OUTPUT` takes; or all are files
     *.weights.h5.
     """
-    from ifss_keras.cli.console import start_tensorflow
+    from ifss_keras.core.backend import start_backend
 
-    start_tensorflow()
+    start_backend()
     from ifss_keras.zoo.presets import average_presets
     from ifss_keras.zoo.weights_file import average_weights
 

@@ -9,6 +9,7 @@ OPTIONS = {
     "axis": "--axis",
     "complete": "--complete",
     "ends_annotated": "--ends-annotated",
+    "force": "--force",
     "labels": "--label CODE=NAME",
     "max_gb": "--max-gb",
     "method": "--method",
@@ -20,17 +21,12 @@ OPTIONS = {
 }
 
 
+MOST_DIGITS = 10  # of a label code, which is below 2^31
+
+
 def option_of(setting: str | None) -> str:
     """What is added to an error that a setting can mend: the option, in brackets."""
     return f" (option {OPTIONS[setting]})" if setting else ""
-
-
-def was_interrupted(error: BaseException) -> bool:
-    """Whether an error is what became of an interruption, as in TensorFlow while it traces a graph."""
-    held = error
-    while held is not None and not isinstance(held, KeyboardInterrupt):
-        held = held.__cause__ or held.__context__
-    return held is not None
 
 
 class SpacingMm(click.ParamType):
@@ -50,6 +46,17 @@ class SpacingMm(click.ParamType):
         return numbers
 
 
+class LineOfText(click.ParamType):
+    """A name that fits on one line."""
+
+    name = "name"
+
+    def convert(self, value, param, ctx):
+        if not (value.strip() and value.strip().isprintable()):
+            self.fail(f"expected one line of text, received {value!r}.")
+        return value.strip()
+
+
 class CodeName(click.ParamType):
     """CODE=NAME as a pair of an integer and a text."""
 
@@ -59,7 +66,8 @@ class CodeName(click.ParamType):
         if isinstance(value, tuple):
             return value
         code, separator, name = value.partition("=")
-        if not (separator and code.strip().isdecimal() and name.strip() and name.strip().isprintable()):
+        right = code.strip().isdecimal() and len(code.strip()) <= MOST_DIGITS
+        if not (separator and right and name.strip() and name.strip().isprintable()):
             self.fail(
                 f"expected CODE=NAME, a whole number and one line of text, received {value!r}; write e.g. 100=SOL."
             )
@@ -105,5 +113,11 @@ max_gb = click.option(
     "--max-gb",
     type=float,
     help="The most memory that the voxels of a file may take, in GB.  [default: what is free]",
+)
+subject = click.option("--subject", type=LineOfText(), help="Whom the volume shows, for the report and the tables.")
+force = click.option(
+    "--force",
+    is_flag=True,
+    help="Overwrite files that are there. Without it only an earlier output for the same input, untouched since, is.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ifss_keras.cli import options
+
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
@@ -21,18 +23,18 @@ import click
     type=click.Choice(["tapering", "blunt"]),
     help="How the muscles of a calf end; without it they taper.",
 )
-def phantom(image, labels, kind, seed, slices, size, length_mm, appearance, ends):
+@options.force
+@click.pass_obj
+def phantom(call, image, labels, kind, seed, slices, size, length_mm, appearance, ends, force):
     """Write a synthetic volume to IMAGE and its labels; the same options write the same bytes.
 
     \b
     Example: ifss phantom calf.nii.gz --labels truth.nii.gz --seed 3
     """
+    from ifss_keras.jobs.phantom import check_phantom_places, save_phantom
     from ifss_keras.synthetic import calf, crowded_structures, random_shapes
-    from ifss_keras.volumes.io import check_writable, write_labels, write_volume
-    from ifss_keras.volumes.volume import Volume
 
-    for path in (image, labels):
-        check_writable(path)
+    check_phantom_places(image, labels, force=force)
     if image.resolve() == labels.resolve():
         raise click.UsageError(f"The labels would overwrite the image {image}: give --labels another name.")
     sizes = {"slices": slices, "size": size, "length_mm": length_mm}
@@ -44,8 +46,6 @@ def phantom(image, labels, kind, seed, slices, size, length_mm, appearance, ends
         made = {"shapes": random_shapes, "structures": crowded_structures}[kind](seed, **sizes)
     else:
         raise click.UsageError(f"--appearance shifted belongs to the calf, received --kind {kind}: drop one of them.")
-    volume = Volume.from_array(made.image, made.spacing_mm)
-    write_volume(image, made.image, volume)
-    write_labels(labels, made.labels, volume, made.names)
+    save_phantom(made, image, labels, call)
     names = ", ".join(f"{code}={name}" for code, name in sorted(made.names.items()))
     click.echo(f"Wrote {image} ({slices}x{size}x{size}) and {labels} ({names}).")

@@ -46,8 +46,11 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @click.option(
     "--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv, slices.csv."
 )
+@options.subject
+@options.force
 @options.as_json
-def predict(as_json, labels, **choices):
+@click.pass_obj
+def predict(call, as_json, labels, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
     Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP or any tool that writes
@@ -56,26 +59,40 @@ def predict(as_json, labels, **choices):
     \b
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
     """
-    from ifss_keras.cli.console import slice_progress, start_tensorflow
-    from ifss_keras.jobs.predict import Job, run_job
+    from ifss_keras.cli.console import slice_progress
+    from ifss_keras.core.backend import start_backend
+    from ifss_keras.jobs.job import Job
+    from ifss_keras.jobs.predict import run_job
 
     job = Job(labels=options.label_names(labels), **choices)
     if job.method == NETWORK:
-        start_tensorflow()
+        _say_that_it_is_slow(start_backend())
     with slice_progress() as progress:
-        result = run_job(job, progress)
+        result = run_job(job, progress, call)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
         return
     _print(result)
 
 
+def _say_that_it_is_slow(backend):
+    if backend != "tensorflow":
+        click.echo(
+            f"Warning: On the Keras backend {backend} a prediction runs without a graph and takes many times longer "
+            "than on tensorflow.",
+            err=True,
+        )
+
+
 def _print(result):
     from ifss_keras.cli.console import print_table
+    from ifss_keras.inference.notes import offset_text
     from ifss_keras.report.tables import console_table
 
     job, prediction = result.job, result.prediction
-    print_table("Volumes", *console_table(prediction))
+    print_table(f"Volumes of {job.subject}" if job.subject else "Volumes", *console_table(prediction))
+    if text := offset_text(result.reference_offset):
+        click.echo(text)
     for text in prediction.remarks:
         click.echo(text)
     for text in prediction.warnings:

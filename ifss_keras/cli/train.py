@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ifss_keras.cli import options
+from ifss_keras.cli.stopping import was_stopped
 
 
 @click.command()
@@ -28,14 +28,17 @@ def train(recipe, output, corpus, start_from, resume):
     \b
     Example: ifss train --recipe zoo/ifss_synthetic_v5/recipe.yaml -o runs/mine
     """
-    from ifss_keras.cli.console import slice_progress, start_tensorflow
+    from ifss_keras.cli.console import slice_progress
+    from ifss_keras.core.backend import start_backend
     from ifss_keras.core.errors import InputError
+    from ifss_keras.training.needs import check_volumes
     from ifss_keras.training.recipe import read_recipe
 
     plan = read_recipe(recipe)
+    check_volumes(plan)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: expected a folder for the training, new or its own; give another name.")
-    start_tensorflow()
+    start_backend()
     import tensorflow as tf
 
     from ifss_keras.training import run
@@ -48,7 +51,7 @@ def train(recipe, output, corpus, start_from, resume):
                 "The training needs more memory than there is: lower batch, network.widths or image_size in the recipe."
             ) from None
         except BaseException as error:
-            if options.was_interrupted(error):
+            if was_stopped(error):
                 click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
             raise
     click.echo(f"Wrote {output / run.BEST_WEIGHTS}: ifss predict ... --preset {output}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.hidden import hidden_folder, prepared_in
 
 
 @contextlib.contextmanager
@@ -17,21 +18,27 @@ def replacing(path: Path) -> Iterator[Path]:
     """A file name in a hidden folder beside `path`; on success what was written there replaces `path`.
 
     Whatever else was written into that folder moves beside `path` first, so that a header never names data that are
-    missing. On an error nothing is changed.
+    missing. A link stays, and what it points to is replaced. On an error nothing is changed.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ifss-") as folder:
-        target = Path(folder) / f"{path.stem}{path.suffix.lower()}"  # libraries know a format by small letters
+    real = behind_links(path)
+    with hidden_folder(real.parent) as folder:
+        target = folder / f"{path.stem}{path.suffix.lower()}"  # libraries know a format by small letters
         yield target
-        for other in Path(folder).iterdir():
+        for other in prepared_in(folder):
             if other != target:
-                os.replace(other, path.parent / other.name)
-        os.replace(target, path)
+                os.replace(other, behind_links(real.parent / other.name))
+        os.replace(target, real)
+
+
+def behind_links(path: Path) -> Path:
+    """`path`, or where it leads if it is a link."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def write_whole(path: Path, content: bytes | str) -> Path:
-    """Writes a file in one step, text as UTF-8; its path."""
+    """Writes a file in one step, text as UTF-8; its path. What is no text, as in odd file names, becomes `?`."""
     with replacing(path) as target:
-        target.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        target.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
     return path
 
 

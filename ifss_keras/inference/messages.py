@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ifss_keras.inference.methods import NETWORK, SHAPE
 from ifss_keras.inference.summary import LabelSummary
-from ifss_keras.volumes.annotation import PLAUSIBLE, Annotation
-from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
 
+ALIKE = 0.01  # share by which a mask and the curve through its own areas differ for want of pixels
 WIDE = 0.1  # half of a 95 % interval, as a share of the volume, above which another slice is worth annotating
 
 
 def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     """What the masks themselves show to be worth a look, one sentence of each kind."""
-    return _told(rule(summaries) for rule in (gaps_text, empty_text, edge_text, wide_text))
+    return _told(rule(summaries) for rule in (gaps_text, empty_text, edge_text, wide_text, apart_text))
 
 
 def remarks_on(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     """What is good to know and no warning: why there is no interval, and what was done outside the annotated slices."""
     return (*interval_texts(summaries), *_told(rule(summaries) for rule in (outside_text, seen_text, presumed_text)))
-
-
-def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
-    """All that there is to say of a volume and the annotated slices, if any."""
-    notes = [spacing_note(volume), non_finite_note(volume)]
-    if annotation is not None:
-        notes += [unannotated_note(annotation), nothing_to_fill_note(annotation)]
-    return _told(notes)
 
 
 # of the labels: each says one kind of thing of all labels that it is true of, and is empty if it is true of none
@@ -97,6 +88,38 @@ def _half_width(summary: LabelSummary) -> float:
     if summary.volume_ml_high is None or not summary.volume_ml:
         return 0.0
     return (summary.volume_ml_high - summary.volume_ml) / summary.volume_ml
+
+
+def apart_text(summaries: Sequence[LabelSummary]) -> str:
+    """Whose mask and area curve differ by more than the interval says."""
+    apart = [summary for summary in summaries if _is_apart(summary)]
+    if not apart:
+        return ""
+    volumes = _listed(
+        (summary.title, f"{_between_ml(summary):.3g} mL, and by the curve {summary.curve_volume_ml:.3g} mL")
+        for summary in apart
+    )
+    return (
+        "Between annotated slices mask and area curve are further apart than the interval allows. "
+        f"Look at the slices between them: {volumes}."
+    )
+
+
+def _is_apart(summary: LabelSummary) -> bool:
+    """Whether they are; not where there are gaps, which are told of on their own, nor where the curve is a line."""
+    if summary.volume_ml_high is None or summary.curve_volume_ml is None or summary.gaps or not summary.volume_ml:
+        return False
+    if len(summary.reference_slices) < 3:
+        return False
+    between_ml, half_ml = _between_ml(summary), summary.volume_ml_high - summary.volume_ml
+    return abs(between_ml - summary.curve_volume_ml) > half_ml + ALIKE * between_ml
+
+
+def _between_ml(summary: LabelSummary) -> float:
+    """The volume of the mask from the first to the last slice that is annotated with it."""
+    held = [index for index in summary.reference_slices if summary.areas_mm2[index]]
+    within = summary.areas_mm2[min(held) : max(held) + 1].sum() if held else 0.0
+    return float(summary.volume_ml * within / summary.areas_mm2.sum())
 
 
 def _least_sure_slice(summary: LabelSummary) -> int:
@@ -210,55 +233,3 @@ def _and(texts: Sequence[str]) -> str:
 
 def _told(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(filter(None, texts))
-
-
-# of the volume and the annotation
-
-
-def spacing_note(volume: Volume) -> str:
-    """That the mask's file has another spacing than was measured with; empty if it has the same."""
-    of_file_mm = voxel_spacing_mm(volume.affine)
-    if np.allclose(of_file_mm, volume.spacing_mm, rtol=1e-4):
-        return ""
-    ratio = np.prod(of_file_mm) / np.prod(volume.spacing_mm)
-    shown = ", ".join(f"{value:.4g}" for value in of_file_mm)
-    return (
-        f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
-        f"count {ratio:.4g} times as much."
-    )
-
-
-def non_finite_note(volume: Volume) -> str:
-    """How many voxels are no numbers; empty if all are."""
-    if volume.array.dtype.kind != "f":
-        return ""
-    count = volume.array.size - sum(len(values) for values in finite_values(volume))
-    if count == 0:
-        return ""
-    return f"{count} of {volume.array.size} voxels of the image are NaN or infinite and count as black."
-
-
-def finite_values(volume: Volume) -> Iterator[np.ndarray]:
-    """Of every slice that has some the values that are numbers, (n,)."""
-    return (values for values in (plane[np.isfinite(plane)] for plane in volume.array) if len(values))
-
-
-def unannotated_note(annotation: Annotation) -> str:
-    """Which labels the annotation names and does not hold; empty if there are none."""
-    if not annotation.unannotated:
-        return ""
-    names = ", ".join(f"{name} (label {code})" for code, name in annotation.unannotated)
-    return f"The reference names {names}, but no voxel is annotated as such, so nothing of it was looked for."
-
-
-def nothing_to_fill_note(annotation: Annotation) -> str:
-    """That every slice between the annotated ones is annotated, as along a wrong axis; empty if it is not so."""
-    held = [np.flatnonzero((annotation.masks == code).any(axis=(1, 2))) for code in annotation.codes]
-    slices = [annotation.slices[indices] for indices in held]
-    if not all(len(indices) >= PLAUSIBLE.many_slices and np.ptp(indices) == len(indices) - 1 for indices in slices):
-        return ""
-    first, last = min(indices[0] for indices in slices), max(indices[-1] for indices in slices)
-    return (
-        f"Every slice from {first} to {last} is annotated, so there was nothing to fill between them; if that is not "
-        "what you drew, the slices lie along another axis."
-    )

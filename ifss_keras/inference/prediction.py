@@ -11,6 +11,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.inference import messages
+from ifss_keras.inference.notes import notes_on
 from ifss_keras.inference.summary import LabelSummary, Origin, summarize
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from ifss_keras.volumes.io import write_labels
@@ -51,14 +52,14 @@ class Prediction:
         for code in annotation.codes:
             origin = Origin(origins) if isinstance(origins, str) else origins[code]
             summaries.append(summarize(labels, volume.spacing_mm, annotation.for_label(code), origin))
-        return cls(labels, tuple(summaries), volume, messages.notes_on(volume, annotation), annotation.colours)
+        return cls(labels, tuple(summaries), volume, notes_on(volume, annotation), annotation.colours)
 
     @classmethod
     def of_found_labels(cls, labels: np.ndarray, volume: Volume, names: Mapping[int, str], method: str) -> Prediction:
         """The prediction of a method that needs no annotation; `names` are of all codes that it looks for."""
         held = (LabelAnnotation(code, name, {}, {}) for code, name in sorted(names.items()))
         summaries = tuple(summarize(labels, volume.spacing_mm, label, Origin(method)) for label in held)
-        return cls(labels, summaries, volume, messages.notes_on(volume, None))
+        return cls(labels, summaries, volume, notes_on(volume, None))
 
     @property
     def names(self) -> dict[int, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from ifss_keras.core.files import check_folder
-from ifss_keras.jobs.versions import package_versions
+from ifss_keras.jobs.call import Call
+from ifss_keras.jobs.outputs import report_outputs
+from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
 from ifss_keras.volumes.grid import check_same_grid
 from ifss_keras.volumes.io import present_codes, read_labels
@@ -21,14 +22,26 @@ def evaluate_files(
     max_gb: float | None = None,
     names: dict[int, str] | None = None,
     report: Path | None = None,
+    subject: str | None = None,
+    force: bool = False,
+    call: Call | None = None,
 ) -> Evaluation:
     """Every metric of every label in two label files on the same grid; with `report`, also a report there.
 
+    Args:
+        prediction, truth: label files.
+        axis: stored axis of the slices.
+        names: code to name, before those of the files.
+        report: folder for the report, if any.
+        subject: whom they show, as the report calls them.
+        force: whether files may be replaced there that are not an earlier report on the same two.
+        call: how it was asked for; None: now, from Python.
+
     Raises:
-        InputError: a file that cannot be used, or no label in either.
+        InputError: a file that cannot be used, no label in either, or files of others where the report should go.
         GeometryError: the grids differ.
     """
-    began = time.monotonic()
+    call = call or Call()
     if report is not None:
         check_folder(report)
     predicted, true = (
@@ -38,17 +51,22 @@ def evaluate_files(
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}
     known = {code: name for code, name in known.items() if code in held} | (names or {})
+    outputs = report and report_outputs(report, fingerprints(prediction=prediction, truth=truth))
+    if outputs and not force:
+        outputs.check_replaceable()
     evaluation = evaluate(predicted.array, true.array, true.spacing_mm, known)
-    if report is not None:
+    if outputs:
         from ifss_keras.report.html import EvaluationRunInfo, write_evaluation_report
 
+        provenance = Provenance.now(call, subject, outputs.source)
         run = EvaluationRunInfo(
             prediction_path=str(prediction),
             truth_path=str(truth),
             axis=axis,
-            seconds=time.monotonic() - began,
-            date=time.strftime("%Y-%m-%d %H:%M"),
-            versions=package_versions(),
+            seconds=call.seconds,
+            **provenance.told(),
         )
-        write_evaluation_report(report, predicted.array, true.array, evaluation, run, like=predicted)
+        report.mkdir(exist_ok=True)
+        with outputs.publishing(provenance.inputs, provenance.facts()) as hidden:
+            write_evaluation_report(hidden, predicted.array, true.array, evaluation, run, like=predicted)
     return evaluation

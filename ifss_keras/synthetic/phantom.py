@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.memory import check_memory
 from ifss_keras.synthetic.anatomy import ENDS, MUSCLES, Calf
 from ifss_keras.synthetic.appearance import SHIFTED, TRAINING
 from ifss_keras.synthetic.border import move_borders
@@ -14,6 +15,8 @@ from ifss_keras.synthetic.shapes import ShapeScene
 from ifss_keras.synthetic.structures import StructureScene
 from ifss_keras.synthetic.ultrasound import Ultrasound
 
+LONGEST_MM = 2000
+BYTES_PER_VOXEL = 4  # image, labels and copies while they are made and written
 _APPEARANCES = {"training": TRAINING, "shifted": SHIFTED}
 
 
@@ -109,8 +112,13 @@ def _check(seed: int, slices: int, size: int, length_mm: float) -> None:
     for name, value, least in (("seed", seed, 0), ("slices", slices, 1), ("size", size, 8)):
         if not isinstance(value, (int, np.integer)) or value < least:
             raise InputError(f"{name} must be an integer of at least {least}, received {value!r}; pass a larger one.")
-    if not (np.isfinite(length_mm) and length_mm >= 20):
-        raise InputError(f"length_mm must be at least 20 mm, received {length_mm!r}; pass the length along the slices.")
+    if not 20 <= length_mm <= LONGEST_MM:
+        raise InputError(
+            f"length_mm must lie from 20 to {LONGEST_MM} mm, received {length_mm!r}; pass the length along the slices."
+        )
+    check_memory(
+        BYTES_PER_VOXEL * int(slices) * int(size) ** 2, f"A phantom of {slices} slices of {size}x{size} pixels"
+    )
 
 
 def _resample(plane: Callable[[int], np.ndarray], planes: int, source: int, slices: int, size: int) -> np.ndarray:

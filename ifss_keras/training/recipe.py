@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,10 +22,13 @@ from pydantic import (
 
 from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import ClipSettings
 from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.zoo.catalogue import find_architecture
+
+MOST_STEPS, MOST_VOLUMES = 10**9, 10**9  # of what is counted; memory is asked for by `training.needs`
 
 
 class Part(BaseModel):
@@ -37,10 +40,10 @@ class Part(BaseModel):
 class Corpus(Part):
     """Synthetic volumes: how many of each kind, from which seed on."""
 
-    calf: int = Field(0, ge=0)
-    shapes: int = Field(0, ge=0)
-    structures: int = Field(0, ge=0)
-    first_seed: int = Field(ge=0)
+    calf: int = Field(0, ge=0, le=MOST_VOLUMES)
+    shapes: int = Field(0, ge=0, le=MOST_VOLUMES)
+    structures: int = Field(0, ge=0, le=MOST_VOLUMES)
+    first_seed: int = Field(ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _not_empty(self):
@@ -73,7 +76,7 @@ class Optimizer(Part):
     kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: int = Field(100, ge=0, le=MOST_STEPS)
     clip_norm: float = Field(1.0, gt=0)
 
 
@@ -116,17 +119,18 @@ class Recipe(Part):
     validation: Corpus
     optimizer: Optimizer = Optimizer()
     batch: int = Field(4, ge=1, le=4096)
-    steps_per_epoch: int = Field(100, ge=1)
-    epochs: int = Field(10, ge=1)
-    validation_steps: int = Field(20, ge=1)
+    steps_per_epoch: int = Field(100, ge=1, le=MOST_STEPS)
+    epochs: int = Field(10, ge=1, le=MOST_STEPS)
+    validation_steps: int = Field(20, ge=1, le=MOST_STEPS)
 
     @model_validator(mode="after")
     def _validated_on_others(self):
         for kind in ("calf", "shapes", "structures"):
-            shared = set(self.training.seeds(kind)) & set(self.validation.seeds(kind))
-            if shared:
+            seeds, others = self.training.seeds(kind), self.validation.seeds(kind)
+            first = max(seeds.start, others.start)
+            if first < min(seeds.stop, others.stop):
                 raise ValueError(
-                    f"validation: expected seeds that are not trained on, received {kind} {min(shared)} in both; "
+                    f"validation: expected seeds that are not trained on, received {kind} {first} in both; "
                     f"choose another validation.first_seed"
                 )
         return self
@@ -172,7 +176,7 @@ class SegmentationRecipe(Recipe):
     """
 
     labels: Annotated[dict[PositiveInt, str], AfterValidator(_different_names)] = Field(min_length=1)  # code: name
-    slices: int = Field(8, ge=1)  # in a window
+    slices: int = Field(8, ge=1, le=4096)  # in a window
     reconstruction: float = Field(1.0, ge=0)  # weight of the mean squared error, for a network that reconstructs
 
     @field_validator("network")
@@ -186,23 +190,6 @@ class SegmentationRecipe(Recipe):
     def window_settings(self) -> WindowSettings:
         """The settings that windows of this recipe are drawn with."""
         return WindowSettings(self.size, self.slices, tuple(self.labels))
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML in which no mapping has a key twice; PyYAML takes the last."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = []
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
-                continue
-            seen.append(self.construct_object(key, deep=True))
-            if seen[-1] in seen[:-1]:
-                line = key.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key {seen[-1]!r} stands there twice, again in line {line}"
-                )
-        return super().construct_mapping(node, deep)
 
 
 def recipe_from(held: dict) -> PropagationRecipe | SegmentationRecipe:
@@ -226,10 +213,10 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     """
     path = Path(path)
     try:
-        held = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)
+        held = read_yaml(path)
     except OSError as error:
         raise InputError(f"Cannot read the recipe {path}: {error.strerror}; check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"The recipe {path} cannot be read as YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(held, dict):
         received = "nothing" if held is None else type(held).__name__
@@ -254,4 +241,4 @@ def _first_problem(error) -> str:
     what = "unknown key" if unknown else problem["msg"].removeprefix("Value error, ")
     if "received" in what:
         return f"{key}: {what}" if key else what
-    return f"{key}: {what}, received {problem['input']!r}; mend it"
+    return f"{key}: {what}, received {reprlib.repr(problem['input'])}; mend it"

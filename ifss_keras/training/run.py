@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from functools import partial
 from pathlib import Path
@@ -9,11 +11,14 @@ from pathlib import Path
 import yaml
 
 from ifss_keras import __version__
+from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import write_whole
+from ifss_keras.core.hidden import remove_abandoned
 from ifss_keras.core.progress import Counter, Progress, silent
 from ifss_keras.training.examples.corpus import load_volume, make_corpus
 from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
+from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
 from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
@@ -46,18 +51,23 @@ def network_of(recipe: Recipe):
     Raises:
         InputError: no such network, or one that cannot be built, such as rows that do not divide.
     """
-    arguments = dict(recipe.network)
+    return build_network(recipe.model, network_arguments(recipe))
+
+
+def network_arguments(recipe: Recipe) -> dict:
+    """The arguments of a recipe's network, with those that follow from the rest of the recipe."""
     if isinstance(recipe, SegmentationRecipe):
-        arguments |= {"slices": recipe.slices, "classes": len(recipe.labels) + 1}
-    return build_network(recipe.model, arguments)
+        return recipe.network | {"slices": recipe.slices, "classes": len(recipe.labels) + 1}
+    return dict(recipe.network)
 
 
 def build_trainer(recipe: Recipe):
     """A compiled trainer for a recipe's network, its weights drawn under the recipe's seed.
 
     Raises:
-        InputError: see `network_of`.
+        InputError: see `network_of` and `start_backend`.
     """
+    start_backend()
     import keras
 
     from ifss_keras.training.muon import Muon
@@ -124,18 +134,21 @@ def train(
             in every epoch.
         PresetError: `start_from` is neither a preset nor a weights file, or does not fit the network.
     """
+    start_backend()
     from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
 
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = Path(folder)
 
-    _refuse_another_folder(recipe, folder, resume)
+    remove_abandoned(folder)
+    refuse_another_folder(recipe, folder, resume)
+    check_needs(recipe, network_arguments(recipe))
     trainer = build_trainer(recipe)
     dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
         _start_with(trainer.network, recipe, start_from)
     for made_here in filter(None, (corpus_folder, folder)):
-        _make_folder(made_here)
+        make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
     made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
@@ -145,18 +158,35 @@ def train(
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     preset.write()
-    trainer.fit(
-        training,
-        validation_data=validation,
-        epochs=recipe.epochs,
-        steps_per_epoch=recipe.steps_per_epoch,
-        callbacks=[*training_callbacks(trainer, folder, resume), *(callbacks or [])],
-        shuffle=False,
-        verbose=0,
-    )
+    with _full_disk_told_of(folder):
+        trainer.fit(
+            training,
+            validation_data=validation,
+            epochs=recipe.epochs,
+            steps_per_epoch=recipe.steps_per_epoch,
+            callbacks=[*training_callbacks(trainer, folder, resume), *(callbacks or [])],
+            shuffle=False,
+            verbose=0,
+        )
     _with_best_weights(trainer.network, folder)
     finished(preset, card_of(recipe, preset, folder))
     return trainer.network
+
+
+@contextlib.contextmanager
+def _full_disk_told_of(folder: Path):
+    """InputError for what HDF5 or the log say of a full disk."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        full = os.strerror(errno.ENOSPC)
+        if full not in str(error) and getattr(error, "errno", None) != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"The disk of {os.fspath(folder)} is full, so the training ended after its last whole epoch: make space "
+            "and resume it.",
+            setting="resume",
+        ) from error
 
 
 def preset_of(recipe: Recipe, network, folder: Path) -> Preset:
@@ -244,44 +274,3 @@ def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch:
     training = dataset(volumes, batches=batches, first=first_epoch * steps, seed=recipe.seed)
     validation = dataset(held_out, batches=recipe.validation_steps, seed=recipe.seed + 1_000_003)
     return training, validation.cache()
-
-
-def _refuse_another_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
-    from ifss_keras.training.callbacks import epochs_logged
-
-    before = folder / "recipe.yaml"
-    if not before.exists():
-        others = sorted(path.name for path in folder.glob("*") if path.name != "corpus")
-        if others:
-            raise InputError(
-                f"{os.fspath(folder)} holds other files: expected a new folder for the training, received one with "
-                f"{others[0]}; choose another."
-            )
-        if resume and not folder.exists():
-            raise InputError(
-                f"There is no training in {os.fspath(folder)} to resume: correct the folder.", setting="resume"
-            )
-        return
-    if not resume:
-        raise InputError(
-            f"{os.fspath(folder)} already holds a training: resume it, or choose another folder.", setting="resume"
-        )
-    if yaml.safe_load(before.read_text()) != recipe.model_dump(mode="json"):
-        raise InputError(
-            f"The training in {os.fspath(folder)} was started with another recipe: resume it with its own "
-            f"recipe.yaml, or choose another folder."
-        )
-    if epochs_logged(folder / "log.csv") >= recipe.epochs and not (folder / "backup").exists():
-        raise InputError(
-            f"The training in {os.fspath(folder)} is finished, its weights are in {BEST_WEIGHTS}: "
-            f"choose another folder to train again."
-        )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"The folder {os.fspath(folder)} cannot be made ({error.strerror}): choose another place."
-        ) from error

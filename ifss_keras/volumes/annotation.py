@@ -64,6 +64,7 @@ class Annotation:
             to be found beyond them.
         unannotated: code and name of labels that the file names and holds no voxel of.
         colours: red, green and blue of the labels that the file colours.
+        offset: (slice, row, column) of the image at which the first voxel of the file lay.
     """
 
     slices: np.ndarray
@@ -73,6 +74,7 @@ class Annotation:
     ends_annotated: bool = False
     unannotated: tuple[tuple[int, str], ...] = ()
     colours: dict[int, RGB] = field(default_factory=dict)
+    offset: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -191,7 +193,7 @@ def read_annotation(
     for code in names:
         if code not in annotation.names:
             raise InputError(_absent(code, str(path), annotation.names), setting="labels")
-    return replace(annotation, ends_annotated=ends_annotated, colours=volume.source.colours)
+    return replace(annotation, ends_annotated=ends_annotated, colours=volume.source.colours, offset=offset)
 
 
 def check_names(names: dict[int, str], origin: str) -> None:

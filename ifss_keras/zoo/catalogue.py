@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ifss_keras.core.checks import known_names
+from ifss_keras.core.backend import start_backend
+from ifss_keras.core.checks import known_names, require
 from ifss_keras.core.errors import InputError
 
 
@@ -52,6 +54,8 @@ class Architecture:
 
 
 LICENCE = "Apache-2.0"  # of the code of every network
+MOST_LAYERS, MOST_UNITS = 64, 1_000_000
+_LAYERS = ("blocks", "convolutions", "recurrent")  # arguments that count layers
 _PLAIN = {"separable": False, "reconstruct": False, "recurrent": 0}
 
 ARCHITECTURES = MappingProxyType(
@@ -165,9 +169,11 @@ def network_class(name: str) -> type:
     """The class of a network.
 
     Raises:
-        InputError: see `find_architecture`.
+        InputError: see `find_architecture` and `start_backend`.
     """
-    module = importlib.import_module(f"ifss_keras.zoo.networks.{find_architecture(name).module}")
+    module = f"ifss_keras.zoo.networks.{find_architecture(name).module}"
+    start_backend()
+    module = importlib.import_module(module)
     return getattr(module, name)
 
 
@@ -190,11 +196,24 @@ def build_network(name: str, arguments: Mapping[str, Any]):
         if argument not in known:
             raise InputError(f"{name} has no argument {argument!r}: {known_names(argument, known)}")
     try:
+        for argument, value in arguments.items():
+            _require_a_size(argument, value)
         return cls.from_config({"name": "network", **arguments})
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         problem = " ".join(str(error).split()).rstrip(".")
-        given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+        given = ", ".join(f"{argument}={reprlib.repr(value)}" for argument, value in arguments.items())
         raise InputError(
             f"The network {name} cannot be built with {given}: {problem}; `ifss models describe {name}` shows its "
             f"arguments."
         ) from error
+
+
+def _require_a_size(argument: str, value: Any) -> None:
+    """ValueError for a number that no network has, whose layers could not be counted in a lifetime."""
+    if isinstance(value, list | tuple):
+        require(len(value) <= MOST_LAYERS, f"{argument} must have {MOST_LAYERS} values or fewer, received {len(value)}")
+        for part in value:
+            _require_a_size(argument, part)
+    elif isinstance(value, int):
+        most = MOST_LAYERS if argument in _LAYERS else MOST_UNITS
+        require(value <= most, f"{argument} must be {most:,} or less, received {value:,}")

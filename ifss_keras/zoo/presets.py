@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +12,12 @@ from typing import Any
 from ifss_keras.core.checks import known_names, require
 from ifss_keras.core.errors import ChecksumError, PresetError
 from ifss_keras.core.files import replacing, write_whole
+from ifss_keras.core.records import sha256_of
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class
 
 DEFAULT_PRESET = "ifss_synthetic_v5"
+MOST_BYTES = 1_000_000  # of a config.json
 CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.md"
 
 
@@ -58,6 +59,7 @@ class Preset:
         """
         path = folder / CONFIG
         try:
+            require(path.stat().st_size <= MOST_BYTES, f"expected {MOST_BYTES:,} bytes at most")
             held = json.loads(path.read_text(encoding="utf-8"))
             _require_facts(held)
             propagation, labels = held.pop("propagation"), held.pop("labels")
@@ -67,8 +69,8 @@ class Preset:
                 propagation=None if propagation is None else PropagationSettings.from_dict(propagation),
                 labels=None if labels is None else {int(code): name for code, name in labels.items()},
             )
-        except (OSError, ValueError, TypeError) as error:
-            problem = getattr(error, "strerror", None) or " ".join(str(error).split())
+        except (OSError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            problem = getattr(error, "strerror", None) or " ".join(str(error).split())[:300]
             raise PresetError(
                 f"{path} is no preset's, copy it again: {problem.rstrip('.')}.".replace("?.", "?")
             ) from error
@@ -169,7 +171,8 @@ def verified_weights(preset: Preset) -> Path:
     released = preset.folder.parent == released_folder()
     mend = "reinstall ifss_keras" if released else "copy the folder again, or train it to the end"
     try:
-        found = hashlib.sha256(preset.path.read_bytes()).hexdigest()
+        _refuse_more_than_the_parameters(preset, mend)
+        found = sha256_of(preset.path)
     except OSError as error:
         raise ChecksumError(
             f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {mend}."
@@ -180,6 +183,16 @@ def verified_weights(preset: Preset) -> Path:
             f"{found[:12]}... in {preset.path}: {mend}."
         )
     return preset.path
+
+
+def _refuse_more_than_the_parameters(preset: Preset, mend: str) -> None:
+    """Refuses a weights file many times larger than its parameters, before a byte of it is read."""
+    expected = 8 * preset.parameters + 50_000_000  # of the widest numbers, and what HDF5 keeps beside them
+    if preset.sha256 is not None and preset.size_bytes > expected:
+        raise ChecksumError(
+            f"The weights of {preset.name} are corrupted: expected at most {expected:,} bytes, received "
+            f"{preset.size_bytes:,} in {preset.path}: {mend}."
+        )
 
 
 def load_network(preset: Preset, kind: type | None = None):
@@ -194,6 +207,7 @@ def load_network(preset: Preset, kind: type | None = None):
         PresetError: a preset of another network, or weights that do not fit the network.
         ChecksumError: weights that are not the preset's.
     """
+    from ifss_keras.zoo.footprint import check_fits
     from ifss_keras.zoo.weights_file import load_weights
 
     find_architecture(preset.architecture)
@@ -203,6 +217,7 @@ def load_network(preset: Preset, kind: type | None = None):
             f"{preset.architecture}.from_preset."
         )
     weights = verified_weights(preset)
+    check_fits(preset.architecture, preset.arguments)
     network = build_network(preset.architecture, preset.arguments)
     if preset.propagation is not None:
         shown, seen = (preset.propagation.size, preset.propagation.window), (network.image_size[0], network.window)
@@ -242,7 +257,7 @@ def save_preset(network, preset: Preset, card: str | None = None) -> Preset:
 
 def finished(preset: Preset, card: str | None = None) -> Preset:
     """The preset with the SHA-256 of the weights that lie in its folder, written there."""
-    whole = replace(preset, sha256=hashlib.sha256(preset.path.read_bytes()).hexdigest())
+    whole = replace(preset, sha256=sha256_of(preset.path))
     whole.write(card)
     return whole
 

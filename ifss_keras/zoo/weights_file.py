@@ -15,11 +15,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from keras import ops
 
 from ifss_keras.core.errors import PresetError
 from ifss_keras.core.files import replacing
 
+# what h5py says of damaged files, and keeps to itself of others
+UNREADABLE = (OSError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError, MemoryError)
 _MEND = "choose the weights that belong to this network"
 
 
@@ -30,6 +31,8 @@ def load_weights(network, path: str | Path) -> None:
         PresetError: not such a file, or a weight is missing, left over, of another shape or not finite; the text
             names it.
     """
+    from keras import ops
+
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise PresetError(
@@ -39,7 +42,7 @@ def load_weights(network, path: str | Path) -> None:
         raise PresetError(f"The weights file {path} does not exist; check the path.")
     try:
         held = _values(path)
-    except (OSError, RuntimeError, KeyError):
+    except UNREADABLE:
         raise PresetError(
             f"{path} is no weights file or is truncated: expected HDF5 as training writes it; copy it again."
         ) from None
@@ -50,7 +53,7 @@ def load_weights(network, path: str | Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Keras skips; whatever it is shows in the comparison below
             network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except UNREADABLE as error:
         difference = _difference(network, held) or " ".join(str(error).split())[:200]
         raise PresetError(f"The weights in {path} do not fit the network: {difference}; {_MEND}.") from error
     loaded = Counter(_fingerprint(ops.convert_to_numpy(variable)) for variable in network.weights)
@@ -76,6 +79,8 @@ def average_weights(paths: Sequence[str | Path], output: str | Path) -> None:
         if other != shapes[0]:
             raise PresetError(f"{path} and {paths[0]} belong to different networks: average trainings of one network.")
     output = Path(output)
+    if output.exists():
+        raise PresetError(f"{output} is there already: expected a new file for the mean; choose another name.")
     if not output.name.endswith(".weights.h5"):
         raise PresetError(f"The mean is written to a file *.weights.h5, received {output}: choose another name.")
     try:
@@ -96,7 +101,7 @@ def _readable(path: Path) -> dict[str, np.ndarray]:
         )
     try:
         return _values(path)
-    except (OSError, RuntimeError, KeyError):
+    except UNREADABLE:
         raise PresetError(f"{path} is no weights file: expected HDF5 as training writes it; check the path.") from None
 
 
@@ -126,8 +131,26 @@ def _values(path: Path) -> dict[str, np.ndarray]:
             values[name] = item[()]
 
     with h5py.File(path) as file:
+        _refuse_more_than_is_there(file, path)
         file.visititems(keep)
     return values
+
+
+def _refuse_more_than_is_there(file: h5py.File, path: Path) -> None:
+    """Refuses a file that claims more values than it holds: HDF5 would make up the others."""
+    claimed = 0
+
+    def count(name, item):
+        nonlocal claimed
+        claimed += item.nbytes if isinstance(item, h5py.Dataset) else 0
+
+    file.visititems(count)
+    size = path.stat().st_size
+    if claimed > size:
+        raise PresetError(
+            f"{path} is no weights file or is damaged: expected all values in it, received {size:,} bytes that claim "
+            f"to hold {claimed:,}; copy it again."
+        )
 
 
 def _fingerprint(value: np.ndarray) -> tuple:

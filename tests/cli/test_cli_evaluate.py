@@ -54,7 +54,7 @@ def test_table_and_report(files, ifss, tmp_path):
     assert outcome.code == 0
     assert "Dice" in outcome.out
     held = sorted(path.name for path in (tmp_path / "report").iterdir())
-    assert held == ["evaluation.json", "overlay.png", "report.html"]
+    assert held == ["evaluation.json", "overlay.png", "report.html", "report.ifss.json"]
     told = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert told["labels"] == json.loads(ifss("evaluate", *files, "--json").out)["labels"]
 

@@ -55,7 +55,7 @@ def test_without_a_spacing_predict_asks_for_it_and_measures_with_it(silent, ifss
 def test_predict_refuses_a_spacing_that_no_body_has(silent, ifss, tmp_path):
     image, references, _ = silent
     command = ("predict", image, "--reference", references, "-o", tmp_path / "mask.mha", "--method", "shape")
-    for spacing in ("51,1,1", "1,1e6,1", "49,49,49"):
+    for spacing in ("51,1,1", "1,1e6,1", "49,49,126"):
         outcome = ifss(*command, "--spacing-mm", spacing)
         one_sentence(outcome)
         assert outcome.err.endswith("(option --spacing-mm)\n")

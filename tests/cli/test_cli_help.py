@@ -6,18 +6,20 @@ import sys
 import pytest
 
 from ifss_keras import __version__
-from ifss_keras.cli.main import COMMANDS, cli
+from ifss_keras.cli.group import COMMANDS, cli
 
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis",
-                   "--spacing-mm", "--max-gb", "--label", "--complete", "--ends-annotated", "--report", "--json"],
-    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--max-gb", "--label", "--report", "--json"],
+                   "--spacing-mm", "--max-gb", "--label", "--complete", "--ends-annotated", "--report", "--subject",
+                   "--force", "--json"],
+    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--max-gb", "--label", "--report", "--subject",
+                    "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
-                   "--ends"],
+                   "--ends", "--force"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
-    ("demo",): ["--output"],
+    ("demo",): ["--output", "--force"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
@@ -75,7 +77,8 @@ def test_help_and_import_leave_tensorflow_alone():
     script = f"""
 import contextlib, io, sys
 import ifss_keras, ifss_keras.zoo
-from ifss_keras.cli.main import COMMANDS, main
+from ifss_keras.cli.group import COMMANDS
+from ifss_keras.cli.main import main
 for arguments in [["--help"], *([name, "--help"] for name in COMMANDS), ["models", "list"], ["--version"]]:
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         main(arguments)

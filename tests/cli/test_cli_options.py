@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import ifss_keras
-from ifss_keras.cli.main import COMMANDS, cli
-from ifss_keras.cli.options import OPTIONS, option_of, was_interrupted
+from ifss_keras.cli.group import COMMANDS, cli
+from ifss_keras.cli.options import OPTIONS, option_of
+from ifss_keras.cli.stopping import was_stopped
 
 PACKAGE = Path(ifss_keras.__file__).parent
 LIBRARY = {
@@ -124,7 +125,7 @@ def test_what_became_of_an_interruption_is_one():
             raise AssertionError("Nesting violated")
 
     for error, interrupted in ((KeyboardInterrupt(), True), (ValueError(), False)):
-        assert was_interrupted(error) is interrupted
+        assert was_stopped(error) is interrupted
     with pytest.raises(AssertionError) as violated:
         traced()
-    assert was_interrupted(violated.value)
+    assert was_stopped(violated.value)

@@ -90,7 +90,13 @@ def test_same_input_same_bytes_and_a_report(case, predict, snapshot, expected):
     report = case.folder / "report"
     found = predict(case, "--report", report, "--label", "7=SOL")
     assert case.output.read_bytes() == first
-    assert sorted(path.name for path in report.iterdir()) == ["overlay.png", "report.html", "slices.csv", "volumes.csv"]
+    assert sorted(path.name for path in report.iterdir()) == [
+        "overlay.png",
+        "report.html",
+        "report.ifss.json",
+        "slices.csv",
+        "volumes.csv",
+    ]
     assert (report / "overlay.png").read_bytes().startswith(b"\x89PNG")
     assert "SOL" in (report / "report.html").read_text()
     with open(report / "volumes.csv", newline="") as file:
@@ -99,8 +105,8 @@ def test_same_input_same_bytes_and_a_report(case, predict, snapshot, expected):
     for label in found["labels"]:
         assert float(rows[label["name"]]["volume_ml"]) == pytest.approx(label["volume_ml"], rel=1e-4)
     held = {path.name for path in snapshot(case.folder)}
-    expected_names = {"image.nii.gz", "reference.nii.gz", "mask.nii.gz", "report"}
-    assert held == expected_names | {"overlay.png", "report.html", "slices.csv", "volumes.csv"}
+    expected_names = {"image.nii.gz", "reference.nii.gz", "mask.nii.gz", "mask.nii.gz.ifss.json", "report"}
+    assert held == expected_names | {"overlay.png", "report.html", "report.ifss.json", "slices.csv", "volumes.csv"}
 
 
 def test_json_counts_what_the_mask_holds(case, predict, read_mask):

@@ -112,6 +112,7 @@ BAD_OPTIONS = {
     "label absent": (["--label", "9=SOL"], ["label 9", "3, 7", "(option --label CODE=NAME)"]),
     "label syntax": (["--label", "SOL"], ["CODE=NAME", "'SOL'", "100=SOL"]),
     "label code no number": (["--label", "²=SOL"], ["CODE=NAME", "'²=SOL'"]),
+    "label of 5,000 digits": (["--label", "9" * 5000 + "=SOL"], ["CODE=NAME", "100=SOL"]),
     "label without name": (["--label", "7="], ["CODE=NAME", "'7='"]),
     "label of two lines": (["--label", "7=A\nB"], ["one line of text", "100=SOL"]),
     "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
@@ -365,7 +366,7 @@ def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifs
 
     monkeypatch.setitem(FORMATS, extension, replace(FORMATS[extension], write=full_disk))
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
-    assert "No space left" in one_sentence(ifss(*arguments))
+    assert f"mask{extension} cannot be written: No space left" in one_sentence(ifss(*arguments, "--force"))
     assert snapshot(case.folder) == before
 
 

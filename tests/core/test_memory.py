@@ -54,15 +54,17 @@ def test_here_there_is_some():
 
 def test_what_needs_more_than_is_allowed_is_refused():
     check_memory(2 * 10**9, "the scan", 2.0)
-    with pytest.raises(InputError, match=r"the scan needs 2.5 GB of memory: .* 2 GB that is allowed") as caught:
-        check_memory(25 * 10**8, "the scan", 2.0)
+    with pytest.raises(
+        InputError, match=r"the scan needs 2.5 GB of memory or more: .* 2 GB that are allowed"
+    ) as caught:
+        check_memory(25 * 10**8, "the scan", 2.0, setting="max_gb")
     assert caught.value.setting == "max_gb"
 
 
 def test_what_needs_more_than_is_free_is_refused(system):
     system(3, meminfo=MEMINFO)
     check_memory(700 * 1024, "the scan", None)
-    with pytest.raises(InputError, match="that is free"):
+    with pytest.raises(InputError, match="that are free"):
         check_memory(700 * 1024 + 1, "the scan", None)
     check_memory(10**9, "the scan", 1.0)  # a limit that is given comes first
 

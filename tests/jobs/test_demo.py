@@ -4,7 +4,9 @@ import json
 from functools import partial
 
 import numpy as np
+import pytest
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.jobs import demo
 from ifss_keras.jobs.demo import annotated_slices, run_demo
 from ifss_keras.jobs.predict import Job
@@ -29,6 +31,7 @@ def test_it_leaves_its_files_and_evaluates_the_mask_that_it_wrote(tmp_path, monk
     found = run_demo(folder, seed=3)
     volumes = ["image", "mask", "references", "truth"]
     others = ["evaluation.json", "overlay.png", "report.html", "slices.csv", "volumes.csv"]
+    others += ["demo.ifss.json", "mask.nii.gz.ifss.json", "report.ifss.json"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*(f"{name}.nii.gz" for name in volumes), *others])
     made = calf(3, slices=40, size=48)
     mask, truth = (read_labels(folder / f"{name}.nii.gz").array for name in ("mask", "truth"))
@@ -41,3 +44,11 @@ def test_it_leaves_its_files_and_evaluates_the_mask_that_it_wrote(tmp_path, monk
     assert found.to_dict() == evaluate(mask, truth, spacing_mm, made.names).to_dict()
     told = json.loads((folder / "evaluation.json").read_text())
     assert told["labels"] == found.to_dict()["labels"]
+    assert run_demo(folder, seed=4).to_dict() != found.to_dict()  # its own files it replaces
+    (folder / "mask.nii.gz").write_bytes(b"corrected by hand")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match=r"mask\.nii\.gz is there already and was changed since") as refusal:
+        run_demo(folder, seed=3)
+    assert refusal.value.setting == "force"
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert run_demo(folder, seed=3, force=True).to_dict() == found.to_dict()

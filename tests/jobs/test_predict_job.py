@@ -8,7 +8,8 @@ import pytest
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.jobs import predict as job_module
-from ifss_keras.jobs.predict import Job, run_info, run_job
+from ifss_keras.jobs.job import Job
+from ifss_keras.jobs.predict import run_info, run_job
 from ifss_keras.volumes.io import read_labels, write_labels, write_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import DEFAULT_PRESET
@@ -39,9 +40,11 @@ def test_the_written_mask_is_the_prediction(job):
 def test_the_result_is_json_and_holds_the_run_and_the_prediction(job):
     result = run_job(job)
     told = result.to_dict()
+    assert told.pop("provenance") == result.provenance.to_dict()
     assert json.loads(json.dumps(told)) == told
     run = {"image": str(job.image), "reference": str(job.reference), "output": str(job.output), "method": "shape"}
     run |= {"weights": "none (shape interpolation)", "seconds": round(result.seconds, 2)}
+    run |= {"subject": None, "reference_offset": [0, 0, 0]}
     assert told == run | result.prediction.to_dict()
     assert (told["shape"], told["warnings"]) == ([13, 20, 24], [])
     for label, summary in zip(told["labels"], result.prediction.summaries, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ifss_keras.inference import messages
+from ifss_keras.inference import messages, notes
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.report.html import write_report
 from ifss_keras.report.tables import slices_csv, volumes_csv
@@ -43,7 +43,7 @@ def test_the_file_of_slices_is_the_table(reported):
 def test_table_of_volumes(reported):
     rows = Page(reported[0] / "report.html").rows["volumes"][1:]
     # 9 x 20 x 15 and 12 x 18 x 25 voxels of 0.8 mm3: 2.16 and 4.32 mL.
-    known = ["2.16 2.04 to 2.28", "22", "0.96", "3", "3 to 11", "1.23 -42.8 %", "1.23 -42.8 %"]
+    known = ["2.16 2.04 to 2.28", "22", "0.96", "3", "3 to 11", "2.23 +3.5 %", "2.23 +3.5 %"]
     assert rows[0] == ["GM label 1", *known]
     assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "30", "1.44", "2", "6 to 17", "–", "–"]
 
@@ -126,13 +126,13 @@ def with_every_warning():
     mask[7:9][mask[7:9] == 5] = 0
     first = in_memory(mask, annotation, image=volume)
     sol, gm, gl = first.summaries
-    volume_notes = (messages.spacing_note(volume), messages.non_finite_note(volume))
+    volume_notes = (notes.spacing_note(volume), notes.non_finite_note(volume))
     of_labels = (messages.gaps_text([sol]), messages.empty_text([gm]), messages.edge_text([gl]))
     whole = Annotation.from_array(np.where(labels == 5, labels, 0))
     second = in_memory(labels, whole)
     return [
-        (first, (*volume_notes, messages.unannotated_note(annotation), *of_labels)),
-        (second, (messages.nothing_to_fill_note(whole),)),
+        (first, (*volume_notes, notes.unannotated_note(annotation), *of_labels)),
+        (second, (notes.nothing_to_fill_note(whole),)),
     ]
 
 
@@ -173,7 +173,7 @@ def test_an_empty_mask_is_reported(page_of):
     unheld = {"volume_ml": 0.0, "first_slice": None, "last_slice": None, "areas_mm2": np.zeros(SHAPE[0])}
     nothing = replace(SUMMARIES[0], **unheld, **unknown)
     page = page_of(predicted(nothing, labels=np.zeros_like(LABELS)))
-    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "0.0", "0.00", "3", "–", "1.23", "1.23"]
+    assert page.rows["volumes"][1] == ["GM label 1", "0.00", "0.0", "0.00", "3", "–", "2.23", "2.23"]
     assert "The mask of GM is empty" in page.text
 
 

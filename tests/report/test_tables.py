@@ -33,8 +33,8 @@ def test_volumes_in_a_file():
         "volume_ml_high": "2.2835",
         "length_mm": "22.5",
         "largest_area_cm2": "0.96",
-        "curve_volume_ml": "1.2346",
-        "straight_volume_ml": "1.2346",
+        "curve_volume_ml": "2.2346",
+        "straight_volume_ml": "2.2346",
         "first_slice": "3",
         "last_slice": "11",
         "annotated_slices": "3",
@@ -124,8 +124,8 @@ def test_rows_of_volumes():
         "area": "0.96",
         "annotated": 3,
         "slices": "3 to 11",
-        "curve": {"value": "1.23", "difference": "-42.8 %"},
-        "straight": {"value": "1.23", "difference": "-42.8 %"},
+        "curve": {"value": "2.23", "difference": "+3.5 %"},
+        "straight": {"value": "2.23", "difference": "+3.5 %"},
     }
     assert (second["colour"], second["volume"], second["interval"]) == ("#56B4E9", "4.32", "")
     assert second["curve"] == second["straight"] == {"value": "–", "difference": ""}
@@ -136,7 +136,7 @@ def test_rows_of_volumes_with_an_empty_mask_and_many_millilitres():
     many = replace(CARRIED, areas_mm2=np.array([0, 1234.0]), slice_mm=0.25, **volumes)
     first, second = volume_rows((EMPTY, many), STYLES)
     assert [first[name] for name in ("volume", "length", "slices")] == ["0.00", "0.0", "–"]
-    assert first["curve"] == {"value": "1.23", "difference": ""}
+    assert first["curve"] == {"value": "2.23", "difference": ""}
     assert (second["volume"], second["interval"]) == ("12.3", "9.9 to 14.8")
     assert (second["length"], second["area"]) == ("3.0", "12.3")
     assert second["curve"] == {"value": "13.0", "difference": "+5.3 %"}
@@ -187,7 +187,7 @@ def test_console_table():
     heads, rows = console_table(predicted(EMPTY, many))
     assert heads == ["muscle", "mL", "95 % interval", "slices", "annotated", "mL by area curve"]
     assert rows == [
-        ["GM", "0.00", "2.04 to 2.28", "-", "3", "1.23"],
+        ["GM", "0.00", "2.04 to 2.28", "-", "3", "2.23"],
         [NAMES[7], "147.3", "143.2 to 151.0", "17", "2", "-"],
     ]
     _, rows = console_table(predicted(*SUMMARIES))

@@ -177,7 +177,7 @@ def test_what_claims_gigabytes_is_refused_in_little_memory(tmp_path):
     assert made.stderr == ""
     lines = made.stdout.splitlines()
     for path, text, more_mib in zip(paths, lines[::2], lines[1::2], strict=True):
-        said = "GB that is allowed" if path.name.startswith("bomb") else "bytes of voxels as its header says"
+        said = "GB that are allowed" if path.name.startswith("bomb") else "bytes of voxels as its header says"
         assert str(path) in text
         assert said in text
         assert int(more_mib) < 50

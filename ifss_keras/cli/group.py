@@ -1,0 +1,40 @@
+"""The commands of `ifss`, each imported when it is run."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from ifss_keras import __version__
+
+COMMANDS = {
+    "demo": "See the whole job on a synthetic calf",
+    "evaluate": "Compare a mask with the truth",
+    "models": "List and describe networks, list and verify released weights, or average your own",
+    "phantom": "Write a synthetic volume with its labels",
+    "predict": "From a few annotated slices to the whole mask and its millilitres",
+    "train": "Train a network by a recipe",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run, so that help does not wait for TensorFlow."""
+
+    def list_commands(self, ctx):
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx, name):
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"ifss_keras.cli.{name}"), name)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ifss")
+def cli():
+    """Muscle volumes from 3D ultrasound, MRI or CT with a few annotated slices."""

@@ -1,0 +1,65 @@
+"""What to predict, from which files to which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ifss_keras.core.errors import PresetError
+from ifss_keras.inference.methods import NETWORK
+from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to predict, from which files to which.
+
+    Attributes:
+        image, output: files; the extension of `output` chooses its format.
+        reference: file of the annotated slices; None for a network that needs none.
+        preset: name or folder of a preset; None for the default one.
+        method: one of `inference.methods.METHODS`.
+        axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
+        spacing_mm: (slice, row, column) in place of the file's.
+        max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
+        labels: code to name.
+        complete, ends_annotated: see `Annotation`.
+        report: folder for the report, if any.
+        subject: whom the volume shows, as the report and the tables call them.
+        force: whether files may be replaced that are not an earlier output of the same image, untouched since.
+    """
+
+    image: Path
+    reference: Path | None
+    output: Path
+    preset: str | None = None
+    method: str = NETWORK
+    axis: int | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    max_gb: float | None = None
+    labels: dict[int, str] | None = None
+    complete: bool = False
+    ends_annotated: bool = False
+    report: Path | None = None
+    subject: str | None = None
+    force: bool = False
+
+    @property
+    def preset_or_default(self) -> str:
+        """The preset that a network is of."""
+        return DEFAULT_PRESET if self.preset is None else self.preset
+
+    @property
+    def source_of_weights(self) -> str:
+        """What the report names as the weights."""
+        if self.method == "shape":
+            return "none (shape interpolation)"
+        return self.preset_or_default if self.method == NETWORK else f"none ({self.method})"
+
+    def found_preset(self) -> Preset:
+        """The preset; PresetError if there is none of its name."""
+        try:
+            return find_preset(self.preset_or_default)
+        except PresetError as error:
+            error.setting = "preset"
+            raise

@@ -1,0 +1,54 @@
+"""Where a job's files go, each volume and each report with a record of where it is from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ifss_keras.core.errors import IFSSError, InputError
+from ifss_keras.core.files import behind_links
+from ifss_keras.core.records import Fingerprint, Outputs
+from ifss_keras.jobs.provenance import Provenance
+from ifss_keras.volumes.formats.registry import files_made
+from ifss_keras.volumes.io import check_writable
+
+REPORT_FILES = ("report.html", "overlay.png", "volumes.csv", "slices.csv", "evaluation.json")
+REPORT_RECORD = "report.ifss.json"
+
+
+def check_output(path: Path) -> None:
+    """Refuses a file that cannot be written, or a link to one half of a volume in two files.
+
+    Raises:
+        InputError: naming it.
+    """
+    check_writable(path)
+    if path.is_symlink():
+        if len(files_made(path)) > 1:
+            raise InputError(f"{path} is a link to a header whose voxels lie in a second file: give the file itself.")
+        check_writable(behind_links(path).with_name(path.name))
+
+
+def volume_outputs(path: Path, source: Mapping[str, Fingerprint]) -> Outputs:
+    """The files of a volume: its own, behind a link if it is one, and the second one of a header."""
+    return Outputs.beside(path, [behind_links(path).name, *(made.name for made in files_made(path)[1:])], source)
+
+
+def report_outputs(folder: Path, source: Mapping[str, Fingerprint]) -> Outputs:
+    """The files of a report in a folder."""
+    return Outputs(folder / REPORT_RECORD, REPORT_FILES, source)
+
+
+def publish_volume(path: Path, outputs: Outputs, provenance: Provenance, write: Callable[[Path], None]) -> None:
+    """Lets `write` make a volume in the format of `path`, and puts it there after its record.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with outputs.publishing(provenance.inputs, provenance.facts()) as hidden:
+        try:
+            write(hidden / path.name)
+        except IFSSError as error:
+            raise InputError(str(error).replace(f"{hidden}{os.sep}", f"{path.parent}{os.sep}")) from None
+        os.replace(hidden / path.name, hidden / outputs.names[0])

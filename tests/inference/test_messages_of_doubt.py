@@ -1,0 +1,86 @@
+"""What is said where a volume deserves less belief: beyond the references, against the curve, outside the contrast."""
+
+import numpy as np
+import pytest
+
+from ifss_keras.inference.messages import apart_text, warnings_of
+from ifss_keras.inference.notes import notes_on, offset_text, unseen_note
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.volume import Volume
+from tests.inference.predictions import SPACING_MM, label_summary
+
+AREAS_MM2 = np.array([0, 40, 20, 30, 30, 20, 60, 0, 0.0])  # 100 of 200 mm2 on the slices 2 to 5
+
+
+@pytest.mark.parametrize(
+    ("curve_ml", "high_ml", "said"),
+    [
+        (5.0, 10.5, ""),
+        (5.5, 10.5, ""),
+        (5.6, 10.5, "5.6"),
+        (4.4, 10.5, "4.4"),
+        (4.6, 10.5, ""),
+        (9.0, None, ""),
+        (5.04, 10.0, ""),
+        (5.06, 10.0, "5.06"),
+    ],
+)
+def test_a_curve_further_off_than_the_interval_is_told_of_on_the_annotated_span_alone(curve_ml, high_ml, said):
+    summary = label_summary(
+        areas_mm2=AREAS_MM2,
+        reference_slices=(2, 4, 5),
+        volume_ml=10.0,
+        volume_ml_high=high_ml,
+        curve_volume_ml=curve_ml,
+    )
+    text = (
+        "Between annotated slices mask and area curve are further apart than the interval allows. Look at the slices "
+        f"between them: SOL 5 mL, and by the curve {said} mL."
+    )
+    assert apart_text([summary]) == (text if said else "")
+    assert (text in warnings_of([summary])) is bool(said)
+
+
+def test_all_that_are_further_off_stand_in_one_sentence():
+    known = {"areas_mm2": AREAS_MM2, "reference_slices": (2, 3, 5), "volume_ml": 10.0, "volume_ml_high": 10.5}
+    off, right = (
+        label_summary(curve_volume_ml=curve_ml, name=name, **known) for curve_ml, name in ((9, "A"), (5, "B"))
+    )
+    other = label_summary(curve_volume_ml=1.0, name="C", **known)
+    assert apart_text([off, right, other]).endswith(": A 5 mL, and by the curve 9 mL; C 5 mL, and by the curve 1 mL.")
+
+
+def test_slices_annotated_as_empty_are_none_of_the_span_and_two_make_no_curve():
+    known = {"areas_mm2": AREAS_MM2, "volume_ml": 10.0, "volume_ml_high": 10.5, "curve_volume_ml": 5.0}
+    assert apart_text([label_summary(reference_slices=(0, 2, 5, 8), **known)]) == ""
+    assert apart_text([label_summary(reference_slices=(0, 8), **known)]) == ""
+    assert apart_text([label_summary(reference_slices=(2, 5), **(known | {"curve_volume_ml": 9.0}))]) == ""
+
+
+def test_a_reference_on_a_part_of_the_grid():
+    assert offset_text((0, 0, 0)) == ""
+    said = "The reference lies on a part of the image's grid, which begins at (slice, row, column) 0, -3, 7."
+    assert offset_text((0, -3, 7)) == said
+
+
+@pytest.mark.parametrize(("grey", "told"), [(0, True), (255, True), (40, False), (np.nan, True)])
+def test_a_muscle_drawn_where_nothing_can_be_seen(grey, told):
+    image = np.linspace(0, 255, 5 * 20 * 30, dtype=np.float32).reshape(5, 20, 30)
+    labels = np.zeros(image.shape, np.uint8)
+    labels[[1, 3], 2:6, 3:9], labels[[1, 3], 12:15, 3:9] = 7, 9
+    image[labels == 7] = grey
+    volume, annotation = Volume.from_array(image, SPACING_MM), Annotation.from_array(labels, {7: "SOL", 9: "GM"})
+    said = (
+        "The annotated slices of SOL lie where the image is black or white throughout, outside its contrast, so that "
+        "nothing can be seen there: check that the reference belongs to this image."
+    )
+    assert unseen_note(volume, annotation) == said * told
+    assert (said in notes_on(volume, annotation)) is told
+
+
+def test_a_muscle_of_which_a_part_is_black_is_seen():
+    image = np.linspace(0, 255, 5 * 20 * 30, dtype=np.float32).reshape(5, 20, 30)
+    labels = np.zeros(image.shape, np.uint8)
+    labels[[1, 3], 2:12, 3:13] = 7
+    image[1, 2:12, 3:12] = 0  # 90 of 200 voxels
+    assert unseen_note(Volume.from_array(image, SPACING_MM), Annotation.from_array(labels)) == ""
