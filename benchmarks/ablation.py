@@ -133,6 +133,7 @@ def main():
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--output", type=Path, default=Path("ablation"))
+    parser.add_argument("--rows", nargs="+", choices=list(CHANGES), metavar="ROW", help="only these trained ones")
     options = parser.parse_args()
     volumes = measured_volumes(options.folder)
     volumes = {kind: held for kind, held in volumes.items() if held}
@@ -141,9 +142,11 @@ def main():
     def show(name, ratios):
         print(f"{name:41s}", *(f"{ratios[kind]:11.3f}" for kind in volumes), flush=True)
 
-    for name in CHANGES:
+    for name in options.rows or CHANGES:
         predictor = trained(name, options.steps, options.output)
         show(name, row(predictor, volumes))
+    if options.rows:
+        return
     predictor = trained("the method", options.steps, options.output)
     one = Predictor(predictor.network, replace(predictor.settings, both_directions=False))
     show("one direction", row(one, volumes))

@@ -15,6 +15,7 @@ from ifss_keras import __version__
 from ifss_keras.zoo.presets import released_presets
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+TEMPLATES = [f"ifss_keras/report/templates/{name}" for name in ("report.css", "report.html", "viewer.js")]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,9 @@ def test_it_holds_every_module_of_the_checkout(wheel):
     assert {name for name in wheel.namelist() if name.endswith(".py")} == modules
 
 
-def test_it_holds_the_report_template(wheel):
-    held = wheel.read("ifss_keras/report/templates/report.html")
-    assert held == (CHECKOUT / "ifss_keras/report/templates/report.html").read_bytes()
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_it_holds_the_templates_of_the_report(name, wheel):
+    assert wheel.read(name) == (CHECKOUT / name).read_bytes()
 
 
 @pytest.mark.parametrize("name", released_presets())
@@ -62,7 +63,7 @@ def test_it_holds_the_released_presets_whole_and_once(name, wheel):
 def test_it_holds_nothing_else(wheel):
     data = [item for item in wheel.namelist() if item.startswith("ifss_keras/") and not item.endswith(".py")]
     presets = tuple(f"ifss_keras/zoo/released/{name}/" for name in released_presets())
-    assert [item for item in data if not item.startswith(presets)] == ["ifss_keras/report/templates/report.html"]
+    assert [item for item in data if not item.startswith(presets)] == TEMPLATES
 
 
 def test_its_metadata_names_command_licence_and_pythons(wheel):

@@ -29,27 +29,29 @@ def free_bytes() -> int:
     return min(rooms)
 
 
-def check_memory(needed_bytes: float, name: str, max_gb: float | None = None, *, setting: str | None = None) -> None:
+def check_memory(needed_bytes: float, name: str, max_gb: float | None = None, *, settable: bool = False) -> None:
     """Refuses what would need more memory than is allowed.
 
     Args:
         needed_bytes: by what is about to be made, at least.
         name: what it is, as the beginning of a sentence.
         max_gb: how much is allowed, in 10^9 bytes; None for what is free.
-        setting: that says how much is allowed, for the error.
+        settable: whether whoever asked can give `max_gb`.
 
     Raises:
         InputError: too much, with what is needed and what is allowed; or a limit that is none.
     """
     if max_gb is not None and not (max_gb > 0 and math.isfinite(max_gb)):
-        raise InputError(f"A limit of {max_gb} GB is none: expected a number above 0.", setting=setting)
+        raise InputError(
+            f"A limit of {max_gb} GB is none: expected a number above 0.", setting="max_gb" if settable else None
+        )
     allowed_bytes = free_bytes() if max_gb is None else max_gb * GB
     if needed_bytes > allowed_bytes:
         which, mend = ("free", "close other programs") if max_gb is None else ("allowed", "raise the limit")
         raise InputError(
             f"{name} needs {_gb(needed_bytes)} GB of memory or more: expected at most the {_gb(allowed_bytes)} GB that "
             f"are {which}; take a smaller one, or {mend}.",
-            setting=setting,
+            setting="max_gb" if settable else None,
         )
 
 

@@ -52,15 +52,15 @@ def test_a_corrected_mask_is_kept(predicted, snapshot):
 
 def test_a_file_of_someone_else_is_kept_in_the_report_folder_too(predicted, snapshot):
     case, run = predicted
-    (case.folder / "report" / "slices.csv").write_text("mine")
+    (case.folder / "report" / "evaluation.json").write_text("mine")
     before = snapshot(case.folder)
-    refused(run(), "slices.csv is there already and is not known to be written by ifss")
-    (case.folder / "report" / "slices.csv").rename(case.folder / "report" / "notes.csv")
+    refused(run(), "evaluation.json is there already and is not known to be written by ifss")
+    (case.folder / "report" / "evaluation.json").rename(case.folder / "report" / "notes.csv")
     assert run().code == 0
     assert (case.folder / "report" / "notes.csv").read_text() == "mine"
     (case.folder / "report" / "report.html").write_text("with my remarks")
     refused(run(), "report.html is there already and was changed")
-    assert set(snapshot(case.folder)) == {path.with_name("notes.csv") if path.name == "slices.csv" else path
+    assert set(snapshot(case.folder)) == {path.with_name("notes.csv") if path.name == "evaluation.json" else path
                                           for path in before}  # fmt: skip
 
 

@@ -56,7 +56,7 @@ BAD_FILES = {
     "truncated reference": (lambda case: truncated(case.reference), ["reference.nii.gz", "truncated"]),
     "empty file": (lambda case: case.image.write_bytes(b""), ["image.nii.gz", "empty", "0 bytes"]),
     "2D image": (lambda case: nifti(case.image, np.ones((20, 24), np.uint8)), ["2D image", "20 x 24"]),
-    "one slice": (lambda case: changed(case.image, lambda a, m: (a[:, :, :1], m)), ["2D image", "1 slices"]),
+    "one slice": (lambda case: changed(case.image, lambda a, m: (a[:, :, :1], m)), ["2D image", "received 1 slice of"]),
     "time series": (lambda case: changed(case.image, lambda a, m: (np.stack([a, a], -1), m)), ["4 axes"]),
     "no finite voxel": (
         lambda case: changed(case.image, lambda a, m: (np.full(a.shape, np.nan, np.float32), m)),

@@ -57,7 +57,7 @@ def test_what_needs_more_than_is_allowed_is_refused():
     with pytest.raises(
         InputError, match=r"the scan needs 2.5 GB of memory or more: .* 2 GB that are allowed"
     ) as caught:
-        check_memory(25 * 10**8, "the scan", 2.0, setting="max_gb")
+        check_memory(25 * 10**8, "the scan", 2.0, settable=True)
     assert caught.value.setting == "max_gb"
 
 

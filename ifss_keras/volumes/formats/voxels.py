@@ -75,7 +75,7 @@ def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: in
         raise InputError(f"{path} names {len(layout.files)} files of voxels: expected them to share its slices evenly.")
     for file in layout.files:
         _check_size(layout, share, file, path)
-    check_memory(layout.bytes + layout.skipped + more_bytes, str(path), max_gb, setting="max_gb")
+    check_memory(layout.bytes + layout.skipped + more_bytes, str(path), max_gb, settable=True)
     buffer = np.empty(layout.bytes, np.uint8)
     for file, part in zip(layout.files, buffer.reshape(len(layout.files), share), strict=True):
         try:
