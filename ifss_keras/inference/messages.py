@@ -91,7 +91,7 @@ def _half_width(summary: LabelSummary) -> float:
 
 
 def apart_text(summaries: Sequence[LabelSummary]) -> str:
-    """Whose mask and area curve differ by more than the interval says."""
+    """Whose mask lies outside the interval of the area curve."""
     apart = [summary for summary in summaries if _is_apart(summary)]
     if not apart:
         return ""
@@ -100,19 +100,17 @@ def apart_text(summaries: Sequence[LabelSummary]) -> str:
         for summary in apart
     )
     return (
-        "Between annotated slices mask and area curve are further apart than the interval allows. "
-        f"Look at the slices between them: {volumes}."
+        "Between annotated slices the mask is further from the area curve than that curve should be off. Look at the "
+        f"slices between them: {volumes}."
     )
 
 
 def _is_apart(summary: LabelSummary) -> bool:
-    """Whether they are; not where there are gaps, which are told of on their own, nor where the curve is a line."""
-    if summary.volume_ml_high is None or summary.curve_volume_ml is None or summary.gaps or not summary.volume_ml:
+    """Whether it is; not where there are gaps, which are told of on their own."""
+    if summary.curve_half_ml is None or summary.gaps or not summary.volume_ml:
         return False
-    if len(summary.reference_slices) < 3:
-        return False
-    between_ml, half_ml = _between_ml(summary), summary.volume_ml_high - summary.volume_ml
-    return abs(between_ml - summary.curve_volume_ml) > half_ml + ALIKE * between_ml
+    between_ml = _between_ml(summary)
+    return abs(between_ml - summary.curve_volume_ml) > summary.curve_half_ml + ALIKE * between_ml
 
 
 def _between_ml(summary: LabelSummary) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ifss_keras.metrics.volume import MM3_PER_ML
 from ifss_keras.propagation.area import expected_areas
-from ifss_keras.propagation.cut import WITHIN_95, Certainty
+from ifss_keras.propagation.cut import WITHIN_95, Certainty, curve_certainty
 from ifss_keras.propagation.ends import NO_ENDS, Ends
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 
@@ -27,6 +27,7 @@ class LabelSummary:
             right; None where nothing is known of it: with one reference, and for methods that do not say.
         curve_volume_ml: the volume of the area curve through the references, see `propagation.area`; None with fewer
             than two.
+        curve_half_ml: half of that volume's own 95 % interval; None with fewer than three references.
         straight_volume_ml: the same with straight lines from each reference's area to the next.
         first_slice, last_slice: of the mask, counted from 0; None if it is empty.
         reference_slices: the slices annotated for this label.
@@ -45,6 +46,7 @@ class LabelSummary:
     volume_ml_low: float | None
     volume_ml_high: float | None
     curve_volume_ml: float | None
+    curve_half_ml: float | None
     straight_volume_ml: float | None
     first_slice: int | None
     last_slice: int | None
@@ -85,7 +87,7 @@ class LabelSummary:
         return WITHIN_95 * self.area_deviations_mm2 / (self.largest_area_mm2 or 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the areas as JSON holds it."""
+        """Everything but the areas, and the curve's interval, as JSON holds it."""
         return {
             "code": self.code,
             "name": self.name,
@@ -160,6 +162,7 @@ def summarize(
         volume_ml_low=None if half_ml is None else max(volume_ml - half_ml, 0.0),
         volume_ml_high=None if half_ml is None else volume_ml + half_ml,
         curve_volume_ml=_curve_volume_ml(label.masks, ml),
+        curve_half_ml=_curve_half_ml(label.masks, ml),
         straight_volume_ml=_straight_volume_ml(label.masks, ml),
         first_slice=int(held[0]) if held.size else None,
         last_slice=int(held[-1]) if held.size else None,
@@ -178,6 +181,11 @@ def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None
     """See `LabelSummary`; `ml` is the volume of a pixel on one slice."""
     held = [index for index, mask in masks.items() if mask.any()]
     return sum(expected_areas(masks, min(held), max(held)).values()) * ml if len(masks) > 1 else None
+
+
+def _curve_half_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
+    certainty = curve_certainty(masks)
+    return certainty and WITHIN_95 * certainty.of_sum * ml
 
 
 def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:

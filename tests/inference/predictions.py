@@ -20,6 +20,7 @@ def label_summary(**known):
         "volume_ml_low": 0.115,
         "volume_ml_high": 0.125,
         "curve_volume_ml": 0.122,
+        "curve_half_ml": 0.01,
         "straight_volume_ml": 0.12,
         "first_slice": 2,
         "last_slice": 6,

@@ -13,36 +13,36 @@ AREAS_MM2 = np.array([0, 40, 20, 30, 30, 20, 60, 0, 0.0])  # 100 of 200 mm2 on t
 
 
 @pytest.mark.parametrize(
-    ("curve_ml", "high_ml", "said"),
+    ("curve_ml", "half_ml", "said"),
     [
-        (5.0, 10.5, ""),
-        (5.5, 10.5, ""),
-        (5.6, 10.5, "5.6"),
-        (4.4, 10.5, "4.4"),
-        (4.6, 10.5, ""),
+        (5.0, 0.5, ""),
+        (5.5, 0.5, ""),
+        (5.6, 0.5, "5.6"),
+        (4.4, 0.5, "4.4"),
+        (4.6, 0.5, ""),
         (9.0, None, ""),
-        (5.04, 10.0, ""),
-        (5.06, 10.0, "5.06"),
+        (5.04, 0.0, ""),
+        (5.06, 0.0, "5.06"),
     ],
 )
-def test_a_curve_further_off_than_the_interval_is_told_of_on_the_annotated_span_alone(curve_ml, high_ml, said):
+def test_a_curve_further_off_than_its_interval_is_told_of_on_the_annotated_span_alone(curve_ml, half_ml, said):
     summary = label_summary(
         areas_mm2=AREAS_MM2,
         reference_slices=(2, 4, 5),
         volume_ml=10.0,
-        volume_ml_high=high_ml,
+        curve_half_ml=half_ml,
         curve_volume_ml=curve_ml,
     )
     text = (
-        "Between annotated slices mask and area curve are further apart than the interval allows. Look at the slices "
-        f"between them: SOL 5 mL, and by the curve {said} mL."
+        "Between annotated slices the mask is further from the area curve than that curve should be off. Look at the "
+        f"slices between them: SOL 5 mL, and by the curve {said} mL."
     )
     assert apart_text([summary]) == (text if said else "")
     assert (text in warnings_of([summary])) is bool(said)
 
 
 def test_all_that_are_further_off_stand_in_one_sentence():
-    known = {"areas_mm2": AREAS_MM2, "reference_slices": (2, 3, 5), "volume_ml": 10.0, "volume_ml_high": 10.5}
+    known = {"areas_mm2": AREAS_MM2, "reference_slices": (2, 3, 5), "volume_ml": 10.0, "curve_half_ml": 0.5}
     off, right = (
         label_summary(curve_volume_ml=curve_ml, name=name, **known) for curve_ml, name in ((9, "A"), (5, "B"))
     )
@@ -50,11 +50,12 @@ def test_all_that_are_further_off_stand_in_one_sentence():
     assert apart_text([off, right, other]).endswith(": A 5 mL, and by the curve 9 mL; C 5 mL, and by the curve 1 mL.")
 
 
-def test_slices_annotated_as_empty_are_none_of_the_span_and_two_make_no_curve():
-    known = {"areas_mm2": AREAS_MM2, "volume_ml": 10.0, "volume_ml_high": 10.5, "curve_volume_ml": 5.0}
+def test_slices_annotated_as_empty_are_none_of_the_span_and_two_say_nothing_of_the_curve():
+    known = {"areas_mm2": AREAS_MM2, "volume_ml": 10.0, "curve_half_ml": 0.5, "curve_volume_ml": 5.0}
     assert apart_text([label_summary(reference_slices=(0, 2, 5, 8), **known)]) == ""
     assert apart_text([label_summary(reference_slices=(0, 8), **known)]) == ""
-    assert apart_text([label_summary(reference_slices=(2, 5), **(known | {"curve_volume_ml": 9.0}))]) == ""
+    unknown = {"curve_volume_ml": 9.0, "curve_half_ml": None}
+    assert apart_text([label_summary(reference_slices=(2, 5), **(known | unknown))]) == ""
 
 
 def test_a_reference_on_a_part_of_the_grid():

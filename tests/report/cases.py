@@ -54,6 +54,7 @@ def summary(code, first, last, references, half_ml, curve_ml):
         volume_ml_low=volume_ml(mask, SPACING_MM) - half_ml if known else None,
         volume_ml_high=volume_ml(mask, SPACING_MM) + half_ml if known else None,
         curve_volume_ml=curve_ml,
+        curve_half_ml=half_ml,
         straight_volume_ml=curve_ml,
         slice_mm=SPACING_MM[0],
         first_slice=first,
