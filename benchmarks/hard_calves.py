@@ -11,8 +11,10 @@ consecutive slices only, from where the muscle first has a tenth of its largest 
 all on calves whose muscles end bluntly. `tapering`: muscles that taper as people's do, of the seeds from 910000 on,
 without those where a muscle has at neither end less than a tenth of its largest area; whoever annotates draws each
 muscle's border up to 1.5 mm beside the tissue's, in truth and references alike, and the references alone waver by
-0.3 mm; references as in `usual`. `border`: calves 900000 and 900003 of `usual`, where truth and references are grown
-(or shrunk) by whole pixels; a method that keeps to what was drawn has the same volume error at every step.
+0.3 mm; references as in `usual`. `two`: the same calves with two annotated slices of each muscle only, the first and
+the last with 15 % of its largest area, and nothing outside them. `border`: calves 900000 and 900003 of `usual`, where
+truth and references are grown (or shrunk) by whole pixels; a method that keeps to what was drawn has the same volume
+error at every step.
 """
 
 import argparse
@@ -39,7 +41,7 @@ FIRST_TAPERING_SEED = 910_000
 BORDER_SEEDS = (900_000, 900_003)
 EVERY = 50
 METHODS = ("straight", "shape", "network")
-SETS = ("usual", "shifted", "three", "tapering")
+SETS = ("usual", "shifted", "three", "tapering", "two")
 WOBBLE_MM = 0.3
 THIN = 0.1  # of the largest area
 
@@ -55,6 +57,12 @@ def three_slices(areas: np.ndarray) -> list[int]:
     """Three consecutive slices from the first with at least a tenth of the largest area."""
     first = int(np.flatnonzero(areas >= 0.1 * areas.max())[0])
     return [first, first + 1, first + 2]
+
+
+def two_slices(areas: np.ndarray) -> list[int]:
+    """The first and the last slice with at least 15 % of the largest area."""
+    held = np.flatnonzero(areas >= 0.15 * areas.max())
+    return [int(held[0]), int(held[-1])]
 
 
 def references_of(labels: np.ndarray, names: dict[int, str], choose) -> Annotation:
@@ -103,6 +111,17 @@ def tapering_calves(first_seed: int = FIRST_TAPERING_SEED) -> Iterator[tuple[Pha
         yield replace(made, labels=truth), drawn
 
 
+def between_two(phantom: Phantom, drawn: np.ndarray) -> tuple[Phantom, np.ndarray]:
+    """The same with nothing of a muscle beyond its `two_slices`."""
+    labels, drawn = phantom.labels.copy(), drawn.copy()
+    for code in phantom.names:
+        first, last = two_slices((drawn == code).sum(axis=(1, 2)))
+        outside = np.r_[:first, last + 1 : len(labels)]
+        for array in (labels, drawn):
+            array[outside] = np.where(array[outside] == code, 0, array[outside])
+    return replace(phantom, labels=labels), drawn
+
+
 def blunt_calves(appearance: str = "training") -> Iterator[tuple[Phantom, np.ndarray]]:
     """Calves as they are, with their labels."""
     for seed in count(FIRST_SEED):
@@ -121,18 +140,20 @@ def bordered_calves(pixels: int) -> Iterator[tuple[Phantom, np.ndarray]]:
 
 def calves_of(name: str) -> Iterator[tuple[Phantom, np.ndarray]]:
     """The phantoms of a set, whose labels are the truth, and the labels that references are taken from."""
+    if name == "two":
+        return (between_two(*calf) for calf in tapering_calves())
     if name == "tapering":
         return tapering_calves()
     return blunt_calves("shifted" if name == "shifted" else "training")
 
 
-def run_calves(calves, predictor: Predictor, choose) -> dict:
+def run_calves(calves, predictor: Predictor, choose, ends_annotated: bool = False) -> dict:
     """Every method on some calves: mean Dice, mean absolute volume error, median end error, over the muscles."""
     rows = {method: [] for method in METHODS}
     began = time.monotonic()
     for phantom, drawn in calves:
         volume = Volume.from_array(phantom.image, phantom.spacing_mm)
-        references = references_of(drawn, phantom.names, choose)
+        references = replace(references_of(drawn, phantom.names, choose), ends_annotated=ends_annotated)
         rows["straight"] += score(predict_by_yardstick("straight", volume, references), phantom)
         rows["shape"] += score(predict_by_shape(volume, references), phantom)
         rows["network"] += score(predictor.predict(volume, references), phantom)
@@ -144,6 +165,9 @@ def run_calves(calves, predictor: Predictor, choose) -> dict:
 def spaced(areas: np.ndarray) -> list[int]:
     """One reference per 50 slices and at both ends."""
     return spaced_slices(np.flatnonzero(areas), EVERY)
+
+
+CHOICES = {"three": three_slices, "two": two_slices}
 
 
 def summary(rows: list[dict]) -> dict:
@@ -177,7 +201,7 @@ def main():
             print(f"{name:9s} {method:8s} signed volume error {error:+.2f} %", results[name][method], flush=True)
     for name in () if options.border_px else options.sets:
         chosen = islice(calves_of(name), options.calves)
-        results[name] = run_calves(chosen, predictor, three_slices if name == "three" else spaced)
+        results[name] = run_calves(chosen, predictor, CHOICES.get(name, spaced), ends_annotated=name == "two")
         for method in METHODS:
             ratio = (1 - results[name][method]["dice"]) / (1 - results[name]["straight"]["dice"])
             print(f"{name:8s} {method:8s}", results[name][method], f"error ratio {ratio:.2f}", flush=True)
