@@ -16,6 +16,7 @@ from ifss_keras.synthetic.structures import StructureScene
 from ifss_keras.synthetic.ultrasound import Ultrasound
 
 LONGEST_MM = 2000
+FARTHEST_MM = 50  # that two slices may lie apart: in a file more would be refused
 BYTES_PER_VOXEL = 4  # image, labels and copies while they are made and written
 _APPEARANCES = {"training": TRAINING, "shifted": SHIFTED}
 
@@ -115,6 +116,10 @@ def _check(seed: int, slices: int, size: int, length_mm: float) -> None:
     if not 20 <= length_mm <= LONGEST_MM:
         raise InputError(
             f"length_mm must lie from 20 to {LONGEST_MM} mm, received {length_mm!r}; pass the length along the slices."
+        )
+    if length_mm / slices > FARTHEST_MM:
+        raise InputError(
+            f"slices must lie at most {FARTHEST_MM} mm apart, received {slices} over {length_mm:g} mm; pass more of them."
         )
     check_memory(
         BYTES_PER_VOXEL * int(slices) * int(size) ** 2, f"A phantom of {slices} slices of {size}x{size} pixels"

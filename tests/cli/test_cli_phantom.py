@@ -54,6 +54,7 @@ def test_seed_kind_and_appearance_matter(tmp_path, ifss):
         ("a.nii.gz", "b.nii.gz", ("--ends", "sharp"), "--ends"),
         ("a.nii.gz", "b.nii.gz", ("--size", 1_000_000), "160 slices of 1000000x1000000 pixels needs 640000 GB"),
         ("a.nii.gz", "b.nii.gz", ("--slices", 10**30), "GB of memory or more"),
+        ("a.nii.gz", "b.nii.gz", ("--slices", 3), "slices must lie at most 50 mm apart, received 3 over 200 mm"),
         ("a.nii.gz", "b.nii.gz", ("--length-mm", 1e300), "length_mm must lie from 20 to 2000 mm"),
     ],
 )
