@@ -6,7 +6,8 @@
 
 Synthetic muscles are those of the set `tapering` of hard_calves.py, of the seeds from 920000 on: annotated by a hand
 that draws beside the border and wavers, at both ends and every so many slices. Real ones as in propagation.py: a label
-in at least 20 slices, annotated every so often and where it ends. That these are the ends is said.
+in at least 20 slices, annotated every so often and where it ends. That these are the ends is said. Without an interval, as with two
+annotated slices, a structure does not count.
 """
 
 import argparse
@@ -36,11 +37,13 @@ def labelled(options):
 
 
 def measure(predictor: Predictor, phantom, drawn: np.ndarray, choose) -> list[tuple[float, float]]:
-    """Error and half the width of the interval of each label, in percent of its true volume."""
+    """Error and half the width of the interval, in percent of its true volume, of each label that has an interval."""
     volume = Volume.from_array(phantom.image, phantom.spacing_mm)
     references = replace(references_of(drawn, phantom.names, choose), ends_annotated=True)
     rows = []
     for summary in predictor.predict(volume, references).summaries:
+        if summary.volume_ml_high is None:  # two annotated slices, or the mask has gaps
+            continue
         truth_ml = float((phantom.labels == summary.code).sum() * np.prod(phantom.spacing_mm)) / 1000
         half_ml = max(summary.volume_ml_high - summary.volume_ml, summary.volume_ml - summary.volume_ml_low)
         rows.append((100 * (summary.volume_ml / truth_ml - 1), 100 * half_ml / truth_ml))
@@ -48,6 +51,9 @@ def measure(predictor: Predictor, phantom, drawn: np.ndarray, choose) -> list[tu
 
 
 def show(name: str, every, rows: list[tuple[float, float]]) -> None:
+    if not rows:
+        print(f"{name:16s} every {every!s:>3s}: no structure has an interval", flush=True)
+        return
     errors, halves = np.abs(np.transpose(rows))
     within, ratio = np.mean(errors <= halves), np.median(halves) / np.median(errors)
     print(

@@ -46,6 +46,6 @@ def phantom(call, image, labels, kind, seed, slices, size, length_mm, appearance
         made = {"shapes": random_shapes, "structures": crowded_structures}[kind](seed, **sizes)
     else:
         raise click.UsageError(f"--appearance shifted belongs to the calf, received --kind {kind}: drop one of them.")
-    save_phantom(made, image, labels, call)
+    save_phantom(made, image, labels, call, force=force)
     names = ", ".join(f"{code}={name}" for code, name in sorted(made.names.items()))
     click.echo(f"Wrote {image} ({slices}x{size}x{size}) and {labels} ({names}).")

@@ -14,6 +14,7 @@ except ImportError:  # on Windows, where a file that a process holds open cannot
     fcntl = None
 
 PREFIX, LOCK = ".ifss-", ".lock"
+_MARK = b"ifss"  # in the lock: only what holds it is ours to remove
 
 
 @contextlib.contextmanager
@@ -50,6 +51,14 @@ def _locked_folder(parent: Path):
         except FileNotFoundError:  # taken for abandoned while it was empty
             continue
         _lock(lock)
+        try:
+            lock.write(_MARK)
+            lock.flush()
+        except OSError:  # the disk is full
+            with contextlib.suppress(OSError):
+                lock.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         if (folder / LOCK).exists():
             return folder, lock
         lock.close()  # taken for abandoned before it was locked
@@ -73,6 +82,8 @@ def _remove_if_abandoned(folder: Path) -> None:
         folder.rmdir()  # killed before it was locked; OSError if it holds anything, which is then not ours
         return
     with lock:
+        if lock.read(len(_MARK)) != _MARK and prepared_in(folder):
+            return
         _lock(lock, now=True)
         if fcntl is not None:
             shutil.rmtree(folder)

@@ -21,6 +21,7 @@ from ifss_keras.core.hidden import hidden_folder, prepared_in
 
 SUFFIX = ".ifss.json"
 _PIECE_BYTES = 1 << 20
+_MOST_RECORD_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,21 @@ class Outputs:
         record: the file that tells of them, in their folder.
         names: of the files that may be written.
         source: what they are made from, by what it is ("image"); another run of the same source may replace them.
+        force: whether anything that is there may be replaced.
     """
 
     record: Path
     names: tuple[str, ...]
     source: Mapping[str, Fingerprint]
+    force: bool = False
 
     @classmethod
-    def beside(cls, path: Path, names: Iterable[str], source: Mapping[str, Fingerprint]) -> Outputs:
+    def beside(
+        cls, path: Path, names: Iterable[str], source: Mapping[str, Fingerprint], force: bool = False
+    ) -> Outputs:
         """Those of one file, its record beside it, or beside what it leads to if it is a link."""
         real = behind_links(path)
-        return cls(real.with_name(real.name + SUFFIX), tuple(names), source)
+        return cls(real.with_name(real.name + SUFFIX), tuple(names), source, force)
 
     @property
     def folder(self) -> Path:
@@ -71,11 +76,13 @@ class Outputs:
         return self.record.parent
 
     def check_replaceable(self) -> None:
-        """Refuses to replace what is not an earlier output for the same source, untouched since.
+        """Refuses to replace what is not an earlier output for the same source, untouched since, without `force`.
 
         Raises:
             InputError: naming the file, and what can be done.
         """
+        if self.force:
+            return
         held = _read(self.record)
         there = [path for path in (self.folder / name for name in self.names) if os.path.lexists(path)]
         if held is None and self.record.exists():
@@ -83,8 +90,7 @@ class Outputs:
         for path in there:
             if reason := self._foreign(path, held):
                 raise InputError(
-                    f"{path} is there already and {reason}: expected a new name, or an earlier output for the same "
-                    "input, untouched since; give another name, or overwrite it.",
+                    f"{path} is there already and {reason}: give another name, or overwrite it.",
                     setting="force",
                 )
 
@@ -112,6 +118,9 @@ class Outputs:
         Args:
             inputs: all that decided the files, the source among it.
             facts: more to keep in the record, as JSON holds it.
+
+        Raises:
+            InputError: what is there by then may not be replaced, see `check_replaceable`.
         """
         with hidden_folder(self.folder) as hidden:
             yield hidden
@@ -127,6 +136,7 @@ class Outputs:
             }
             record = hidden / self.record.name
             record.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            self.check_replaceable()  # work takes time, in which somebody may have saved a file here
             os.replace(record, self.record)
             for path in files:
                 os.replace(path, behind_links(self.folder / path.name))
@@ -135,6 +145,8 @@ class Outputs:
 def _read(record: Path) -> dict | None:
     """What a record holds; None if there is none, or it is none."""
     try:
+        if not record.is_file() or record.stat().st_size > _MOST_RECORD_BYTES:
+            return None
         held = json.loads(record.read_text(encoding="utf-8"))
         texts = (held["outputs"], held["replaced"], *held["inputs"].values())
         right = all(isinstance(value, str) for part in texts for value in part.values())

@@ -15,7 +15,9 @@ WIDE = 0.1  # half of a 95 % interval, as a share of the volume, above which ano
 
 def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     """What the masks themselves show to be worth a look, one sentence of each kind."""
-    return _told(rule(summaries) for rule in (gaps_text, empty_text, edge_text, wide_text, apart_text))
+    return _told(
+        rule(summaries) for rule in (gaps_text, empty_text, edge_text, few_text, cut_off_text, wide_text, apart_text)
+    )
 
 
 def remarks_on(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
@@ -65,6 +67,36 @@ def edge_text(summaries: Sequence[LabelSummary]) -> str:
     )
 
 
+def few_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which labels have one or two annotated slices alone, though there is more of them."""
+    few = [summary for summary in summaries if 0 < len(summary.reference_slices) < 3 and _is_longer(summary)]
+    if not few:
+        return ""
+    return (
+        f"One or two annotated slices do not tell how thick a muscle becomes, as here with {names_text(few)}. Annotate "
+        "another where it is thickest."
+    )
+
+
+def _is_longer(summary: LabelSummary) -> bool:
+    """Whether the mask, or what lies between its annotated slices, has slices that are not annotated."""
+    ends = [index for index in (summary.first_slice, summary.last_slice) if index is not None]
+    ends += summary.reference_slices
+    return max(ends) - min(ends) >= len(summary.reference_slices)
+
+
+def cut_off_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which masks end at an annotated slice where the muscle is still thick."""
+    cut = [(summary.title, _at_slices(summary.cut_off)) for summary in summaries if summary.cut_off]
+    if not cut:
+        return ""
+    return (
+        "Where the annotation stops at a thick part of a muscle, the mask stops, too, and neither the volume nor its "
+        f"interval counts what lies further out: {_listed(cut)}. Annotate the slices where the muscle ends, or say "
+        "that these are its ends."
+    )
+
+
 def wide_text(summaries: Sequence[LabelSummary]) -> str:
     """Which volumes are known badly, and where another annotated slice would help most."""
     wide = [(summary, share) for summary in summaries if (share := _half_width(summary)) > WIDE]
@@ -96,7 +128,7 @@ def apart_text(summaries: Sequence[LabelSummary]) -> str:
     if not apart:
         return ""
     volumes = _listed(
-        (summary.title, f"{_between_ml(summary):.3g} mL, and by the curve {summary.curve_volume_ml:.3g} mL")
+        (summary.title, f"has {_between_ml(summary):.3g} mL, and {summary.curve_volume_ml:.3g} mL by the curve")
         for summary in apart
     )
     return (
@@ -142,9 +174,11 @@ def _why_no_interval(summary: LabelSummary) -> str:
         return "it takes three annotated slices to tell how far off the area between them may be"
     if summary.method != NETWORK:
         return f"the method {summary.method} does not say how sure it is"
+    if summary.gaps:
+        return "where the mask is empty between annotated slices nothing is known of how far off the volume may be"
     if not summary.reference_slices:
         return "without annotated slices nothing is known of how far off the volume may be"
-    return "with one annotated slice nothing is known of how far off the volume may be"
+    return "it takes three annotated slices to tell how far off the volume may be"
 
 
 def outside_text(summaries: Sequence[LabelSummary]) -> str:
@@ -179,21 +213,20 @@ def seen_text(summaries: Sequence[LabelSummary]) -> str:
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
     """Which masks were ended outside the annotated slices because no further slice was annotated."""
-    why = "because you annotated at regular distances and the next slice at that distance is not annotated"
+    why = "because the next slice, at the distance of the annotated ones from each other, is not annotated"
     return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
 
 
 def _ended_text(ends: Sequence[tuple[LabelSummary, Sequence[int]]], why: str) -> str:
-    held = [(summary.title, _ended(summary, slices)) for summary, slices in ends if slices]
+    held = [(summary.title, _ended(slices)) for summary, slices in ends if slices]
     if not held:
         return ""
     ended = "Some masks were ended" if len(held) > 1 else "The mask was ended"
     return f"{ended} {why}: {_listed(held)}. Annotate a slice further out if a muscle goes on."
 
 
-def _ended(summary: LabelSummary, slices: Sequence[int]) -> str:
-    sides = (("after", "before")[index > min(summary.reference_slices)] for index in slices)
-    return " and ".join(f"{side} slice {index}" for side, index in zip(sides, slices, strict=True))
+def _ended(slices: Sequence[int]) -> str:
+    return f"short of {_and([f'slice {index}' for index in slices])}"
 
 
 # how labels and slices are listed
@@ -215,6 +248,10 @@ def span_text(span: Sequence[int]) -> str:
 def _on_slices(spans: Sequence[Sequence[int]]) -> str:
     slices = "slice" if len(spans) == 1 and spans[0][0] == spans[0][1] else "slices"
     return f"on {slices} {_and(list(map(span_text, spans)))}"
+
+
+def _at_slices(slices: Sequence[int]) -> str:
+    return f"at slice{'s' * (len(slices) > 1)} {_and(list(map(str, slices)))}"
 
 
 def _listed(items: Iterable[tuple[str, str]]) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ifss_keras.inference.methods import NETWORK
 from ifss_keras.metrics.volume import MM3_PER_ML
 from ifss_keras.propagation.area import expected_areas
 from ifss_keras.propagation.cut import WITHIN_95, Certainty, curve_certainty
 from ifss_keras.propagation.ends import NO_ENDS, Ends
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
+
+THICK = 0.25  # of the largest area: where an annotated slice has more, a muscle hardly ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,8 @@ class LabelSummary:
         code, name: of the label.
         volume_ml: voxels of the mask, counted.
         volume_ml_low, volume_ml_high: the true volume lies between them 19 times of 20, where the annotated slices are
-            right; None where nothing is known of it: with one reference, and for methods that do not say.
+            right; None where nothing is known of it: with one or two references, with gaps, and for methods that do not
+            say.
         curve_volume_ml: the volume of the area curve through the references, see `propagation.area`; None with fewer
             than two.
         curve_half_ml: half of that volume's own 95 % interval; None with fewer than three references.
@@ -37,6 +41,8 @@ class LabelSummary:
         area_deviations_mm2: (slice,) their standard deviations, 0 on references; None as for `volume_ml_low`.
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
+        cut_off: outermost annotated slices where the label is still thick, and the mask ends there or short of the next
+            one: because its method draws nothing further out, or presumes so.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
     """
 
@@ -57,6 +63,7 @@ class LabelSummary:
     area_deviations_mm2: np.ndarray | None
     method: str
     ends: Ends = NO_ENDS
+    cut_off: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -105,6 +112,7 @@ class LabelSummary:
             "reference_slices": list(self.reference_slices),
             "presumed_ends": list(self.ends.presumed),
             "seen_ends": list(self.ends.seen),
+            "cut_off": list(self.cut_off),
             "gaps": [list(run) for run in self.gaps],
             "touches_edge": self.touches_edge,
         }
@@ -150,7 +158,8 @@ def summarize(
     touches = touches or bool(pixels[0] or pixels[-1])
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
     ml = pixel_mm2 * spacing_mm[0] / MM3_PER_ML  # of a pixel on one slice
-    volume_ml, certainty = float(pixels.sum()) * ml, origin.certainty
+    volume_ml, gaps = float(pixels.sum()) * ml, _gaps(pixels, label.masks)
+    certainty = None if gaps else origin.certainty  # what was lost is not among the errors that it knows
     half_ml = certainty and WITHIN_95 * certainty.of_sum * ml
     deviations = None if certainty is None else np.zeros(len(labels))
     for index, deviation in certainty.deviations.items() if certainty else ():
@@ -173,7 +182,8 @@ def summarize(
         area_deviations_mm2=deviations,
         method=origin.method,
         ends=origin.ends,
-        gaps=_gaps(pixels, label.masks),
+        cut_off=_cut_off(pixels, label, origin),
+        gaps=gaps,
     )
 
 
@@ -193,6 +203,20 @@ def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | N
     known = sorted(masks)
     areas = [np.count_nonzero(masks[index]) for index in known]
     return float(np.interp(np.arange(known[0], known[-1] + 1), known, areas).sum()) * ml if len(masks) > 1 else None
+
+
+def _cut_off(pixels: np.ndarray, label: LabelAnnotation, origin: Origin) -> tuple[int, ...]:
+    """See `LabelSummary`; `pixels` is the mask's count in every slice."""
+    held = [index for index, mask in label.masks.items() if mask.any()]
+    if not held or label.ends_annotated or pixels.max() == 0:
+        return ()
+    cut = []
+    for end, further, side in ((min(held), min(label.masks), -1), (max(held), max(label.masks), 1)):
+        presumed = any((index - end) * side > 0 for index in origin.ends.presumed)
+        inside = 0 < end < len(pixels) - 1 and end == further  # no slice further out is annotated as without it
+        if inside and (origin.method != NETWORK or presumed) and pixels[end] >= THICK * pixels.max():
+            cut.append(end)
+    return tuple(dict.fromkeys(cut))
 
 
 def _gaps(pixels: np.ndarray, masks: Mapping[int, np.ndarray]) -> tuple[tuple[int, int], ...]:

@@ -59,12 +59,15 @@ def run_demo(
     call = call or Call()
     check_folder(folder)
     verified_weights(find_preset(DEFAULT_PRESET))
-    volumes = Outputs(folder / "demo.ifss.json", VOLUMES, {})
+    volumes = Outputs(folder / "demo.ifss.json", VOLUMES, {}, force)
     job = Job(*(folder / f"{name}.nii.gz" for name in ("image", "references", "mask")), complete=True, force=True)
     here = {"image": Fingerprint(os.path.realpath(job.image), "")}
-    outputs = (volumes, volume_outputs(job.output, here), report_outputs(folder, here))
-    for other in () if force else outputs:
-        other.check_replaceable()
+    for outputs in (
+        volumes,
+        volume_outputs(job.output, here, force=force),
+        report_outputs(folder, here, force=force),
+    ):
+        outputs.check_replaceable()
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -78,7 +81,7 @@ def run_demo(
     evaluation = evaluate(result.prediction.labels, truth, result.prediction.volume.spacing_mm, phantom.names)
     from ifss_keras.report.html import write_report
 
-    report = report_outputs(folder, fingerprints(image=job.image))
+    report = report_outputs(folder, fingerprints(image=job.image), force=True)  # was checked above
     with report.publishing(result.provenance.inputs, result.provenance.facts()) as hidden:
         write_report(hidden, result.prediction, run_info(result), evaluation=evaluation, truth=truth)
     return evaluation

@@ -51,8 +51,8 @@ def evaluate_files(
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}
     known = {code: name for code, name in known.items() if code in held} | (names or {})
-    outputs = report and report_outputs(report, fingerprints(prediction=prediction, truth=truth))
-    if outputs and not force:
+    outputs = report and report_outputs(report, fingerprints(prediction=prediction, truth=truth), force=force)
+    if outputs:
         outputs.check_replaceable()
     evaluation = evaluate(predicted.array, true.array, true.spacing_mm, known)
     if outputs:

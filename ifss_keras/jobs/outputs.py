@@ -30,14 +30,15 @@ def check_output(path: Path) -> None:
         check_writable(behind_links(path).with_name(path.name))
 
 
-def volume_outputs(path: Path, source: Mapping[str, Fingerprint]) -> Outputs:
+def volume_outputs(path: Path, source: Mapping[str, Fingerprint], *, force: bool = False) -> Outputs:
     """The files of a volume: its own, behind a link if it is one, and the second one of a header."""
-    return Outputs.beside(path, [behind_links(path).name, *(made.name for made in files_made(path)[1:])], source)
+    names = [behind_links(path).name, *(made.name for made in files_made(path)[1:])]
+    return Outputs.beside(path, names, source, force)
 
 
-def report_outputs(folder: Path, source: Mapping[str, Fingerprint]) -> Outputs:
+def report_outputs(folder: Path, source: Mapping[str, Fingerprint], *, force: bool = False) -> Outputs:
     """The files of a report in a folder."""
-    return Outputs(folder / REPORT_RECORD, REPORT_FILES, source)
+    return Outputs(folder / REPORT_RECORD, REPORT_FILES, source, force)
 
 
 def publish_volume(path: Path, outputs: Outputs, provenance: Provenance, write: Callable[[Path], None]) -> None:

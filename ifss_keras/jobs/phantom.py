@@ -20,15 +20,14 @@ def check_phantom_places(image: Path, labels: Path, *, force: bool = False) -> N
     """
     for path in (image, labels):
         check_output(path)
-        if not force:
-            volume_outputs(path, {}).check_replaceable()
+        volume_outputs(path, {}, force=force).check_replaceable()
 
 
-def save_phantom(phantom: Phantom, image: Path, labels: Path, call: Call) -> None:
+def save_phantom(phantom: Phantom, image: Path, labels: Path, call: Call, *, force: bool = False) -> None:
     """Writes both, in the formats of their suffixes."""
     volume, provenance = Volume.from_array(phantom.image, phantom.spacing_mm), Provenance.now(call, None, {})
     for path, write in (
         (image, lambda path: write_volume(path, phantom.image, volume)),
         (labels, lambda path: write_labels(path, phantom.labels, volume, phantom.names)),
     ):
-        publish_volume(path, volume_outputs(path, {}), provenance, write)
+        publish_volume(path, volume_outputs(path, {}, force=force), provenance, write)

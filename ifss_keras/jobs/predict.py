@@ -87,11 +87,10 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     volume = read_volume(job.image, axis=axis, spacing_mm=job.spacing_mm, max_gb=job.max_gb)
     refuse_a_constant_image(job, volume)
     source = fingerprints(image=job.image)
-    mask = volume_outputs(job.output, source)
-    report = report_outputs(job.report, source) if job.report is not None else None
-    if not job.force:
-        for outputs in filter(None, (mask, report)):
-            outputs.check_replaceable()
+    mask = volume_outputs(job.output, source, force=job.force)
+    report = report_outputs(job.report, source, force=job.force) if job.report is not None else None
+    for outputs in filter(None, (mask, report)):
+        outputs.check_replaceable()
     prediction, offset = _segment(job, volume, progress) if job.reference is None else _predict(job, volume, progress)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save)

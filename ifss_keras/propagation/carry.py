@@ -29,7 +29,7 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
-        certainty: how sure its areas are; None with one reference, where nothing is known of them.
+        certainty: how sure its areas are; None with one or two references, which do not tell how it swells.
     """
 
     soft: dict[int, SoftMask]
@@ -69,6 +69,7 @@ class Carrier:
         within, certainty = self._within(masks, done), None
         if self.settings.final_area and len(masks) > 1:
             within, certainty = cut(within, masks, self._pixel_mm)
+            certainty = certainty if len(masks) > 2 else None
         if ends_annotated:
             return Carried(within, NO_ENDS, certainty)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)

@@ -12,7 +12,8 @@ from ifss_keras.report.orientation import AS_STORED, View
 
 SOFT_TISSUE_HU = (-160.0, 240.0)
 AIR_HU = (-1100.0, -900.0)
-AIR_SHARE = 0.01  # of the voxels of a CT that are air, at least
+AIR_SHARE = 0.0005  # of the voxels of a CT that are air, at least: within a body there is little
+WATER_SHARE = 0.01
 SAMPLED = 12  # slices that grey values are looked at on
 
 
@@ -120,4 +121,5 @@ def _is_ct(planes: np.ndarray) -> bool:
         return False
     air = np.count_nonzero((planes >= AIR_HU[0]) & (planes <= AIR_HU[1]))
     water = np.count_nonzero(np.abs(planes) <= SOFT_TISSUE_HU[1])
-    return min(air, water) >= AIR_SHARE * planes.size and float(np.nanmin(planes)) >= -4096
+    enough = air >= AIR_SHARE * planes.size and water >= WATER_SHARE * planes.size
+    return bool(enough and np.nanmin(planes) >= -4096)

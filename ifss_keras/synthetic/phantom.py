@@ -119,7 +119,7 @@ def _check(seed: int, slices: int, size: int, length_mm: float) -> None:
         )
     if length_mm / slices > FARTHEST_MM:
         raise InputError(
-            f"slices must lie at most {FARTHEST_MM} mm apart, received {slices} over {length_mm:g} mm; pass more of them."
+            f"slices must lie at most {FARTHEST_MM} mm apart, received {slices} over {length_mm:g} mm; pass more."
         )
     check_memory(
         BYTES_PER_VOXEL * int(slices) * int(size) ** 2, f"A phantom of {slices} slices of {size}x{size} pixels"

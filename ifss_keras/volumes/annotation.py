@@ -42,12 +42,14 @@ class LabelAnnotation:
             labels.
         excluded: slice index -> (row, column) bool. On slices that hold only other labels, the voxels known not to be
             this one; nothing is known of the rest. Empty with complete annotations.
+        ends_annotated: whether the outermost slices that hold the label are where it ends.
     """
 
     code: int
     name: str
     masks: dict[int, np.ndarray]
     excluded: dict[int, np.ndarray]
+    ends_annotated: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +151,7 @@ class Annotation:
         if self.ends_annotated:
             held = [index for index, mask in masks.items() if mask.any()]
             masks = {index: mask for index, mask in masks.items() if held[0] <= index <= held[-1]}
-        return LabelAnnotation(int(code), self.names[code], masks, excluded)
+        return LabelAnnotation(int(code), self.names[code], masks, excluded, self.ends_annotated)
 
 
 def read_annotation(

@@ -194,7 +194,7 @@ def _read(path: Path, spacing_mm: tuple[float, float, float] | None, max_gb: flo
         raise InputError(f"{path} needs more memory than there is: close other programs, or cut it smaller.") from None
     if spacing_mm is None and not stored.has_spacing:
         raise InputError(
-            f"{path} does not say how far its voxels lie apart in mm: expected a spacing in its header, received none; "
+            f"{path} does not say how far its voxels lie apart in mm: expected that in its header, once; "
             "give it as SLICE,ROW,COLUMN.",
             setting="spacing_mm",
         )

@@ -11,8 +11,8 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
 
-# Larger ones are no body's: most often another unit was taken for millimetres.
-LARGEST_SPACING_MM = 50.0
+# Others are no body's: most often another unit was taken for millimetres.
+SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.001, 50.0
 LARGEST_EXTENT_MM = 2500.0
 
 
@@ -169,7 +169,7 @@ def by_default(stored_affine: np.ndarray) -> bool:
 
 
 def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-    """The spacing as three floats (slice, row, column), refused unless each lies between a nanometre and 50 mm."""
+    """The spacing as three floats (slice, row, column), refused unless each lies between a micrometre and 50 mm."""
     try:
         slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
     except (TypeError, ValueError):
@@ -178,9 +178,10 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
             setting="spacing_mm",
         ) from None
     values = (slice_mm, row_mm, column_mm)
-    if not all(1e-6 <= value <= LARGEST_SPACING_MM for value in values):
+    if not all(SMALLEST_SPACING_MM <= value <= LARGEST_SPACING_MM for value in values):
         raise InputError(
-            f"spacing {values} mm cannot be used: expected three numbers from 0.000001 to {LARGEST_SPACING_MM:g}, "
+            f"spacing {values} mm cannot be used: expected three numbers from {SMALLEST_SPACING_MM:g} to "
+            f"{LARGEST_SPACING_MM:g}, "
             "SLICE,ROW,COLUMN.",
             setting="spacing_mm",
         )
@@ -188,13 +189,14 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
 
 
 def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str) -> None:
-    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body.
+    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body, and voxels far smaller.
 
     Raises:
         InputError: naming the sizes.
     """
     extent_mm = np.multiply(shape, spacing_mm)
-    if max(spacing_mm) > LARGEST_SPACING_MM or extent_mm.max() > LARGEST_EXTENT_MM:
+    fits = min(spacing_mm) >= SMALLEST_SPACING_MM and max(spacing_mm) <= LARGEST_SPACING_MM
+    if not fits or extent_mm.max() > LARGEST_EXTENT_MM:
         raise InputError(
             f"{name} is said to be {' x '.join(f'{size:.4g}' for size in extent_mm)} mm large, its voxels "
             f"{' x '.join(f'{size:.4g}' for size in spacing_mm)} mm (slice, row, column): expected at most "

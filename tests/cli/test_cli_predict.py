@@ -150,7 +150,7 @@ def test_one_annotated_slice_gives_no_interval_and_says_why(make_case, ifss, tin
     report = case.folder / "report"
     outcome = ifss("predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", tiny,
                    "--report", report)  # fmt: skip
-    said = "No interval for labels 3 and 7: with one annotated slice nothing is known of how far off the volume may be."
+    said = "No interval for labels 3 and 7: it takes three annotated slices to tell how far off the volume may be."
     assert said in outcome.out.splitlines()
     assert said in (report / "report.html").read_text()
     assert "is known to" not in outcome.err
@@ -188,7 +188,7 @@ def test_a_method_without_network_does_not_wait_for_tensorflow(case):
 import contextlib, sys
 from ifss_keras.cli.main import main
 with contextlib.suppress(SystemExit):
-    main({[str(argument) for argument in untrained(case, "random-walker")]})
+    main({[str(argument) for argument in untrained(case, "random-walker", "--ends-annotated")]})
 print(sorted({{'tensorflow', 'keras'}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -272,7 +272,8 @@ def test_label_names_reach_table_and_segmentation(make_case, ifss):
     ("annotated", "warned"), [(range(2, 11), True), (range(4, 10), False), ((*range(2, 10), 11), False)]
 )
 def test_nothing_to_fill_is_told_of(annotated, warned, make_case, predict):
-    warnings = predict(make_case(annotated=tuple(annotated)), "--method", "shape")["warnings"]
+    case = make_case(annotated=tuple(annotated))
+    warnings = predict(case, "--method", "shape", "--ends-annotated")["warnings"]
     told = ["Every slice from 2 to 10 is annotated, so there was nothing to fill between them; if that is not what you "
             "drew, the slices lie along another axis."]  # fmt: skip
     assert warnings == told * warned
@@ -286,6 +287,7 @@ def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
     references = np.where(np.isin(np.arange(13), [2, 6, 10])[:, None, None], labels, 0)
     nibabel.Nifti1Image(references.transpose(2, 1, 0), image.affine).to_filename(case.reference)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
+    arguments += ("--ends-annotated",)
     outcome = ifss(*arguments, "--label", "7=SOL")
     assert outcome.code == 0
     said = (
@@ -323,6 +325,7 @@ def test_voxels_that_are_no_numbers_are_counted(case, ifss):
     values[1, 2, 3], values[4, 5, 6] = np.nan, np.inf
     nibabel.Nifti1Image(values, image.affine).to_filename(case.image)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
+    arguments += ("--ends-annotated",)
     note = "2 of 6240 voxels of the image are NaN or infinite and count as black."
     assert ifss(*arguments, "--report", case.folder / "r").err == f"Warning: {note}\n"
     assert note in (case.folder / "r" / "report.html").read_text()
@@ -340,7 +343,7 @@ def test_console_json_and_report_have_each_warning_word_for_word(make_case, ifss
     arguments += ("--spacing-mm", "5,2.4,1.5")
     outcome = ifss(*arguments, "--report", report)
     said = [line.removeprefix("Warning: ") for line in outcome.err.splitlines()]
-    assert (outcome.code, len(said)) == (0, 3)  # the spacing, a segment without a voxel, the edge
+    assert (outcome.code, len(said)) == (0, 4)  # spacing, a segment without a voxel, edge, blunt ends
     assert json.loads(ifss(*arguments, "--json").out)["warnings"] == said
     page = html.unescape((report / "report.html").read_text())
     shown = re.findall(r'<p class="warning"><strong>Check:</strong> (.*?)</p>', page)

@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -134,8 +135,29 @@ def test_what_was_forced_is_not_known_as_an_own_output_if_killed(tmp_path, monke
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        publish(mask(tmp_path), "1")
+        publish(replace(mask(tmp_path), force=True), "1")
     assert "mask.mhd is there already and was changed" in refusal(mask(tmp_path))
+
+
+def test_what_somebody_saves_meanwhile_is_kept(tmp_path):
+    outputs = mask(tmp_path)
+    outputs.check_replaceable()
+
+    def while_somebody_saves():
+        with outputs.publishing(outputs.source, {}) as hidden:
+            (hidden / "mask.mhd").write_text("ours")
+            (tmp_path / "mask.mhd").write_text("by hand")
+
+    with pytest.raises(InputError, match="is not known to be written by ifss"):
+        while_somebody_saves()
+    assert [path.name for path in tmp_path.iterdir()] == ["mask.mhd"]
+    assert (tmp_path / "mask.mhd").read_text() == "by hand"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_record_that_is_no_file_is_not_read(make, tmp_path):
+    make(tmp_path / "mask.mhd.ifss.json")
+    assert "mask.mhd.ifss.json is there already and is not known" in refusal(mask(tmp_path))
 
 
 def test_a_report_that_lacks_a_file_of_the_one_before_still_knows_it(tmp_path):
@@ -143,5 +165,5 @@ def test_a_report_that_lacks_a_file_of_the_one_before_still_knows_it(tmp_path):
     publish(outputs, "1")
     publish(Outputs(outputs.record, ("a",), image()), "2")
     outputs.check_replaceable()
-    publish(Outputs(outputs.record, ("a",), image("/other", b"other")), "3")
+    publish(Outputs(outputs.record, ("a",), image("/other", b"other"), force=True), "3")
     assert "b is there already and is not known" in refusal(Outputs(outputs.record, ("b",), image("/other", b"other")))

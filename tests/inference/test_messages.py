@@ -126,8 +126,11 @@ def test_nothing_is_wide_without_an_interval_and_without_a_mask():
 def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of():
     unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
     alone = [label_summary(name=name, reference_slices=(3,), **unknown) for name in ("SOL", "GM")]
-    said = "No interval for {}: with one annotated slice nothing is known of how far off the volume may be."
+    said = "No interval for {}: it takes three annotated slices to tell how far off the volume may be."
     assert interval_texts([alone[0], label_summary(name="GL"), alone[1]]) == (said.format("SOL and GM"),)
+    lost = label_summary(gaps=((4, 5),), **unknown)
+    empty = "No interval for SOL: where the mask is empty between annotated slices nothing is known of how far off the "
+    assert interval_texts([lost]) == (empty + "volume may be.",)
     found = label_summary(reference_slices=(), **unknown)
     said = "No interval for SOL: without annotated slices nothing is known of how far off the volume may be."
     assert interval_texts([found]) == (said,)
@@ -140,7 +143,7 @@ def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of
 
 SEEN = "{} ended because the image changes there more than anywhere between the annotated slices: {}. "
 PRESUMED = (
-    "{} ended because you annotated at regular distances and the next slice at that distance is not annotated: {}. "
+    "{} ended because the next slice, at the distance of the annotated ones from each other, is not annotated: {}. "
 )
 FURTHER = "Annotate a slice further out if a muscle goes on."
 
@@ -148,9 +151,9 @@ FURTHER = "Annotate a slice further out if a muscle goes on."
 @pytest.mark.parametrize(
     ("seen", "presumed", "ends_seen", "ends_presumed"),
     [
-        ((), (1, 21), "", "SOL after slice 1 and before slice 21"),
-        ((17,), (1,), "SOL before slice 17", "SOL after slice 1"),
-        ((5, 17), (), "SOL after slice 5 and before slice 17", ""),
+        ((), (1, 21), "", "SOL short of slice 1 and slice 21"),
+        ((17,), (1,), "SOL short of slice 17", "SOL short of slice 1"),
+        ((5, 17), (), "SOL short of slice 5 and slice 17", ""),
     ],
 )
 def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, ends_seen, ends_presumed):
@@ -166,8 +169,10 @@ def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, ends_s
 def test_muscles_that_end_alike_stand_together():
     sol, gm, gl = three(ends=Ends((7,), (0,)))
     ended = [sol, gm, replace(gl, ends=Ends((8,), ()))]
-    assert seen_text(ended) == SEEN.format("Some masks were", "SOL and GM before slice 7; GL before slice 8") + FURTHER
-    assert presumed_text(ended) == PRESUMED.format("Some masks were", "SOL and GM after slice 0") + FURTHER
+    assert (
+        seen_text(ended) == SEEN.format("Some masks were", "SOL and GM short of slice 7; GL short of slice 8") + FURTHER
+    )
+    assert presumed_text(ended) == PRESUMED.format("Some masks were", "SOL and GM short of slice 0") + FURTHER
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ifss_keras.inference.messages import apart_text, warnings_of
+from ifss_keras.inference.messages import apart_text, cut_off_text, few_text, warnings_of
 from ifss_keras.inference.notes import notes_on, offset_text, unseen_note
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
@@ -35,7 +35,7 @@ def test_a_curve_further_off_than_its_interval_is_told_of_on_the_annotated_span_
     )
     text = (
         "Between annotated slices the mask is further from the area curve than that curve should be off. Look at the "
-        f"slices between them: SOL 5 mL, and by the curve {said} mL."
+        f"slices between them: SOL has 5 mL, and {said} mL by the curve."
     )
     assert apart_text([summary]) == (text if said else "")
     assert (text in warnings_of([summary])) is bool(said)
@@ -47,7 +47,9 @@ def test_all_that_are_further_off_stand_in_one_sentence():
         label_summary(curve_volume_ml=curve_ml, name=name, **known) for curve_ml, name in ((9, "A"), (5, "B"))
     )
     other = label_summary(curve_volume_ml=1.0, name="C", **known)
-    assert apart_text([off, right, other]).endswith(": A 5 mL, and by the curve 9 mL; C 5 mL, and by the curve 1 mL.")
+    assert apart_text([off, right, other]).endswith(
+        ": A has 5 mL, and 9 mL by the curve; C has 5 mL, and 1 mL by the curve."
+    )
 
 
 def test_slices_annotated_as_empty_are_none_of_the_span_and_two_say_nothing_of_the_curve():
@@ -84,3 +86,27 @@ def test_a_muscle_of_which_a_part_is_black_is_seen():
     labels[[1, 3], 2:12, 3:13] = 7
     image[1, 2:12, 3:12] = 0  # 90 of 200 voxels
     assert unseen_note(Volume.from_array(image, SPACING_MM), Annotation.from_array(labels)) == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "references", "said"),
+    [(2, 6, (2, 6), True), (2, 6, (4,), True), (2, 6, (2, 4, 6), False), (2, 3, (2, 3), False), (2, 6, (), False)],
+)
+def test_too_few_annotated_slices_are_warned_of(first, last, references, said):
+    held = label_summary(first_slice=first, last_slice=last, reference_slices=references)
+    text = (
+        "One or two annotated slices do not tell how thick a muscle becomes, as here with SOL. Annotate another "
+        "where it is thickest."
+    )
+    assert few_text([held]) == text * said
+    assert (text in warnings_of([held])) is said
+
+
+def test_where_the_annotation_stops_too_early_is_said():
+    sol, gm = label_summary(cut_off=(2,)), label_summary(name="GM", cut_off=(2, 6))
+    assert cut_off_text([sol, gm, label_summary(name="GL")]) == (
+        "Where the annotation stops at a thick part of a muscle, the mask stops, too, and neither the volume nor its "
+        "interval counts what lies further out: SOL at slice 2; GM at slices 2 and 6. Annotate the slices where the "
+        "muscle ends, or say that these are its ends."
+    )
+    assert cut_off_text([label_summary()]) == ""

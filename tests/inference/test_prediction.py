@@ -8,7 +8,7 @@ import pytest
 
 from ifss_keras.core.colours import PALETTE
 from ifss_keras.core.errors import InputError
-from ifss_keras.inference.messages import remarks_on
+from ifss_keras.inference.messages import remarks_on, warnings_of
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import Origin
 from ifss_keras.propagation.cut import Certainty
@@ -49,11 +49,11 @@ def test_found_labels_are_all_that_were_looked_for():
 
 
 def test_warnings_are_the_notes_and_then_those_of_each_kind():
-    assert in_memory(two_boxes(), [3, 5], NAMES).warnings == ()
+    assert in_memory(two_boxes(), [2, 3, 4, 6, 7], NAMES, origins="network").warnings == ()
     labels = two_boxes()
     image = np.zeros(labels.shape)
     image[0, 0, :2] = np.nan
-    annotated = in_memory(labels, [2, 4, 6], NAMES | {4: "GL"}, image=image)
+    annotated = in_memory(labels, [2, 3, 4, 6, 7], NAMES | {4: "GL"}, image=image, origins="network")
     notes = (
         "2 of 990 voxels of the image are NaN or infinite and count as black.",
         "The reference names GL (label 4), but no voxel is annotated as such, so nothing of it was looked for.",
@@ -78,22 +78,19 @@ def test_as_json():
     origins = {5: Origin("network", Ends((7,), (0,)), certainty), 9: Origin("shape")}
     prediction = in_memory(labels, [2, 4, 6], NAMES, origins=origins)
     told = prediction.to_dict()
-    assert len(told["remarks"]) == 4  # no interval, slices outside, an end that was seen, one that is presumed
+    assert len(told["remarks"]) == 5  # no interval twice, slices outside, an end that was seen, one that is presumed
     assert json.loads(json.dumps(told)) == told
     volumes = {name: [label.pop(name) for label in told["labels"]] for name in MEASURED}
     assert volumes["volume_ml"] == pytest.approx([FIVE * 4 / 5, NINE])
     intervals = [[label.pop(f"volume_ml_{end}") for end in ("low", "high")] for label in told["labels"]]
-    half = 1.96 * 2.5 * VOXEL_ML
-    assert intervals == [pytest.approx([FIVE * 4 / 5 - half, FIVE * 4 / 5 + half]), [None, None]]
+    assert intervals == [[None, None], [None, None]]  # a gap, and two annotated slices
     assert volumes["curve_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
     assert volumes["straight_volume_ml"] == pytest.approx([FIVE, NINE * 3 / 5])
     assert volumes["largest_area_mm2"] == pytest.approx([24 * 0.4, 6 * 0.4])
     assert told == {
         "shape": [9, 10, 11],
         "spacing_mm": [2.5, 0.8, 0.5],
-        "warnings": [
-            "The mask of SOL is empty on slice 5 between annotated ones that hold it. Annotate a slice there."
-        ],
+        "warnings": list(warnings_of(prediction.summaries)),
         "remarks": list(remarks_on(prediction.summaries)),
         "labels": [
             {
@@ -107,6 +104,7 @@ def test_as_json():
                 "reference_slices": [2, 4, 6],
                 "presumed_ends": [0],
                 "seen_ends": [7],
+                "cut_off": [2],
                 "gaps": [[5, 5]],
                 "touches_edge": False,
             },
@@ -121,6 +119,7 @@ def test_as_json():
                 "reference_slices": [4, 6],
                 "presumed_ends": [],
                 "seen_ends": [],
+                "cut_off": [4, 6],
                 "gaps": [],
                 "touches_edge": False,
             },

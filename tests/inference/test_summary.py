@@ -1,6 +1,7 @@
 """What a mask measures, in closed form."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,6 +160,7 @@ def test_as_json():
         "reference_slices": [2, 4, 6],
         "presumed_ends": [0, 8],
         "seen_ends": [7],
+        "cut_off": [],
         "gaps": [[3, 3], [5, 5]],
         "touches_edge": False,
     }
@@ -192,3 +194,38 @@ def test_content_order_follows_places_not_codes():
     assert content_order(Annotation.from_array(labels)) == [200, 9, 1]
     permuted = np.select([labels == 9, labels == 200, labels == 1], [1, 9, 200]).astype(np.uint8)
     assert content_order(Annotation.from_array(permuted)) == [9, 1, 200]
+
+
+def test_a_gap_leaves_no_interval(box):
+    box[4] = 0
+    whole = Annotation.from_array(np.where(np.arange(9)[:, None, None] == 4, 0, box), {5: "SOL"})
+    summary = measured(box, whole, certainty=Certainty({4: 2.0}, 4.0))
+    assert summary.gaps == ((4, 4),)
+    assert (summary.volume_ml_low, summary.volume_ml_high, summary.area_deviations_mm2) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "origin", "cut_off"),
+    [
+        ({}, Origin("shape"), (2, 6)),
+        ({"slices": [3]}, Origin("watershed"), (3,)),
+        ({}, Origin("network"), ()),
+        ({}, Origin("network", Ends((), (8,))), (6,)),
+        ({}, Origin("network", Ends((0,), ())), ()),
+    ],
+)
+def test_where_the_mask_stops_though_the_muscle_is_thick(box, options, origin, cut_off):
+    annotation = annotated(box, options.get("slices", [2, 4, 6]))
+    assert summarize(box, SPACING_MM, annotation.for_label(5), origin).cut_off == cut_off
+    ends = replace(annotation, ends_annotated=True)
+    assert summarize(box, SPACING_MM, ends.for_label(5), origin).cut_off == ()
+
+
+def test_a_thin_end_and_the_volumes_edge_are_no_stop(box):
+    box[2] = 0
+    box[2, 3, 2:8] = 5  # 6 of 24 pixels: a quarter
+    assert measured(box, annotated(box, [2, 4, 6])).cut_off == (2, 6)
+    box[2, 3, 7] = 0
+    assert measured(box, annotated(box, [2, 4, 6])).cut_off == (6,)
+    box[7:9] = box[6]
+    assert measured(box, annotated(box, [2, 4, 8])).cut_off == ()

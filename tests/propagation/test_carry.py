@@ -289,3 +289,11 @@ def test_beyond_the_references_the_newest_estimate_is_looked_up_beside_the_neare
         assert outwards == [[3, 5], [3, 9], [3, 13]]
     else:
         assert outwards == []
+
+
+def test_two_references_do_not_tell_how_sure_the_areas_are(sees):
+    truth = discs([(24, 28)] * 13)
+    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
+    carrier = Carrier(sees, volume, PropagationSettings(size=48))
+    known = [carrier.carry({index: truth[index] for index in held}).certainty for held in ([6], [2, 10], [2, 6, 10])]
+    assert [certainty is None for certainty in known] == [True, True, False]

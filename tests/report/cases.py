@@ -67,7 +67,7 @@ def summary(code, first, last, references, half_ml, curve_ml):
     )
 
 
-SUMMARIES = (summary(1, 3, 11, (3, 7, 11), 0.123456789, 2.23456789), summary(7, 6, 17, (8, 15), None, None))
+SUMMARIES = (summary(1, 3, 11, (3, 7, 11), 0.123456789, 2.23456789), summary(7, 6, 17, (8, 12, 15), None, None))
 
 
 def predicted(*summaries, labels=LABELS, image=IMAGE, notes=()):

@@ -45,7 +45,7 @@ def test_table_of_volumes(reported):
     # 9 x 20 x 15 and 12 x 18 x 25 voxels of 0.8 mm3: 2.16 and 4.32 mL.
     known = ["2.16 2.04 to 2.28", "22", "0.96", "3", "3 to 11", "2.23 +3.5 %", "2.23 +3.5 %"]
     assert rows[0] == ["GM label 1", *known]
-    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "30", "1.44", "2", "6 to 17", "–", "–"]
+    assert rows[1] == [f"{NAMES[7]} label 7", "4.32", "30", "1.44", "3", "6 to 17", "–", "–"]
 
 
 def test_every_cell_names_its_column_for_narrow_screens(evaluated):
@@ -128,11 +128,12 @@ def with_every_warning():
     sol, gm, gl = first.summaries
     volume_notes = (notes.spacing_note(volume), notes.non_finite_note(volume))
     of_labels = (messages.gaps_text([sol]), messages.empty_text([gm]), messages.edge_text([gl]))
+    of_labels += (messages.few_text([gm, gl]), messages.cut_off_text([sol, gm, gl]))
     whole = Annotation.from_array(np.where(labels == 5, labels, 0))
     second = in_memory(labels, whole)
     return [
         (first, (*volume_notes, notes.unannotated_note(annotation), *of_labels)),
-        (second, (notes.nothing_to_fill_note(whole),)),
+        (second, (notes.nothing_to_fill_note(whole), messages.cut_off_text(second.summaries))),
     ]
 
 
@@ -158,7 +159,7 @@ def test_remarks_are_told_as_everywhere(page_of):
     assert len(prediction.remarks) == 4
     assert prediction.to_dict()["remarks"] == list(prediction.remarks)
     assert page.remarks == list(prediction.remarks)
-    assert page.warnings == []
+    assert page.warnings == list(prediction.warnings)  # one annotated slice
     assert page_of(predicted(SUMMARIES[0])).remarks == []
 
 

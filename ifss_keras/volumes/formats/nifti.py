@@ -50,7 +50,7 @@ def read_nifti(path: Path, max_gb: float | None) -> Stored:
         raise
     except _UNUSABLE as error:
         raise _refusal(path, str(error)) from None
-    if min(shape) < 1 or begin < 0:
+    if min(shape) < 1 or begin < header.single_vox_offset:
         raise _refusal(path, f"sizes are {shape} and voxels begin at byte {begin}")
     placed = {"compressed": True, "skipped": begin} if compressed else {"begin": begin}
     layout = Layout(shape, dtype, (path,), **placed)
@@ -114,7 +114,14 @@ def _read_header(path: Path, compressed: bool) -> tuple[Any, bool]:
         header.check_fix(logger=_NOBODY, error_level=_FAULT)
     except _UNUSABLE as error:
         raise _refusal(path, str(error)) from None
-    return header, bool(header["sform_code"] > 0) or (said and not _is_unset(header))
+    if header["sform_code"] > 0:
+        return header, not said or _agree(header)
+    return header, said and not _is_unset(header)
+
+
+def _agree(header: Any) -> bool:
+    """Whether the sizes of a voxel are about those of the affine that comes first, the sform."""
+    return np.allclose(np.linalg.norm(header.get_sform()[:3, :3], axis=0), header["pixdim"][1:4], rtol=0.1)
 
 
 def _refusal(path: Path, fault: str) -> InputError:

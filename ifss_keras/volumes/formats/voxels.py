@@ -53,9 +53,9 @@ class Layout:
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
-    def slice_bytes(self) -> int:
-        """Of one plane along the slowest axis; as many or more behind the last voxel mean that the header is wrong."""
-        return self.bytes // next((size for size in reversed(self.shape) if size > 1), 1)
+    def row_bytes(self) -> int:
+        """Of one row along the fastest axis; as many or more behind the last voxel mean that the header is wrong."""
+        return self.shape[0] * self.dtype.itemsize
 
 
 def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: int = 0) -> np.ndarray:
@@ -132,7 +132,7 @@ def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
             raise _other_size(path, layout.stream_bytes, f"{max(held, 0)}", "compressed voxels")
         if needed + layout.skipped > (most := max(held, 0) * _MOST_SHORTENED):
             raise _other_size(path, needed, f"at most {most}")
-    elif held < needed or (layout.begin is not None and held >= needed + layout.slice_bytes):
+    elif held < needed or (layout.begin is not None and held >= needed + layout.row_bytes):
         raise _other_size(path, needed, f"{max(held, 0)}")
 
 
@@ -144,7 +144,7 @@ def _copy(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
 
 
 def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
-    """Fills `part` from a compressed stream that must end less than a slice behind it."""
+    """Fills `part` from a compressed stream that must end less than a row behind it."""
     first, last = layout.skipped, layout.skipped + part.size
     done = 0
     with file.open("rb") as opened:
@@ -154,7 +154,7 @@ def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> Non
             begin = max(done - first, 0)
             part[begin : begin + len(taken)] = taken
             done += len(piece)
-            if done - last >= layout.slice_bytes:
+            if done - last >= layout.row_bytes:
                 raise _other_size(path, part.size, "more")
     if done < last:
         raise _other_size(path, part.size, str(max(done - first, 0)))

@@ -55,13 +55,21 @@ def test_another_number_of_slices_than_there_are_is_refused(claiming, extension,
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-def test_less_than_a_slice_behind_the_last_voxel_is_padding(claiming, stored, extension):
+def test_less_than_a_row_behind_the_last_voxel_is_padding_and_a_row_is_not(claiming, stored, extension):
     path = claiming(extension, 20)
     data = path.with_suffix(".raw") if path.suffix in (".mhd", ".nhdr") else path
     content = data.read_bytes()
-    longer = gzip.compress(gzip.decompress(content) + bytes(69)) if extension == ".nii.gz" else content + bytes(69)
-    data.write_bytes(longer)
+    row_bytes = stored.shape[0] * stored.dtype.itemsize
+
+    def write_longer(more):
+        packed = extension == ".nii.gz"
+        data.write_bytes(gzip.compress(gzip.decompress(content) + bytes(more)) if packed else content + bytes(more))
+
+    write_longer(row_bytes - 1)
     np.testing.assert_array_equal(read_volume(path).array, stored.transpose(2, 1, 0))
+    write_longer(row_bytes)  # as where the header says a column too few
+    with pytest.raises(InputError, match="truncated or corrupted"):
+        read_volume(path)
 
 
 @pytest.mark.parametrize("size", ["0", "34", "9999", None])
