@@ -6,8 +6,8 @@
 
 Synthetic muscles are those of the set `tapering` of hard_calves.py, of the seeds from 920000 on: annotated by a hand
 that draws beside the border and wavers, at both ends and every so many slices. Real ones as in propagation.py: a label
-in at least 20 slices, annotated every so often and where it ends. That these are the ends is said. Without an interval, as with two
-annotated slices, a structure does not count.
+in at least 20 slices, annotated every so often and where it ends. That these are the ends is said. Without an interval,
+as with two annotated slices, a structure does not count.
 """
 
 import argparse

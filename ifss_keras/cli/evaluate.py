@@ -38,6 +38,8 @@ def evaluate(call, prediction, truth, labels, as_json, **choices):
         click.echo(json.dumps({"subject": subject, **evaluation.to_dict()}, indent=2))
         return
     print_evaluation(evaluation, f"Evaluation of {subject}" if subject else "Evaluation")
+    if choices["report"]:
+        click.echo(f"Wrote {choices['report'] / 'report.html'}.")
 
 
 def print_evaluation(evaluation, title="Evaluation"):

@@ -109,8 +109,8 @@ class Volume:
         affine = np.asarray(stored_affine, np.float64)[:, [*order, 3]]
         if not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
             raise InputError(
-                f"{source.path} says that voxels have no extent: expected an invertible affine, received "
-                f"{np.round(affine[:3], 4).tolist()}; repair its header."
+                f"{source.path} does not say where its voxels lie: expected three directions and an origin in numbers, "
+                "received zeros or no numbers; export it again."
             )
         spacing = voxel_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
         array = stored.transpose(order)

@@ -25,6 +25,7 @@
     });
     return pane.querySelector("img");
   });
+  if (!data.images) panes[0].style.display = "none"; // two masks are compared, without an image
   const drawing = part("outlines");
   drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const outlines = labels.map((label) => drawing.appendChild(svg("path", { stroke: label.colour, class: "outline" })));

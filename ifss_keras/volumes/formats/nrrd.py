@@ -166,7 +166,8 @@ def _affine(fields: Fields, axes: int, spatial: list[int]) -> tuple[np.ndarray, 
     if "space origin" in fields.values:
         affine[:3, 3] = _vectors(fields, "space origin", 1)[0]
     to_ras = fields.choice("space", _TO_RAS, "LPS")
-    units = re.findall(r'"([^"]*)"', fields.values.get("space units", fields.values.get("units", "")))
+    said = fields.values.get("space units", fields.values.get("units", ""))
+    units = re.findall(r'"([^"]*)"', said) or said.split()  # some writers leave the quotes out
     in_mm = all(unit in _MM for unit in units)
     return to_ras @ affine, has_spacing and in_mm
 

@@ -7,7 +7,7 @@ files").
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> 
     layers = 1 if array.ndim == 3 else array.shape[3]
     segments = parse_segments(metadata, layers, path)
     if layers == 1:
+        _refuse_shared_values(segments, path)
         return array.reshape(array.shape[:3]), {segment.value: segment for segment in segments}
     if not segments:
         raise InputError(
@@ -115,6 +116,16 @@ def merge_layers(array: np.ndarray, metadata: Mapping[str, str], path: Path) -> 
             "value to be described; save it in 3D Slicer again."
         )
     return merged, described
+
+
+def _refuse_shared_values(segments: Sequence[Segment], path: Path) -> None:
+    first: dict[int, Segment] = {}
+    for segment in segments:
+        if first.setdefault(segment.value, segment) is not segment:
+            raise InputError(
+                f"{path} gives the segments {first[segment.value].name} and {segment.name} the same value "
+                f"{segment.value}: expected a value for each; save it in 3D Slicer again."
+            )
 
 
 def segment_metadata(
