@@ -14,7 +14,8 @@ STOPPED = "Interrupted; nothing was half-written.\n"
 
 
 def by_watershed(case, *more):
-    return ["predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed", *more]
+    return ["predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed",
+            "--ends-annotated", *more]  # fmt: skip
 
 
 def run(arguments, **options):

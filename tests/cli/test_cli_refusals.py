@@ -126,10 +126,10 @@ BAD_OPTIONS = {
     ),
     "spacing of two": (["--spacing-mm", "1,2"], ["SLICE,ROW,COLUMN", "'1,2'"]),
     "spacing of words": (["--spacing-mm", "a,b,c"], ["SLICE,ROW,COLUMN", "'a,b,c'"]),
-    "spacing of zero": (["--spacing-mm", "0,1,1"], ["from 0.000001 to 50", "SLICE,ROW,COLUMN"]),
+    "spacing of zero": (["--spacing-mm", "0,1,1"], ["from 0.001 to 50", "SLICE,ROW,COLUMN"]),
     "spacing beyond 50 mm": (["--spacing-mm", "1,1e300,1"], ["1e+300", "to 50"]),
-    "spacing negative": (["--spacing-mm", "-1,1,1"], ["from 0.000001 to 50", "SLICE,ROW,COLUMN"]),
-    "spacing not finite": (["--spacing-mm", "nan,1,1"], ["nan", "from 0.000001 to 50"]),
+    "spacing negative": (["--spacing-mm", "-1,1,1"], ["from 0.001 to 50", "SLICE,ROW,COLUMN"]),
+    "spacing not finite": (["--spacing-mm", "nan,1,1"], ["nan", "from 0.001 to 50"]),
     "unknown method": (["--method", "magic"], ["magic", "network", "shape"]),
     "unknown option": (["--refrence", "x"], ["--refrence"]),
     "weights": (["--weights", "best.weights.h5"], ["No such option '--weights'"]),
@@ -248,7 +248,15 @@ def test_output_that_cannot_be_written_is_one_sentence():
 def test_a_terminal_that_lacks_letters_shows_others(make_case):
     case = make_case()
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
-    command = [sys.executable, "-m", "ifss_keras.cli.main", *map(str, arguments), "--label", "3=Größe"]
+    command = [
+        sys.executable,
+        "-m",
+        "ifss_keras.cli.main",
+        *map(str, arguments),
+        "--label",
+        "3=Größe",
+        "--ends-annotated",
+    ]
     ended = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert b"Gr??e" in ended.stdout
