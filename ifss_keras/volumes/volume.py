@@ -13,7 +13,7 @@ from ifss_keras.core.errors import InputError
 
 # Others are no body's: most often another unit was taken for millimetres.
 SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.001, 50.0
-LARGEST_EXTENT_MM = 2500.0
+SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 1.0, 2500.0  # of the longest side
 
 
 @dataclass(frozen=True)
@@ -189,18 +189,18 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
 
 
 def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str) -> None:
-    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body, and voxels far smaller.
+    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body, or far smaller.
 
     Raises:
         InputError: naming the sizes.
     """
     extent_mm = np.multiply(shape, spacing_mm)
     fits = min(spacing_mm) >= SMALLEST_SPACING_MM and max(spacing_mm) <= LARGEST_SPACING_MM
-    if not fits or extent_mm.max() > LARGEST_EXTENT_MM:
+    if not fits or not SMALLEST_EXTENT_MM <= extent_mm.max() <= LARGEST_EXTENT_MM:
         raise InputError(
             f"{name} is said to be {' x '.join(f'{size:.4g}' for size in extent_mm)} mm large, its voxels "
             f"{' x '.join(f'{size:.4g}' for size in spacing_mm)} mm (slice, row, column): expected at most "
-            f"{LARGEST_EXTENT_MM:g} mm and {LARGEST_SPACING_MM:g} mm; give its spacing in mm.",
+            f"{LARGEST_EXTENT_MM:g} mm and {LARGEST_SPACING_MM:g} mm, and not far less; give its spacing in mm.",
             setting="spacing_mm",
         )
 

@@ -184,3 +184,10 @@ def test_what_nibabel_mends_in_a_header_is_told_to_nobody(tmp_path, voxels, capf
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
     assert list(recwarn) == []
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.003, 0.002, 0.002), (0.0005, 1, 1)])
+def test_metres_taken_for_millimetres_are_refused(spacing_mm):
+    with pytest.raises(InputError) as caught:
+        Volume.from_stored(np.zeros((30, 30, 20), np.uint8), np.diag([*spacing_mm[::-1], 1]), Source())
+    assert caught.value.setting == "spacing_mm"
