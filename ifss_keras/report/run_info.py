@@ -24,15 +24,11 @@ FACTS = {
 }
 
 
-@dataclass(frozen=True)
-class RunInfo:
-    """What it takes to repeat a prediction, beside the prediction itself.
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What is known of any run, beside its result.
 
     Attributes:
-        image_path, reference_path: what was read.
-        output_path: where the mask was written; None for nowhere.
-        preset: the weights; None for none.
-        method: that was asked for.
         seconds: wall time.
         date: shown as given.
         versions: package to version.
@@ -43,45 +39,49 @@ class RunInfo:
         machine: what it ran on.
     """
 
+    seconds: float
+    date: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    command: str | None = None
+    subject: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    machine: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo(Run):
+    """What it takes to repeat a prediction, beside the prediction itself.
+
+    Attributes:
+        image_path, reference_path: what was read.
+        output_path: where the mask was written; None for nowhere.
+        preset: the weights; None for none.
+        method: that was asked for.
+    """
+
     image_path: str
     reference_path: str
     output_path: str | None
     preset: str | None
     method: str
-    seconds: float
-    date: str
-    versions: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    command: str | None = None
-    subject: str | None = None
-    checksums: Mapping[str, str] = field(default_factory=dict)
-    machine: str | None = None
 
 
-@dataclass(frozen=True)
-class EvaluationRunInfo:
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRunInfo(Run):
     """What it takes to repeat an evaluation, beside the evaluation itself.
 
     Attributes:
         prediction_path, truth_path: what was read.
         axis: stored axis that the slices lie along.
-        seconds, date, versions, parameters, command, subject, checksums, machine: as in `RunInfo`.
     """
 
     prediction_path: str
     truth_path: str
     axis: int
-    seconds: float
-    date: str
-    versions: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    command: str | None = None
-    subject: str | None = None
-    checksums: Mapping[str, str] = field(default_factory=dict)
-    machine: str | None = None
 
 
-def facts_of(run: RunInfo | EvaluationRunInfo | None, **grid: Any) -> list[tuple[str, str]]:
+def facts_of(run: Run | None, **grid: Any) -> list[tuple[str, str]]:
     """Title and value of all that is known of a run and its grid, in the order of `FACTS`."""
     known = grid if run is None else grid | vars(run) | {"seconds": f"{run.seconds:.1f}"}
     rows = [(title, _plain(known[name])) for name, title in FACTS.items() if known.get(name) is not None]

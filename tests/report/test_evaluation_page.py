@@ -26,7 +26,7 @@ def test_evaluation_table_and_file_hold_the_evaluation(evaluated):
 
 def test_evaluation_report_needs_neither_image_nor_references(tmp_path):
     evaluation = evaluate(LABELS, TRUTH, SPACING_MM, NAMES)
-    run = EvaluationRunInfo("a.nii.gz", "b.nii.gz", 2, 1.0, "today")
+    run = EvaluationRunInfo(prediction_path="a.nii.gz", truth_path="b.nii.gz", axis=2, seconds=1.0, date="today")
     paths = write_evaluation_report(tmp_path, LABELS, TRUTH, evaluation, run)
     assert [path.name for path in paths] == ["report.html", "overlay.png", "evaluation.json"]
     page = Page(tmp_path / "report.html")
