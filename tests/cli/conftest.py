@@ -1,5 +1,7 @@
 """Fixtures of the command-line tests: `ifss` in this process, and files to work on."""
 
+import functools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,3 +91,34 @@ def snapshot():
         return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
     return take
+
+
+@pytest.fixture(scope="module")
+def made_once():
+    """A function for `Predictor.from_preset` that makes one for each preset and gives it again."""
+    from ifss_keras.inference.predictor import Predictor
+
+    return functools.cache(Predictor.from_preset)
+
+
+@pytest.fixture
+def tiny(made_once, tiny_preset, monkeypatch):
+    """The folder of the tiny preset, its predictor made once for all tests that do not ask how it is made."""
+    from ifss_keras.inference.predictor import Predictor
+
+    monkeypatch.setattr(Predictor, "from_preset", lambda preset: made_once(str(preset)))
+    return tiny_preset
+
+
+@pytest.fixture
+def predict(ifss, tiny):
+    """A function that predicts a case with the tiny network and returns the JSON; more arguments may follow."""
+
+    def run(case, *more):
+        arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--json", *more)
+        method = () if "--method" in more else ("--preset", tiny)
+        outcome = ifss(*arguments, *method)
+        assert (outcome.code, outcome.err) == (0, "")
+        return json.loads(outcome.out)
+
+    return run

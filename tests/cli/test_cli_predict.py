@@ -1,8 +1,6 @@
 """`ifss predict` from files to files."""
 
 import csv
-import functools
-import html
 import json
 import re
 import subprocess
@@ -15,43 +13,11 @@ import SimpleITK as sitk
 
 from ifss_keras.propagation.shape import interpolate_shapes
 from ifss_keras.volumes.annotation import Annotation
-from ifss_keras.volumes.io import read_labels, write_labels
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 SPACING_MM = (2.5, 0.8, 0.5)
 VOXEL_ML = 2.5 * 0.8 * 0.5 / 1000
-
-
-@pytest.fixture(scope="module")
-def made_once():
-    """A function for `Predictor.from_preset` that makes one for each preset and gives it again."""
-    from ifss_keras.inference.predictor import Predictor
-
-    return functools.cache(Predictor.from_preset)
-
-
-@pytest.fixture
-def tiny(made_once, tiny_preset, monkeypatch):
-    """The folder of the tiny preset, its predictor made once for all tests that do not ask how it is made."""
-    from ifss_keras.inference.predictor import Predictor
-
-    monkeypatch.setattr(Predictor, "from_preset", lambda preset: made_once(str(preset)))
-    return tiny_preset
-
-
-@pytest.fixture
-def predict(ifss, tiny):
-    """A function that predicts a case with the tiny network and returns the JSON; more arguments may follow."""
-
-    def run(case, *more):
-        arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--json", *more)
-        method = () if "--method" in more else ("--preset", tiny)
-        outcome = ifss(*arguments, *method)
-        assert (outcome.code, outcome.err) == (0, "")
-        return json.loads(outcome.out)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -266,88 +232,6 @@ def test_label_names_reach_table_and_segmentation(make_case, ifss):
         image.GetMetaData(f"Segment{index}_LabelValue"): image.GetMetaData(f"Segment{index}_Name") for index in (0, 1)
     }
     assert names == {"7": "SOL", "3": "GM medial"}
-
-
-@pytest.mark.parametrize(
-    ("annotated", "warned"), [(range(2, 11), True), (range(4, 10), False), ((*range(2, 10), 11), False)]
-)
-def test_nothing_to_fill_is_told_of(annotated, warned, make_case, predict):
-    case = make_case(annotated=tuple(annotated))
-    warnings = predict(case, "--method", "shape", "--ends-annotated")["warnings"]
-    told = ["Every slice from 2 to 10 is annotated, so there was nothing to fill between them; if that is not what you "
-            "drew, the slices lie along another axis."]  # fmt: skip
-    assert warnings == told * warned
-
-
-def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):
-    case = make_case(annotated=(2, 6, 10))
-    labels = case.labels.copy()
-    labels[2, 0, 5] = 7
-    image = nibabel.load(case.reference)
-    references = np.where(np.isin(np.arange(13), [2, 6, 10])[:, None, None], labels, 0)
-    nibabel.Nifti1Image(references.transpose(2, 1, 0), image.affine).to_filename(case.reference)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
-    arguments += ("--ends-annotated",)
-    outcome = ifss(*arguments, "--label", "7=SOL")
-    assert outcome.code == 0
-    said = (
-        "The mask of {} touches the edge of the volume. The muscle may go on outside the image, and its volume may "
-        "then be too small."
-    )
-    assert outcome.err == f"Warning: {said.format('SOL')}\n"
-    found = json.loads(ifss(*arguments, "--json").out)
-    assert {label["name"]: label["touches_edge"] for label in found["labels"]} == {"3": False, "7": True}
-    assert found["warnings"] == [said.format("label 7")]
-
-
-def test_a_mask_that_is_missing_between_annotated_slices_is_warned_of(case, ifss, monkeypatch):
-    def with_a_gap(masks, *arguments):
-        for index, mask in interpolate_shapes(masks, *arguments):
-            yield index, mask & (index not in (3, 4, 8))
-
-    monkeypatch.setattr("ifss_keras.inference.interpolation.interpolate_shapes", with_a_gap)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
-    muscles = ("--label", "7=SOL", "--label", "3=GM")
-    outcome = ifss(*arguments, *muscles, "--report", case.folder / "r")
-    said = (
-        "Masks are empty between annotated slices that hold the muscle: GM and SOL on slices 3 to 4 and 8. Annotate a "
-        "slice there."
-    )
-    assert f"Warning: {said}\n" in outcome.err
-    assert said in (case.folder / "r" / "report.html").read_text()
-    found = json.loads(ifss(*arguments, "--json").out)
-    assert [label["gaps"] for label in found["labels"]] == [[[3, 4], [8, 8]]] * 2
-
-
-def test_voxels_that_are_no_numbers_are_counted(case, ifss):
-    image = nibabel.load(case.image)
-    values = np.asanyarray(image.dataobj).astype(np.float32)
-    values[1, 2, 3], values[4, 5, 6] = np.nan, np.inf
-    nibabel.Nifti1Image(values, image.affine).to_filename(case.image)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
-    arguments += ("--ends-annotated",)
-    note = "2 of 6240 voxels of the image are NaN or infinite and count as black."
-    assert ifss(*arguments, "--report", case.folder / "r").err == f"Warning: {note}\n"
-    assert note in (case.folder / "r" / "report.html").read_text()
-    assert json.loads(ifss(*arguments, "--json").out)["warnings"] == [note]
-
-
-def test_console_json_and_report_have_each_warning_word_for_word(make_case, ifss):
-    case = make_case(".seg.nrrd")
-    written = read_labels(case.reference)
-    references = written.array.copy()
-    references[2, 0, 5] = 7
-    write_labels(case.reference, references, written, {3: "GM <medial> & 'deep'", 7: "SOL", 9: "GL"})
-    report = case.folder / "r"
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "watershed")
-    arguments += ("--spacing-mm", "5,2.4,1.5")
-    outcome = ifss(*arguments, "--report", report)
-    said = [line.removeprefix("Warning: ") for line in outcome.err.splitlines()]
-    assert (outcome.code, len(said)) == (0, 4)  # spacing, a segment without a voxel, edge, blunt ends
-    assert json.loads(ifss(*arguments, "--json").out)["warnings"] == said
-    page = html.unescape((report / "report.html").read_text())
-    shown = re.findall(r'<p class="warning"><strong>Check:</strong> (.*?)</p>', page)
-    assert shown == said
 
 
 def test_complete_says_that_a_missing_label_has_ended(case, predict, read_mask):

@@ -109,3 +109,14 @@ main({[str(part) for part in by_watershed(case)]})
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (143, STOPPED)
     assert snapshot(case.folder) == before
+
+
+def test_tensorflow_adds_no_line_to_a_refusal(case):
+    case.image.write_text("a shopping list\n")
+    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape"]
+    command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1

@@ -13,17 +13,8 @@ import pytest
 
 from ifss_keras.volumes.formats.registry import FORMATS
 from ifss_keras.volumes.io import read_labels, write_labels
-from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, Preset, finished
-
-
-def one_sentence(outcome) -> str:
-    """The message of a refusal, after checking that it is one line and nothing else."""
-    assert outcome.code == 2
-    assert outcome.err.startswith("Error: ")
-    assert outcome.err.count("\n") == 1
-    assert outcome.err.endswith("\n")
-    assert "Traceback" not in outcome.err
-    return outcome.err
+from ifss_keras.zoo.presets import DEFAULT_PRESET
+from tests.cli.sentences import one_sentence, truncated
 
 
 def nifti(path, array, affine=None):
@@ -39,10 +30,6 @@ def changed(path, change):
 def shifted(array, affine):
     affine[:3, 3] += affine[:3, 0] * 0.5
     return array, affine
-
-
-def truncated(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 # name: (what is done to the case, what the sentence says)
@@ -278,90 +265,6 @@ def test_missing_arguments_are_named(missing, case, ifss):
     assert missing.upper() in message.upper()
 
 
-@pytest.fixture
-def preset_copy(tiny_preset, tmp_path):
-    """A copy of the tiny preset, to be spoilt."""
-    return Preset.read(shutil.copytree(tiny_preset, tmp_path / "run"))
-
-
-def spoilt(*, arguments=(), **changes):
-    """What writes a preset anew with changes, also in the arguments of its network."""
-    return lambda preset: replace(preset, arguments=preset.arguments | dict(arguments), **changes).write()
-
-
-def without_a_variable(preset):
-    import h5py
-
-    with h5py.File(preset.path, "r+") as file:
-        del file["layers/conv3d/vars/1"]
-    finished(preset)
-
-
-def weights_with(content):
-    """What puts something else in the place of the weights, with the checksum of that."""
-
-    def spoil(preset):
-        held = preset.path.read_bytes()
-        preset.path.write_bytes(held[: len(held) // 2] if content is None else content)
-        finished(preset)
-
-    return spoil
-
-
-BAD_PRESETS = {
-    "truncated weights": (weights_with(None), ["best.weights.h5", "truncated"]),
-    "empty weights": (weights_with(b""), ["best.weights.h5", "truncated"]),
-    "weights of text": (weights_with(b"weights"), ["best.weights.h5", "no weights file"]),
-    "other weights": (
-        lambda preset: preset.path.write_bytes(b"weights"),
-        ["best.weights.h5", "are corrupted", "copy the folder again"],
-    ),
-    "no weights": (lambda preset: preset.path.unlink(), ["best.weights.h5", "cannot be read", "train it to the end"]),
-    "no record": (lambda preset: (preset.folder / CONFIG).unlink(), ["holds no preset", "config.json"]),
-    "a record that is none": (
-        lambda preset: (preset.folder / CONFIG).write_text("{}"),
-        ["config.json", "is no preset's", "copy it again"],
-    ),
-    "a variable missing": (without_a_variable, ["do not fit", "conv3d/vars/1"]),
-    "of another network": (
-        spoilt(arguments={"matching_kernel": 5}),
-        ["do not fit", "(1, 1, 5, 6, 6)", "(1, 1, 3, 6, 6)"],
-    ),
-    "network that cannot be built": (spoilt(arguments={"rates": [1, 99]}), ["IFSSNet cannot be built", "rates", "99"]),
-    "no such network": (spoilt(architecture="IFSSNets"), ["no network 'IFSSNets'", "did you mean IFSSNet?"]),
-}
-
-
-@pytest.mark.parametrize("name", BAD_PRESETS)
-def test_bad_presets_are_refused_in_one_sentence(name, case, ifss, preset_copy, snapshot):
-    spoil, said = BAD_PRESETS[name]
-    spoil(preset_copy)
-    before = snapshot(case.folder)
-    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output)
-    message = one_sentence(ifss(*arguments, "--preset", preset_copy.folder))
-    for words in said:
-        assert words in message
-    assert snapshot(case.folder) == before
-
-
-@pytest.mark.parametrize("command", ["predict", "demo"])
-@pytest.mark.parametrize("spoil", [truncated, lambda path: path.unlink()], ids=["corrupted", "missing"])
-def test_corrupted_preset_weights_are_refused(command, spoil, case, ifss, preset_copy, monkeypatch, snapshot):
-    folder = preset_copy.folder.rename(preset_copy.folder.with_name(DEFAULT_PRESET))
-    replace(preset_copy, folder=folder).write()
-    spoil(folder / preset_copy.weights)
-    monkeypatch.setattr("ifss_keras.zoo.presets.released_folder", lambda: folder.parent)
-    arguments = {
-        "predict": ("predict", case.image, "--reference", case.reference, "-o", case.output),
-        "demo": ("demo", "-o", case.folder / "demo"),
-    }[command]
-    before = snapshot(case.folder)
-    message = one_sentence(ifss(*arguments))
-    assert DEFAULT_PRESET in message
-    assert "reinstall" in message
-    assert snapshot(case.folder) == before
-
-
 @pytest.mark.parametrize("extension", [".nii.gz", ".mha"])
 def test_a_failure_while_writing_leaves_the_older_mask(extension, make_case, ifss, monkeypatch, snapshot):
     case = make_case(extension)
@@ -389,14 +292,3 @@ def test_an_interrupted_prediction_writes_nothing(case, ifss, monkeypatch, snaps
     assert outcome.code == 130
     assert outcome.err.strip() == "Interrupted; nothing was half-written."
     assert snapshot(case.folder) == before
-
-
-def test_tensorflow_adds_no_line_to_a_refusal(case):
-    case.image.write_text("a shopping list\n")
-    arguments = ["predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape"]
-    command = [sys.executable, "-m", "ifss_keras.cli.main", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
