@@ -75,7 +75,7 @@ def recipe_of(row: str) -> dict:
     }
     if takes_references(row):
         clips = {"windows": 2, "rollout": [0, 8], "both_ends": 0.8}
-        loss = {"smooth": 100, "cross_entropy": 1.0}
+        loss = {"terms": {"parametric_tversky": 1.0, "cross_entropy": 1.0}, "smooth": 100}
         return recipe | {"clips": clips, "loss": loss, "propagation": PROPAGATION.get(row, {})}
     return recipe | {"labels": {100: "SOL", 150: "GM", 200: "GL"}, "slices": 16 if model == "VNet" else 8}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ifss_keras.training.build import network_of
 from ifss_keras.training.recipe import read_recipe
-from ifss_keras.training.run import network_of
 from ifss_keras.zoo.presets import find_preset, verified_weights
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -1,40 +1,68 @@
-"""The loss of networks that need no reference: soft Dice and cross-entropy, for whatever outputs a network has."""
+"""The losses of networks that need no reference: of what is annotated, of what is known not to be, of the image."""
 
 from keras import ops
 
-from ifss_keras.losses.terms import binary_cross_entropy, soft_dice
+from ifss_keras.losses.terms import weighted_mean
 
 # DAF3D's nine heads: four levels, four refined levels, the final one (the authors' code; Wang et al., TMI 2019, eq. 3)
 _CROSS_ENTROPY_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.5, 0.7, 0.8, 1.0)
 _DICE_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.7, 0.8, 1.0, 1.0)
+NEGATIVES = ("cross_entropy", "dice")
 
 
-def segmentation_loss(outputs, image, truth, reconstruction=1.0):
-    """A scalar: 1 - mean Dice of the labels, plus cross-entropy, plus what further outputs a network has to answer for.
+def segmentation_loss(loss, outputs, truth, weights):
+    """A scalar: the losses by name of every label; the cross-entropy of the background too.
 
-    - `heads` (`DAF3D`): the sum over its nine heads, weighted as its authors weight them.
-    - `reconstruction` (`SpatioTemporalUNet`): the mean squared error to the image. MICCAI 2020, eq. (1), prints a
-      signed sum, which has no least value; its name and text mean this.
+    A network with `heads` (`DAF3D`) answers for the sum over these nine, weighted as its authors weight them.
 
     Args:
+        loss: a `NamedLoss`.
         outputs: of the network.
-        image: (batch, slice, row, column, 1).
         truth: (batch, slice, row, column, class), the background last; a network of one class is shown the first.
-        reconstruction: weight of the reconstruction.
+        weights: (batch, slice, class): 0 where it is not known which pixels are of the class.
     """
     classes = outputs["probabilities"].shape[-1]
-    truth = truth[..., :classes]
-    if "heads" in outputs:
-        loss = 0.0
-        heads = ops.split(outputs["heads"], len(_DICE_WEIGHTS), axis=-1)
-        for head, dice_weight, entropy_weight in zip(heads, _DICE_WEIGHTS, _CROSS_ENTROPY_WEIGHTS, strict=True):
-            loss += dice_weight * _dice_loss(truth, head) + entropy_weight * _cross_entropy(truth, head)
-    else:
-        probability = outputs["probabilities"]
-        loss = _dice_loss(truth, probability) + _cross_entropy(truth, probability)
-    if "reconstruction" in outputs:
-        loss += reconstruction * ops.mean(ops.square(outputs["reconstruction"] - image))
-    return loss
+    truth, weights = truth[..., :classes], weights[..., :classes]
+    if "heads" not in outputs:
+        return _of_classes(loss, truth, outputs["probabilities"], weights, 1.0, 1.0)
+    total, heads = 0.0, ops.split(outputs["heads"], len(_DICE_WEIGHTS), axis=-1)
+    for head, region, entropy in zip(heads, _DICE_WEIGHTS, _CROSS_ENTROPY_WEIGHTS, strict=True):
+        total = total + _of_classes(loss, truth, head, weights, region, entropy)
+    return total
+
+
+def negative_loss(kind, probability, negative, weights):
+    """What labels are made to pay for pixels that are known to be something else, a scalar.
+
+    - "cross_entropy": the mean of -log(1 - g) over these pixels.
+    - "dice": MICCAI 2020, section 3: its Dice loss, maximised, is the mean over slices of
+      2 sum(n g) / (sum(n^2) + sum(g^2)), minimised; which falls also where g grows outside n.
+
+    Args:
+        kind: one of `NEGATIVES`.
+        probability: (batch, slice, row, column, class), in [0, 1], of the labels alone.
+        negative: (batch, slice, row, column, 1), 1 where a pixel is known to be none of them.
+        weights: (batch, slice, class); only where they are 0 is a label not annotated, and anything to pay.
+    """
+    unknown = ops.cast(weights == 0, probability.dtype)[:, :, None, None]
+    if kind == "cross_entropy":
+        return weighted_mean(-ops.log(ops.clip(1 - probability, 1e-6, 1.0)), negative * unknown)
+    both = 2 * ops.sum(negative * probability, axis=(2, 3))
+    each = ops.sum(ops.square(negative) + ops.square(probability), axis=(2, 3))
+    counted = unknown[:, :, 0, 0] * ops.cast(ops.sum(negative, axis=(2, 3)) > 0, probability.dtype)
+    return weighted_mean(both / ops.maximum(each, 1e-6), counted)
+
+
+def reconstruction_loss(outputs, image):
+    """The mean squared error to the image, a scalar.
+
+    MICCAI 2020, eq. (1), prints a signed sum, which has no least value; its name and text mean this.
+
+    Args:
+        outputs: of the network, with a `reconstruction`.
+        image: (batch, slice, row, column, 1).
+    """
+    return ops.mean(ops.square(outputs["reconstruction"] - image))
 
 
 def labels_only(values):
@@ -42,9 +70,13 @@ def labels_only(values):
     return values[..., : max(values.shape[-1] - 1, 1)]
 
 
-def _dice_loss(truth, probability):
-    return 1 - ops.mean(soft_dice(labels_only(truth), labels_only(probability), axes=(1, 2, 3)))
+def _of_classes(loss, truth, probability, weights, region, entropy):
+    labels = (labels_only(part) for part in (truth, probability, weights))
+    found = loss(*map(_by_class, labels), region=region, entropy=0.0)
+    return found + loss(*map(_by_class, (truth, probability, weights)), region=0.0, entropy=entropy)
 
 
-def _cross_entropy(truth, probability):
-    return ops.mean(binary_cross_entropy(truth, probability))
+def _by_class(values):
+    """(batch * class, slice, ...) of (batch, slice, ..., class)."""
+    values = ops.moveaxis(values, -1, 1)
+    return ops.reshape(values, (-1, *values.shape[2:]))

@@ -5,7 +5,6 @@ A clip's last `windows` windows are trained on; the windows before them are run 
 
 from keras import ops, tree
 
-from ifss_keras.losses.terms import binary_cross_entropy, weighted_mean
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.step import initial_state, roll_out, unroll, windowed
 
@@ -51,22 +50,6 @@ def trained_truth(clip, window, windows):
     return tuple(
         ops.concatenate([part[:, index : index + window] for index in range(windows)]) for part in (truth, weight)
     )
-
-
-def clip_loss(tversky, truth, probability, weight, cross_entropy):
-    """Tversky loss plus weighted cross-entropy, a scalar.
-
-    Args:
-        tversky: a `ParametricTverskyLoss`.
-        truth, probability: (batch, slice, row, column).
-        weight: (batch, slice).
-        cross_entropy: weight of the mean binary cross-entropy.
-    """
-    loss = tversky(truth, probability, weight)
-    if cross_entropy:
-        by_slice = ops.mean(binary_cross_entropy(truth, probability), axis=(-2, -1))
-        loss = loss + cross_entropy * weighted_mean(by_slice, weight)
-    return loss
 
 
 def _trained_slices(window, windows):

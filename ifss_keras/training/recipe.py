@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationError,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
@@ -26,59 +16,21 @@ from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import ClipSettings
 from ifss_keras.training.examples.windows import WindowSettings
+from ifss_keras.training.parts import (
+    MOST_STEPS,
+    Corpus,
+    DataSet,
+    Labels,
+    Loss,
+    Negatives,
+    Optimizer,
+    Part,
+    Passes,
+    PseudoLabels,
+    Reconstruction,
+    Supervision,
+)
 from ifss_keras.zoo.catalogue import find_architecture
-
-MOST_STEPS, MOST_VOLUMES = 10**9, 10**9  # of what is counted; memory is asked for by `training.needs`
-
-
-class Part(BaseModel):
-    """A part of a recipe: frozen; a key that it does not know is an error, as is a number that is not finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Corpus(Part):
-    """Synthetic volumes: how many of each kind, from which seed on."""
-
-    calf: int = Field(0, ge=0, le=MOST_VOLUMES)
-    shapes: int = Field(0, ge=0, le=MOST_VOLUMES)
-    structures: int = Field(0, ge=0, le=MOST_VOLUMES)
-    first_seed: int = Field(ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _not_empty(self):
-        if not self.volumes:
-            raise ValueError("expected one volume or more of calf, shapes or structures")
-        return self
-
-    @property
-    def volumes(self) -> int:
-        """How many there are of all kinds."""
-        return self.calf + self.shapes + self.structures
-
-    def seeds(self, kind: str) -> range:
-        """The seeds of the volumes of a kind."""
-        return range(self.first_seed, self.first_seed + getattr(self, kind))
-
-
-class Loss(Part):
-    """`ParametricTverskyLoss` and the weight of the cross-entropy beside it."""
-
-    rule: Literal["reversal", "descent", "fixed"] = "reversal"
-    low: float = Field(0.3, gt=0, le=0.5)
-    smooth: float = Field(1.0, gt=0)
-    cross_entropy: float = Field(0.5, ge=0)
-
-
-class Optimizer(Part):
-    """AdamW, or Muon (see `training.muon`): warm-up, then a cosine down to a hundredth of the learning rate."""
-
-    kind: Literal["adamw", "muon"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-5, ge=0)
-    warmup_steps: int = Field(100, ge=0, le=MOST_STEPS)
-    clip_norm: float = Field(1.0, gt=0)
-
 
 # what a recipe says elsewhere
 _FOLLOWS = {"size": "network.image_size", "window": "network.window", "recall_newest": "clips.recent"}
@@ -109,22 +61,45 @@ def _pair(size):
 
 
 class Recipe(Part):
-    """What every training is decided by; `model` is any name of `zoo.ARCHITECTURES`, `network` its arguments."""
+    """What every training is decided by; `model` is any name of `zoo.ARCHITECTURES`, `network` its arguments.
+
+    Attributes:
+        data: a lab's own volumes, beside or instead of the synthetic ones of `training` and `validation`.
+        supervision: which slices of the lab's volumes may be known, or where there are none, of the synthetic ones.
+        freeze: patterns of weights' paths (`*` for any signs) that stay as they are.
+        precision: of the layers' numbers.
+    """
 
     name: str
     model: str = "IFSSNet"
     seed: int = Field(1, ge=0, lt=2**32)
     network: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field({}, validate_default=True)
-    training: Corpus
-    validation: Corpus
+    data: DataSet | None = None
+    training: Corpus | None = None
+    validation: Corpus | None = None
+    supervision: Supervision = Supervision()
     optimizer: Optimizer = Optimizer()
+    freeze: tuple[str, ...] = ()
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     batch: int = Field(4, ge=1, le=4096)
     steps_per_epoch: int = Field(100, ge=1, le=MOST_STEPS)
     epochs: int = Field(10, ge=1, le=MOST_STEPS)
     validation_steps: int = Field(20, ge=1, le=MOST_STEPS)
 
     @model_validator(mode="after")
+    def _has_volumes(self):
+        if self.data is None:
+            for name in ("training", "validation"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name}: Field required, or data, but neither is there; add one")
+        elif self.data.share < 1 and self.training is None:
+            raise ValueError("training: Field required, as data.share leaves a part to synthetic volumes; add it")
+        return self
+
+    @model_validator(mode="after")
     def _validated_on_others(self):
+        if self.training is None or self.validation is None:
+            return self
         for kind in ("calf", "shapes", "structures"):
             seeds, others = self.training.seeds(kind), self.validation.seeds(kind)
             first = max(seeds.start, others.start)
@@ -142,10 +117,21 @@ class Recipe(Part):
 
 
 class PropagationRecipe(Recipe):
-    """Everything that decides what the training of a network that carries annotated slices on gives."""
+    """Everything that decides what the training of a network that carries annotated slices on gives.
 
+    Attributes:
+        labels: code: name of the only ones that are trained on; None: all that the volumes hold.
+        clips: which clips are drawn.
+        passes: volumes passed through in order, instead of clips drawn anywhere.
+        propagation: how volumes are shown.
+        pseudo_labels: targets on slices that may not be known; None: none.
+    """
+
+    labels: Labels | None = None
     clips: ClipSettings = ClipSettings()
+    passes: Passes | None = None
     propagation: Annotated[PropagationSettings, BeforeValidator(_without_what_follows)] = PropagationSettings()
+    pseudo_labels: PseudoLabels | None = None
     loss: Loss = Loss()
 
     def settings(self, window: int = 3) -> PropagationSettings:
@@ -163,21 +149,24 @@ class PropagationRecipe(Recipe):
         return {name: value for name, value in propagation.to_dict().items() if name not in _FOLLOWS}
 
 
-def _different_names(labels):
-    if len(set(labels.values())) < len(labels):
-        raise ValueError("two labels have the same name: give each its own")
-    return labels
-
-
 class SegmentationRecipe(Recipe):
     """Everything that decides what the training of a network that needs no reference gives.
 
     Its `network` takes its `classes` from the labels: these in their order, the background last.
+
+    Attributes:
+        labels: code: name.
+        slices: in a window.
+        loss: of the labels; at each of several heads where a network has these.
+        negatives: other muscles as known background; None: nothing is known of slices that are not annotated.
+        reconstruction: for a network that reconstructs.
     """
 
-    labels: Annotated[dict[PositiveInt, str], AfterValidator(_different_names)] = Field(min_length=1)  # code: name
-    slices: int = Field(8, ge=1, le=4096)  # in a window
-    reconstruction: float = Field(1.0, ge=0)  # weight of the mean squared error, for a network that reconstructs
+    labels: Labels
+    slices: int = Field(8, ge=1, le=4096)
+    loss: Loss = Loss(terms={"squared_dice": 1.0, "cross_entropy": 1.0})
+    negatives: Negatives | None = None
+    reconstruction: Reconstruction = Reconstruction()
 
     @field_validator("network")
     @classmethod
@@ -189,7 +178,8 @@ class SegmentationRecipe(Recipe):
 
     def window_settings(self) -> WindowSettings:
         """The settings that windows of this recipe are drawn with."""
-        return WindowSettings(self.size, self.slices, tuple(self.labels))
+        negatives = tuple(self.negatives.labels) if self.negatives else ()
+        return WindowSettings(self.size, self.slices, tuple(self.labels), negatives)
 
 
 def recipe_from(held: dict) -> PropagationRecipe | SegmentationRecipe:
@@ -222,12 +212,20 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
         received = "nothing" if held is None else type(held).__name__
         raise InputError(f"The recipe {path} should hold keys and values, received {received}.")
     try:
-        return recipe_from(held)
+        return recipe_from(_with_data_beside(held, path.parent))
     except (ValidationError, TypeError, InputError) as error:
         problem = _first_problem(error).rstrip(".")
         raise InputError(
             f"The recipe {path} cannot be used: {problem}{'' if problem.endswith('?') else '.'}"
         ) from error
+
+
+def _with_data_beside(held: dict, folder: Path) -> dict:
+    """The same, the path of its data, which is relative to the recipe's folder, absolute."""
+    data = held.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("path"), str):
+        return held
+    return held | {"data": data | {"path": os.path.abspath(folder / Path(data["path"]).expanduser())}}
 
 
 def _first_problem(error) -> str:

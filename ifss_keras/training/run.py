@@ -16,6 +16,7 @@ from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
 from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.training.build import build_trainer, network_arguments
 from ifss_keras.training.examples.corpus import load_volume, make_corpus
 from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
@@ -43,61 +44,6 @@ def prepare_volumes(corpus: Corpus, folder: Path, made: Counter | None = None):
                 f"delete the file to have it made again."
             )
     return volumes
-
-
-def network_of(recipe: Recipe):
-    """The network of a recipe, its weights newly drawn.
-
-    Raises:
-        InputError: no such network, or one that cannot be built, such as rows that do not divide.
-    """
-    return build_network(recipe.model, network_arguments(recipe))
-
-
-def network_arguments(recipe: Recipe) -> dict:
-    """The arguments of a recipe's network, with those that follow from the rest of the recipe."""
-    if isinstance(recipe, SegmentationRecipe):
-        return recipe.network | {"slices": recipe.slices, "classes": len(recipe.labels) + 1}
-    return dict(recipe.network)
-
-
-def build_trainer(recipe: Recipe):
-    """A compiled trainer for a recipe's network, its weights drawn under the recipe's seed.
-
-    Raises:
-        InputError: see `network_of` and `start_backend`.
-    """
-    start_backend()
-    import keras
-
-    from ifss_keras.training.muon import Muon
-    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
-
-    keras.utils.set_random_seed(recipe.seed)
-    network = network_of(recipe)
-    if isinstance(recipe, SegmentationRecipe):
-        trainer = SegmentationTrainer(network, reconstruction=recipe.reconstruction)
-    else:
-        trainer = PropagationTrainer(
-            network,
-            windows=recipe.clips.windows,
-            recurrent=recipe.propagation.recurrent,
-            **recipe.loss.model_dump(),
-        )
-    settings = recipe.optimizer
-    total = recipe.epochs * recipe.steps_per_epoch
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(total - settings.warmup_steps, 1),
-        alpha=0.01,
-        warmup_target=settings.learning_rate,
-        warmup_steps=max(settings.warmup_steps, 1),
-    )
-    shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
-    kind = {"muon": Muon, "adamw": keras.optimizers.AdamW}[settings.kind]
-    trainer.compile(kind(schedule, **shared))
-    trainer.build()
-    return trainer
 
 
 def train(

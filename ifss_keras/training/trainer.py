@@ -6,10 +6,9 @@ On JAX every length of a clip is compiled by itself, once.
 import keras
 from keras import ops
 
-from ifss_keras.losses.segmentation import labels_only, segmentation_loss
-from ifss_keras.losses.terms import soft_dice
-from ifss_keras.losses.tversky import ParametricTverskyLoss
-from ifss_keras.training.loss import clip_loss, rolled_out_start, trained_probability, trained_truth
+from ifss_keras.losses.segmentation import labels_only, negative_loss, reconstruction_loss, segmentation_loss
+from ifss_keras.losses.terms import soft_dice, weighted_mean
+from ifss_keras.training.loss import rolled_out_start, trained_probability, trained_truth
 
 _NEXT_TO_NOTHING = 1e-6  # added to a Dice of masks
 
@@ -21,17 +20,25 @@ class NetworkTrainer(keras.Model):
 
     Args:
         network: what is trained.
+        loss: a `NamedLoss`.
     """
 
-    def __init__(self, network, **kwargs):
+    def __init__(self, network, loss, **kwargs):
         super().__init__(dtype=network.dtype_policy, autocast=False, **kwargs)
         self.network = network
+        self.named_loss = loss
+        self.alpha_tracker = keras.metrics.Mean(name="alpha") if loss.tversky else None
         self.dice_tracker = keras.metrics.Mean(name="dice")
         # on the CPU XLA is many times slower than the oneDNN that TensorFlow has without it
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def build(self, input_shape=None):
         self.built = True
+
+    def follow_penalties(self):
+        """Tells the log which share of the penalty false positives have, where that is learned."""
+        if self.alpha_tracker:
+            self.alpha_tracker.update_state(self.named_loss.tversky.penalties()[0])
 
 
 class PropagationTrainer(NetworkTrainer):
@@ -43,20 +50,15 @@ class PropagationTrainer(NetworkTrainer):
 
     Args:
         network: an `IFSSNet`.
+        loss: a `NamedLoss`.
         windows: trained windows in every clip.
         recurrent: see `propagation.step.step`.
-        rule, low, smooth, cross_entropy: the loss, see `ParametricTverskyLoss` and `clip_loss`.
     """
 
-    def __init__(
-        self, network, *, windows, recurrent=True, rule="reversal", low=0.3, smooth=1.0, cross_entropy=0.5, **kwargs
-    ):
-        super().__init__(network, **kwargs)
-        self.tversky = ParametricTverskyLoss(rule=rule, low=low, smooth=smooth, name="tversky", dtype="float32")
+    def __init__(self, network, loss, *, windows, recurrent=True, **kwargs):
+        super().__init__(network, loss, **kwargs)
         self.windows = windows
         self.recurrent = recurrent
-        self.cross_entropy = cross_entropy
-        self.alpha_tracker = keras.metrics.Mean(name="alpha")
 
     def call(self, clip, training=None):
         """The muscle's probability in the trained windows of a batch of clips, see `trained_probability`."""
@@ -75,10 +77,9 @@ class PropagationTrainer(NetworkTrainer):
         return run
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # here, as JAX shows no weights to compute_metrics
-        self.alpha_tracker.update_state(self.tversky.penalties()[0])
+        self.follow_penalties()  # here, as JAX shows no weights to compute_metrics
         truth, weight = trained_truth(x, self.network.window, self.windows)
-        return clip_loss(self.tversky, truth, y_pred, weight, self.cross_entropy)
+        return self.named_loss(truth, y_pred, weight)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         truth, weight = trained_truth(x, self.network.window, self.windows)
@@ -89,15 +90,18 @@ class PropagationTrainer(NetworkTrainer):
 
 
 class SegmentationTrainer(NetworkTrainer):
-    """A network that needs no reference, and `segmentation_loss`. Batches are `Window`s, Keras' inputs and targets.
+    """A network that needs no reference. Batches are `Window`s: Keras' inputs, targets and weights.
 
     Args:
         network: one that needs no reference.
-        reconstruction: weight of the reconstruction, see `segmentation_loss`.
+        loss: a `NamedLoss`, of the labels where they are annotated.
+        negatives: `Negatives`, or None where nothing is known of slices that are not.
+        reconstruction: weight of the reconstruction's loss, for a network that reconstructs.
     """
 
-    def __init__(self, network, *, reconstruction=1.0, **kwargs):
-        super().__init__(network, **kwargs)
+    def __init__(self, network, loss, *, negatives=None, reconstruction=1.0, **kwargs):
+        super().__init__(network, loss, **kwargs)
+        self.negatives = negatives
         self.reconstruction = reconstruction
 
     def call(self, image, training=None):
@@ -105,11 +109,22 @@ class SegmentationTrainer(NetworkTrainer):
         return self.network({"image": image}, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return segmentation_loss(y_pred, x, y, self.reconstruction)
+        self.follow_penalties()
+        total = segmentation_loss(self.named_loss, y_pred, y.truth, sample_weight)
+        if self.negatives:
+            probability = labels_only(y_pred["probabilities"])
+            weights = sample_weight[..., : probability.shape[-1]]
+            total += self.negatives.weight * negative_loss(self.negatives.loss, probability, y.negative, weights)
+        if "reconstruction" in y_pred:
+            total += self.reconstruction * reconstruction_loss(y_pred, x)
+        return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        # the mean Dice of the labels in the whole batch, each voxel to its most probable class
-        found = ops.one_hot(ops.argmax(y_pred["probabilities"], axis=-1), y.shape[-1])
-        dice = soft_dice(labels_only(y), labels_only(found), axes=(0, 1, 2, 3), smooth=_NEXT_TO_NOTHING)
-        self.dice_tracker.update_state(ops.mean(dice))
+        # the mean Dice of the labels in all annotated slices of the batch, each voxel to its most probable class
+        found = ops.one_hot(ops.argmax(y_pred["probabilities"], axis=-1), y.truth.shape[-1])
+        known = labels_only(sample_weight)[:, :, None, None]
+        truth, found = (known * labels_only(part) for part in (y.truth, found))
+        dice = soft_dice(truth, found, axes=(0, 1, 2, 3), smooth=_NEXT_TO_NOTHING)
+        there = ops.cast(ops.sum(known, axis=(0, 1, 2, 3)) > 0, "float32")
+        self.dice_tracker.update_state(weighted_mean(dice, there), sample_weight=ops.sum(there))
         return self.get_metrics_result()

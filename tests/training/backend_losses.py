@@ -8,10 +8,11 @@ import sys
 import keras
 import numpy as np
 
+from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 from ifss_keras.training.examples.clips import Clip
-from ifss_keras.training.examples.windows import Window
+from ifss_keras.training.examples.windows import Target, Window
 from ifss_keras.training.muon import Muon
 from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
@@ -48,11 +49,17 @@ class Batches(keras.utils.PyDataset):
         return self.batches[index]
 
 
+def loss(name, entropy):
+    return NamedLoss({name: 1.0, "cross_entropy": entropy})
+
+
 def trainers():
     """{name: trainer}, compiled, of small networks with all weights zero."""
     with zero_initializers():
-        carrying = PropagationTrainer(IFSSNet(**NETWORK), windows=1)
-        finding = SegmentationTrainer(UNet3D(image_size=(16, 16), slices=2, classes=3, widths=(4, 6), pool=(1, 2, 2)))
+        carrying = PropagationTrainer(IFSSNet(**NETWORK), loss("parametric_tversky", 0.5), windows=1)
+        finding = SegmentationTrainer(
+            UNet3D(image_size=(16, 16), slices=2, classes=3, widths=(4, 6), pool=(1, 2, 2)), loss("squared_dice", 1.0)
+        )
     settings = {"weight_decay": 1e-3, "global_clipnorm": 1.0}
     for trainer, optimizer in ((carrying, Muon), (finding, keras.optimizers.AdamW)):
         trainer.compile(optimizer(0.01, **settings), run_eagerly=keras.backend.backend() == "tensorflow")
@@ -73,9 +80,9 @@ def flat(batches):
 def read(saved, name):
     """The batches that `flat` made arrays of."""
     for number in range(STEPS):
-        parts = [saved[f"{name}/{number}/{index}"] for index in range(2 if name == "segmentation" else 12)]
+        parts = [saved[f"{name}/{number}/{index}"] for index in range(4 if name == "segmentation" else 12)]
         if name == "segmentation":
-            yield Window(*parts)
+            yield Window(parts[0], Target(*parts[1:3]), parts[3])
         else:
             yield (Clip(Evidence(*parts[:5]), *parts[5:9], Exemplars(*parts[9:])),)
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifss_keras.losses import ParametricTverskyLoss
+from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import Clip
 from ifss_keras.training.examples.pipeline import batch_of_clips
-from ifss_keras.training.loss import clip_loss, clip_start, rolled_out_start, trained_probability, trained_truth
+from ifss_keras.training.loss import clip_start, rolled_out_start, trained_probability, trained_truth
 
 WINDOW, WINDOWS = 3, 2
 PROPAGATION = PropagationSettings(size=16, window=WINDOW)
@@ -40,7 +40,8 @@ def loss_after(network, clip, state, cross_entropy=0.5):
     """As `loss_of`, from the state before the trained windows on."""
     probability = trained_probability(network, clip, state, WINDOW, WINDOWS)
     truth, weight = trained_truth(clip, WINDOW, WINDOWS)
-    loss = clip_loss(ParametricTverskyLoss(rule="fixed"), truth, probability, weight, cross_entropy)
+    terms = {"parametric_tversky": 1.0, "cross_entropy": cross_entropy}
+    loss = NamedLoss(terms, rule="fixed")(truth, probability, weight)
     return loss, probability, truth, weight
 
 

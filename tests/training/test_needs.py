@@ -7,9 +7,10 @@ import pytest
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.training import run
+from ifss_keras.training.build import network_arguments
 from ifss_keras.training.needs import VOLUME_BYTES, check_needs
 from ifss_keras.training.recipe import PropagationRecipe, recipe_from
-from ifss_keras.training.run import network_arguments, train
+from ifss_keras.training.run import train
 from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.footprint import Footprint, footprint
 

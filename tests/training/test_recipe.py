@@ -54,7 +54,7 @@ def test_every_value_is_taken_over(tmp_path):
             "softness": {"start": 0.25, "per_slice": 0.2, "maximum": 3.0},
             "recurrent": False,
         },
-        "loss": {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0},
+        "loss": {"terms": {"tversky": 2}, "rule": "descent", "low": 0.2, "alpha": 0.75, "smooth": 9.0},
     }
     recipe = read_recipe(written(tmp_path, **changes))
     assert recipe.network["rates"] == ((1, 2), (1,))
@@ -68,7 +68,7 @@ def test_every_value_is_taken_over(tmp_path):
         recurrent=False,
         recall_newest=True,
     )
-    assert recipe.loss.model_dump() == {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0}
+    assert recipe.loss.model_dump() == changes["loss"]
 
 
 def test_a_recipe_survives_writing_and_reading(tmp_path):
@@ -100,7 +100,13 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"network": {"image_size": [32, 48]}}, "network: .*image_size must be square, received 32x48"),
         ({"model": "IFSNet"}, "no network 'IFSNet'.*did you mean IFSSNet"),
         ({"model": 3}, "model must be the name of a network, received 3"),
-        ({"labels": {100: "SOL"}}, "labels: unknown key"),
+        ({"labels": {}}, "labels: .*at least 1 item"),
+        ({"loss": {"terms": {"dise": 1}}}, "loss.terms.dise.*: .*'dice'"),
+        ({"loss": {"terms": {}}}, "loss.terms: .*at least 1 item"),
+        ({"loss": {"cross_entropy": 1}}, "loss.cross_entropy: unknown key"),
+        ({"supervision": {"kind": "every", "every": 2}}, "supervision: expected at most 2 slices in a run"),
+        ({"data": {"path": "legs", "share": 0.5}, "training": None}, "training: Field required, as data.share leaves"),
+        ({"training": None}, "training: Field required, or data"),
         ({"model": "UNet3D"}, "labels: Field required"),
         ({"model": "UNet3D", "labels": {}}, "labels: .*at least 1 item"),
         ({"model": "UNet3D", "labels": {0: "SOL"}}, "labels.0.*: .*greater than 0"),

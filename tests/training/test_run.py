@@ -10,9 +10,10 @@ import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.training import run
+from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.recipe import PropagationRecipe
-from ifss_keras.training.run import build_trainer, dataset_maker, train, trainer_datasets
+from ifss_keras.training.run import dataset_maker, train, trainer_datasets
 
 
 @pytest.fixture
@@ -167,15 +168,17 @@ def test_the_seed_decides_the_first_weights(recipe):
 
 
 def test_the_trainer_has_the_loss_and_the_windows_of_the_recipe(recipe):
-    loss = {"rule": "descent", "low": 0.2, "smooth": 9.0, "cross_entropy": 0.25}
-    trainer = build_trainer(recipe(loss=loss))
-    tversky = trainer.tversky
-    assert loss == {
-        "rule": tversky.rule,
-        "low": tversky.low,
-        "smooth": tversky.smooth,
-        "cross_entropy": trainer.cross_entropy,
+    loss = {
+        "terms": {"parametric_tversky": 2.0, "dice": 0.25},
+        "rule": "descent",
+        "low": 0.2,
+        "alpha": 0.4,
+        "smooth": 9.0,
     }
+    trainer = build_trainer(recipe(loss=loss))
+    held = trainer.named_loss
+    assert {name: getattr(held, name) for name in loss} == loss
+    assert (held.tversky.rule, held.tversky.low, held.tversky.smooth) == ("descent", 0.2, 9.0)
     assert trainer.windows == 1
 
 

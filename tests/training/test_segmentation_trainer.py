@@ -9,10 +9,11 @@ from ifss_keras.inference.segmenter import Segmenter
 from ifss_keras.losses.segmentation import segmentation_loss
 from ifss_keras.metrics.overlap import dice
 from ifss_keras.training import run
+from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.corpus import TrainingVolume
-from ifss_keras.training.examples.windows import batch_of_windows
+from ifss_keras.training.examples.windows import Target, batch_of_windows
 from ifss_keras.training.recipe import SegmentationRecipe
-from ifss_keras.training.run import build_trainer, train
+from ifss_keras.training.run import train
 from ifss_keras.volumes.volume import Volume
 
 RECIPE = {
@@ -58,10 +59,13 @@ def test_a_step_is_the_loss_and_the_optimizer(volume):
     window = batch_of_windows([volume], SegmentationRecipe(**RECIPE).window_settings(), 2, 0)
     first, second, third = (trainer.train_on_batch(*window, return_dict=True) for _ in range(3))
     outputs = by_hand.network({"image": window.image}, training=True)
-    assert first["loss"] == pytest.approx(float(segmentation_loss(outputs, window.image, window.truth)), rel=1e-6)
+    assert first["loss"] == pytest.approx(
+        float(segmentation_loss(by_hand.named_loss, outputs, window.target.truth, window.weight)), rel=1e-6
+    )
     found = np.argmax(outputs["probabilities"], axis=-1)
     each = [
-        dice((found == label).reshape(-1, 16, 16), window.truth[..., label].reshape(-1, 16, 16) > 0) for label in (0, 1)
+        dice((found == label).reshape(-1, 16, 16), window.target.truth[..., label].reshape(-1, 16, 16) > 0)
+        for label in (0, 1)
     ]
     assert first["dice"] == pytest.approx(np.mean(each), rel=1e-5)
     assert second["loss"] == pytest.approx(first["loss"])  # the rate warms up from 0
@@ -73,7 +77,7 @@ def test_dice_of_the_labels_by_hand():
     truth = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]].reshape(1, 1, 2, 2, 3)
     found = np.array([[0.5, 0.2, 0.3], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.4, 0.35, 0.25]]).reshape(1, 1, 2, 2, 3)
     # label 0: found in voxels 0 and 3, true in 0 and 1; label 1: found in 1 and 2, true in 2
-    logs = trainer.compute_metrics(None, truth, {"probabilities": found})
+    logs = trainer.compute_metrics(None, Target(truth, None), {"probabilities": found}, np.ones((1, 1, 3)))
     assert float(logs["dice"]) == pytest.approx((2 / 4 + 2 / 3) / 2, rel=1e-5)
 
 

@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation import runner
 from ifss_keras.propagation import step as propagation_step
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.training.examples.pipeline import batch_of_clips, clip_dataset
-from ifss_keras.training.loss import clip_loss, rolled_out_start, trained_probability, trained_truth
+from ifss_keras.training.loss import rolled_out_start, trained_probability, trained_truth
 from ifss_keras.training.trainer import PropagationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
+
+TERMS = {"parametric_tversky": 1.0, "cross_entropy": 0.5}
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def tensors(clip):
 
 def compiled(network, optimizer, **loss):
     """A trainer that runs operation by operation: no graph to compile, and every call of the network is seen."""
-    trainer = PropagationTrainer(network, windows=2, **loss)
+    trainer = PropagationTrainer(network, NamedLoss(TERMS, **loss), windows=2)
     trainer.compile(optimizer, run_eagerly=True)
     trainer.build()
     return trainer
@@ -76,7 +79,7 @@ def test_a_step_is_forward_gradient_and_apply(tiny_network, long_clip):
     with tf.GradientTape() as tape:
         probability = trained_probability(lambda inputs: network(inputs, training=True), long_clip, state, 3, 2)
         truth, weight = trained_truth(long_clip, 3, 2)
-        loss = clip_loss(by_hand.tversky, truth, probability, weight, 0.5)
+        loss = by_hand.named_loss(truth, probability, weight)
     gradients = tape.gradient(loss, [variable.value for variable in by_hand.trainable_variables])
     for variable, gradient in zip(by_hand.trainable_variables, gradients, strict=True):
         variable.assign_sub(0.1 * gradient)
@@ -90,7 +93,7 @@ def test_fit_takes_the_clips_of_a_dataset(tiny_network, moving_disc, clip_settin
         settings = replace(clip_settings, rollout=(0, 2))
         return clip_dataset([moving_disc], settings, propagation, batch=2, batches=2, seed=seed)
 
-    trainer, by_hand = (PropagationTrainer(tiny_network(), windows=2) for _ in range(2))
+    trainer, by_hand = (PropagationTrainer(tiny_network(), NamedLoss(TERMS), windows=2) for _ in range(2))
     for held, how in ((trainer, {}), (by_hand, {"run_eagerly": True})):
         held.compile(keras.optimizers.SGD(0.1), **how)
         held.build()
@@ -134,7 +137,7 @@ class Small(PropagatingModel):
 @pytest.mark.parametrize("eagerly", [True, False])
 def test_a_network_in_half_precision_has_its_loss_scaled_and_sees_clips_in_full(long_clip, eagerly):
     keras.utils.set_random_seed(0)
-    trainer = PropagationTrainer(Small(dtype="mixed_float16"), windows=2)
+    trainer = PropagationTrainer(Small(dtype="mixed_float16"), NamedLoss(TERMS), windows=2)
     assert trainer.network.output["hidden"].dtype == "float16"
     trainer.compile(keras.optimizers.SGD(0.1), run_eagerly=eagerly)
     trainer.build()
@@ -164,9 +167,9 @@ def test_the_loss_of_one_batch_falls(tiny_network, clip):
 
 def test_the_penalties_keep_within_their_limits(tiny_network, clip):
     trainer = compiled(tiny_network(), keras.optimizers.SGD(0.0), low=0.4)
-    trainer.tversky.logits.assign([3.0, 0.0])
+    trainer.named_loss.tversky.logits.assign([3.0, 0.0])
     step(trainer, clip)
-    assert float(trainer.tversky.penalties()[0]) == pytest.approx(0.6, abs=1e-6)
+    assert float(trainer.named_loss.tversky.penalties()[0]) == pytest.approx(0.6, abs=1e-6)
 
 
 def test_a_test_changes_no_weight_and_is_the_same_again(tiny_network, clip):
@@ -276,7 +279,7 @@ def test_dice_counts_targets_only_and_alpha_is_followed(tiny_network, clip):
     probability = np.full((4, 3, 16, 16), 0.51, np.float32)
     probability[0] = 0  # the first sample's first window
     probability[1, 0, :8] = 0  # half of the second sample's first slice
-    trainer.tversky.logits.assign([np.log(3.0), 0])
+    trainer.named_loss.tversky.logits.assign([np.log(3.0), 0])
     trainer.compute_loss(held, y_pred=probability)
     logs = trainer.compute_metrics(held, None, probability)
     dice = (0 + 5 + 2 / 3) / 7

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.training.examples.pipeline import batch_of_clips
+from ifss_keras.training.examples.windows import Target, Window
 from tests.layer_checks import random_weights
 from tests.on_jax import on_jax
 from tests.training.backend_losses import STEPS, compute, flat, trainers
@@ -17,7 +18,8 @@ TOLERANCE = {"loss": [1e-5, 1e-4, 3e-4], "alpha": [1e-4] * STEPS, "dice": [5e-3]
 def windows(rng):
     """A batch of images and of what their grey values stand for."""
     image = rng.random((2, 2, 16, 16, 1), dtype=np.float32)
-    return image, np.eye(3, dtype=np.float32)[(3 * image[..., 0]).astype(int)]
+    truth = np.eye(3, dtype=np.float32)[(3 * image[..., 0]).astype(int)]
+    return Window(image, Target(truth, np.zeros_like(image)), np.ones((2, 2, 3), np.float32))
 
 
 @pytest.fixture(scope="module")

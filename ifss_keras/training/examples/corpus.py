@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,9 @@ class TrainingVolume:
         labels: (slice, row, column) uint8.
         spacing_mm: (slice, row, column).
         intensity: its range of grey values, found as in prediction.
-        extents: label code to its first and last slice.
+        extents: label code to the first and last slice that it is known to be in.
+        annotated: label code to (slice,) bool: where it is known which pixels are of it; a code that is not there is
+            known everywhere.
     """
 
     image: np.ndarray
@@ -36,6 +38,11 @@ class TrainingVolume:
     spacing_mm: tuple[float, float, float]
     intensity: IntensityRange
     extents: dict[int, tuple[int, int]]
+    annotated: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def known(self, code: int) -> np.ndarray:
+        """(slice,) bool: where it is known which pixels are of a label."""
+        return self.annotated.get(code, np.ones(len(self.image), bool))
 
     @classmethod
     def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:

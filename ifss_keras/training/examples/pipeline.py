@@ -11,7 +11,7 @@ from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
 from ifss_keras.training.examples.corpus import TrainingVolume
-from ifss_keras.training.examples.windows import Window, WindowSettings, batch_of_windows
+from ifss_keras.training.examples.windows import Target, Window, WindowSettings, batch_of_windows
 
 
 def batch_of_clips(
@@ -92,15 +92,19 @@ def window_dataset(
     """
     import tensorflow as tf
 
-    shape = (batch, settings.slices, settings.size, settings.size)
+    per_pixel = (batch, settings.slices, settings.size, settings.size)
+    classes = len(settings.codes) + 1
+    shapes = [(*per_pixel, 1), (*per_pixel, classes), (*per_pixel, 1), (batch, settings.slices, classes)]
+
+    def parts_of(number):
+        window = batch_of_windows(volumes, settings, batch, (seed, int(number)))
+        return [window.image, *window.target, window.weight]
 
     def tensors(number):
-        parts = tf.numpy_function(
-            lambda index: [*batch_of_windows(volumes, settings, batch, (seed, int(index)))], [number], [tf.float32] * 2
-        )
-        for part, channels in zip(parts, (1, len(settings.codes) + 1), strict=True):
-            part.set_shape((*shape, channels))
-        return Window(*parts)
+        parts = tf.numpy_function(parts_of, [number], [tf.float32] * len(shapes))
+        for part, shape in zip(parts, shapes, strict=True):
+            part.set_shape(shape)
+        return Window(parts[0], Target(*parts[1:3]), parts[3])
 
     dataset = tf.data.Dataset.range(first, first + batches)
     return dataset.map(tensors, num_parallel_calls=2, deterministic=True).prefetch(2)

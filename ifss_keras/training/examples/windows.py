@@ -21,23 +21,39 @@ class WindowSettings:
         size: working rows and columns.
         slices: in a window.
         codes: of the labels, in the order of the network's classes; everything else is background, the last class.
+        negatives: codes of other labels, whose pixels are known to be none of these.
     """
 
     size: int
     slices: int
     codes: tuple[int, ...]
+    negatives: tuple[int, ...] = ()
+
+
+class Target(NamedTuple):
+    """What a network should say of a window, where that is known.
+
+    Attributes:
+        truth: (slice, row, column, class), 0 or 1, one of them 1 at every pixel.
+        negative: (slice, row, column, 1), 1 where one of the negatives is.
+    """
+
+    truth: np.ndarray
+    negative: np.ndarray
 
 
 class Window(NamedTuple):
-    """One example.
+    """One example, in the order of Keras' inputs, targets and weights.
 
     Attributes:
         image: (slice, row, column, 1), in [0, 1].
-        truth: (slice, row, column, class), 0 or 1, one of them 1 at every pixel.
+        target: see `Target`.
+        weight: (slice, class), 0 where it is not known which pixels are of the class, else 1.
     """
 
     image: np.ndarray
-    truth: np.ndarray
+    target: Target
+    weight: np.ndarray
 
 
 def draw_window(rng: np.random.Generator, volume: TrainingVolume, settings: WindowSettings) -> Window:
@@ -57,11 +73,18 @@ def draw_window(rng: np.random.Generator, volume: TrainingVolume, settings: Wind
     shares = [to_working(labels == code, region, spacing_mm, settings.size) for code in settings.codes]
     shares.append(1 - sum(shares))
     truth = np.eye(len(shares), dtype=np.float32)[np.argmax(shares, axis=0)]
-    return flip(rng, Window(augment_intensity(rng, image)[..., None], truth))
+    others = np.isin(labels, settings.negatives) if settings.negatives else np.zeros(labels.shape, bool)
+    negative = (to_working(others, region, spacing_mm, settings.size) > 0.5).astype(np.float32)
+    known = np.stack([volume.known(code)[indices] for code in settings.codes], axis=-1)
+    weight = np.concatenate([known, known.all(axis=-1, keepdims=True)], axis=-1).astype(np.float32)
+    target = Target(truth, negative[..., None])
+    return flip(rng, Window(augment_intensity(rng, image)[..., None], target, weight))
 
 
 def batch_of_windows(volumes: Sequence[TrainingVolume], settings: WindowSettings, batch: int, seed) -> Window:
     """One batch, both arrays with a leading axis; the same arguments give the same batch."""
     rng = np.random.default_rng(seed)
     drawn = [draw_window(rng, volumes[int(rng.integers(len(volumes)))], settings) for _ in range(batch)]
-    return Window(*(np.stack(parts) for parts in zip(*drawn, strict=True)))
+    images, targets, weights = zip(*drawn, strict=True)
+    target = Target(*(np.stack(parts) for parts in zip(*targets, strict=True)))
+    return Window(np.stack(images), target, np.stack(weights))

@@ -32,7 +32,9 @@ def test_the_whole_plane_is_covered_exactly():
 
 def test_classes_follow_the_codes_with_the_background_last(volume):
     for seed in range(5):
-        image, truth = draw_window(np.random.default_rng(seed), volume, SETTINGS)
+        image, (truth, negative), weight = draw_window(np.random.default_rng(seed), volume, SETTINGS)
+        assert not negative.any()
+        np.testing.assert_array_equal(weight, np.ones((3, 3)))
         assert (image.shape, truth.shape) == ((3, 16, 16, 1), (3, 16, 16, 3))
         np.testing.assert_array_equal(truth.sum(axis=-1), 1)
         means = [image[truth[..., place] > 0].mean() for place in range(3)]
@@ -41,7 +43,7 @@ def test_classes_follow_the_codes_with_the_background_last(volume):
 
 def test_a_volume_shorter_than_a_window_ends_in_its_last_slice(volume):
     rng = np.random.default_rng(1)
-    image, truth = draw_window(rng, volume, WindowSettings(16, 15, (5, 2)))
+    image, (truth, _), _ = draw_window(rng, volume, WindowSettings(16, 15, (5, 2)))
     assert image.shape == (15, 16, 16, 1)
     held = truth[..., 0].sum(axis=(1, 2))
     assert np.all(held == held[0])
@@ -49,7 +51,9 @@ def test_a_volume_shorter_than_a_window_ends_in_its_last_slice(volume):
 
 def test_the_same_seed_gives_the_same_batch_and_another_another(volume):
     one, again, other = (batch_of_windows([volume], SETTINGS, 2, seed) for seed in (4, 4, 5))
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip([one.image, *one.target], [again.image, *again.target], strict=True)
+    )
     assert not np.array_equal(one.image, other.image)
 
 
@@ -59,4 +63,5 @@ def test_the_dataset_is_these_batches_in_order(volume):
     for number, window in enumerate(drawn, start=3):
         expected = batch_of_windows([volume], SETTINGS, 2, (7, number))
         np.testing.assert_array_equal(window.image, expected.image)
-        np.testing.assert_array_equal(window.truth, expected.truth)
+        np.testing.assert_array_equal(window.target.truth, expected.target.truth)
+        np.testing.assert_array_equal(window.weight, expected.weight)

@@ -1,0 +1,69 @@
+"""From a recipe to a compiled trainer: its network, its loss, its optimizer."""
+
+from __future__ import annotations
+
+from ifss_keras.core.backend import start_backend
+from ifss_keras.training.parts import Optimizer
+from ifss_keras.training.recipe import Recipe, SegmentationRecipe
+from ifss_keras.zoo.catalogue import build_network
+
+
+def network_of(recipe: Recipe):
+    """The network of a recipe, its weights newly drawn.
+
+    Raises:
+        InputError: no such network, or one that cannot be built, such as rows that do not divide.
+    """
+    return build_network(recipe.model, network_arguments(recipe))
+
+
+def network_arguments(recipe: Recipe) -> dict:
+    """The arguments of a recipe's network, with those that follow from the rest of the recipe."""
+    if isinstance(recipe, SegmentationRecipe):
+        return recipe.network | {"slices": recipe.slices, "classes": len(recipe.labels) + 1}
+    return dict(recipe.network)
+
+
+def build_trainer(recipe: Recipe):
+    """A compiled trainer for a recipe's network, its weights drawn under the recipe's seed.
+
+    Raises:
+        InputError: see `network_of` and `start_backend`.
+    """
+    start_backend()
+    import keras
+
+    from ifss_keras.losses.named import NamedLoss
+    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
+
+    keras.utils.set_random_seed(recipe.seed)
+    network = network_of(recipe)
+    loss = NamedLoss(**recipe.loss.model_dump(), name="loss", dtype="float32")
+    if isinstance(recipe, SegmentationRecipe):
+        trainer = SegmentationTrainer(
+            network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
+        )
+    else:
+        trainer = PropagationTrainer(
+            network, loss, windows=recipe.clips.windows, recurrent=recipe.propagation.recurrent
+        )
+    trainer.compile(optimizer_of(recipe.optimizer, recipe.epochs, recipe.steps_per_epoch))
+    trainer.build()
+    return trainer
+
+
+def optimizer_of(settings: Optimizer, epochs: int, steps_per_epoch: int):
+    """The Keras optimizer of a recipe's settings."""
+    import keras
+
+    from ifss_keras.training.muon import Muon
+
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(epochs * steps_per_epoch - settings.warmup_steps, 1),
+        alpha=0.01,
+        warmup_target=settings.learning_rate,
+        warmup_steps=max(settings.warmup_steps, 1),
+    )
+    shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
+    return {"muon": Muon, "adamw": keras.optimizers.AdamW}[settings.kind](schedule, **shared)
