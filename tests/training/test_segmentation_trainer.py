@@ -77,7 +77,7 @@ def test_dice_of_the_labels_by_hand():
     truth = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]].reshape(1, 1, 2, 2, 3)
     found = np.array([[0.5, 0.2, 0.3], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.4, 0.35, 0.25]]).reshape(1, 1, 2, 2, 3)
     # label 0: found in voxels 0 and 3, true in 0 and 1; label 1: found in 1 and 2, true in 2
-    logs = trainer.compute_metrics(None, Target(truth, None), {"probabilities": found}, np.ones((1, 1, 3)))
+    logs = trainer.compute_metrics(None, Target(truth, None), {"probabilities": found}, np.ones((1, 1, 3), np.float32))
     assert float(logs["dice"]) == pytest.approx((2 / 4 + 2 / 3) / 2, rel=1e-5)
 
 
