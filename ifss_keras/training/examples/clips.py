@@ -109,8 +109,8 @@ def draw_clip(
     evidence = gather_evidence(images, known, first, propagation.softness, beyond, areas)
     before = to_working(label.at(min(first, extent[1]))[None], region, spacing_mm, size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
-    weight = certain[first : first + length].astype(np.float32)
-    return flip(rng, _with_start(rng, evidence, truth, weight, before, shown, settings, window - 1))
+    clip = _with_start(rng, evidence, truth, before, shown, settings, window - 1)
+    return flip(rng, clip._replace(weight=clip.weight * certain[first : first + length]))
 
 
 def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: int, rollout: int) -> Draw:
@@ -125,7 +125,7 @@ def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: i
 
 
 def _truth(label: DrawnLabel, first: int, length: int, shared: int) -> np.ndarray:
-    """The label on the slices of a clip: nothing where it is not known, but on the first ones what is to be expected."""
+    """The label on the slices of a clip: none where it is not known, but on the first ones what is to be expected."""
     indices = range(first, first + length)
     empty = np.zeros(label.labels.shape[1:], bool)
     return np.stack([label.at(index) if label.known[index] or index < first + shared else empty for index in indices])
@@ -163,7 +163,7 @@ def _estimate(rng, masks, settings: ClipSettings):
 
 
 def _with_start(
-    rng, evidence: Evidence, truth, weight, before, exemplars: Exemplars, settings: ClipSettings, shared: int
+    rng, evidence: Evidence, truth, before, exemplars: Exemplars, settings: ClipSettings, shared: int
 ) -> Clip:
     """The clip; beyond the muscle's end half of the degraded starts hold `before`, the last mask, as if carried on."""
     nothing_known = not (evidence.is_reference[0].any() or evidence.has_anchor[0].any())
@@ -177,5 +177,5 @@ def _with_start(
         start = _estimate(rng, masks, settings)
         known = evidence.is_reference[:shared, ..., 0]
         start = np.where(known > 0, evidence.annotation[:shared, ..., 0], start)
-    weight = weight * (1 - evidence.is_reference[:, 0, 0, 0])
+    weight = 1 - evidence.is_reference[:, 0, 0, 0]
     return Clip(evidence, start[..., None], has_start.reshape(1, 1, 1, 1), truth[..., None], weight, exemplars)
