@@ -34,7 +34,8 @@ def build_trainer(recipe: Recipe):
     import keras
 
     from ifss_keras.losses.named import NamedLoss
-    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
+    from ifss_keras.training.propagation_trainer import PropagationTrainer
+    from ifss_keras.training.trainer import SegmentationTrainer
 
     keras.utils.set_random_seed(recipe.seed)
     network = network_of(recipe)
@@ -44,8 +45,15 @@ def build_trainer(recipe: Recipe):
             network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
         )
     else:
+        teacher = network_of(recipe) if recipe.pseudo_labels and recipe.pseudo_labels.teacher else None
         trainer = PropagationTrainer(
-            network, loss, windows=recipe.clips.windows, recurrent=recipe.propagation.recurrent
+            network,
+            loss,
+            windows=recipe.windows,
+            flow=recipe.propagation.flow,
+            pseudo_labels=recipe.pseudo_labels,
+            teacher=teacher,
+            passing=recipe.batch if recipe.passes else None,
         )
     trainer.compile(optimizer_of(recipe.optimizer, recipe.epochs, recipe.steps_per_epoch))
     trainer.build()

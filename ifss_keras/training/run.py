@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from functools import partial
 from pathlib import Path
 
 import yaml
@@ -16,9 +15,9 @@ from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
 from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer, network_arguments
 from ifss_keras.training.examples.corpus import load_volume, make_corpus
-from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
 from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.zoo.catalogue import build_network
@@ -90,7 +89,6 @@ def train(
     refuse_another_folder(recipe, folder, resume)
     check_needs(recipe, network_arguments(recipe))
     trainer = build_trainer(recipe)
-    dataset = dataset_maker(recipe, trainer.network)
     if start_from is not None and not resume:
         _start_with(trainer.network, recipe, start_from)
     for made_here in filter(None, (corpus_folder, folder)):
@@ -99,7 +97,9 @@ def train(
     made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
-    training, validation = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=epochs_backed_up(folder))
+    training, validation = trainer_datasets(
+        recipe, trainer.network, volumes, held_out, first_epoch=epochs_backed_up(folder)
+    )
     preset = preset_of(recipe, trainer.network, folder)
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
@@ -190,33 +190,3 @@ def _with_best_weights(network, folder: Path) -> None:
             f"or more, received none, so there is no {BEST_WEIGHTS}; lower optimizer.learning_rate in the recipe."
         )
     network.load_weights(folder / BEST_WEIGHTS)
-
-
-def dataset_maker(recipe: Recipe, network):
-    """The function from volumes, batches, first and seed to the dataset that a recipe's network is trained on."""
-    if isinstance(recipe, SegmentationRecipe):
-        return partial(_windows_of, recipe)
-    propagation = recipe.settings(network.window)
-    return partial(clip_dataset, settings=recipe.clips, propagation=propagation, batch=recipe.batch)
-
-
-def _windows_of(recipe: SegmentationRecipe, volumes, **which):
-    held = {code for volume in volumes for code in volume.extents}
-    for code, name in recipe.labels.items():
-        if code not in held:
-            raise InputError(
-                f"labels: no volume holds {code} ({name}) in 8 slices or more, only {sorted(held)}: mend the recipe."
-            )
-    return window_dataset(volumes, recipe.window_settings(), batch=recipe.batch, **which)
-
-
-def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch: int = 0):
-    """The training batches of all epochs from `first_epoch` on, and the validation batches of every epoch.
-
-    Both under seeds of their own; `dataset` is what `dataset_maker` returned.
-    """
-    steps = recipe.steps_per_epoch
-    batches = (recipe.epochs - first_epoch) * steps
-    training = dataset(volumes, batches=batches, first=first_epoch * steps, seed=recipe.seed)
-    validation = dataset(held_out, batches=recipe.validation_steps, seed=recipe.seed + 1_000_003)
-    return training, validation.cache()

@@ -10,10 +10,11 @@ import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.training import run
+from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.recipe import PropagationRecipe
-from ifss_keras.training.run import dataset_maker, train, trainer_datasets
+from ifss_keras.training.run import train
 
 
 @pytest.fixture
@@ -192,9 +193,9 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
 
 def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving_disc):
     plan = recipe()
-    dataset = dataset_maker(plan, build_trainer(plan).network)
-    whole, validation = trainer_datasets(plan, dataset, [moving_disc], [moving_disc])
-    rest, _ = trainer_datasets(plan, dataset, [moving_disc], [moving_disc], first_epoch=1)
+    network = build_trainer(plan).network
+    whole, validation = trainer_datasets(plan, network, [moving_disc], [moving_disc])
+    rest, _ = trainer_datasets(plan, network, [moving_disc], [moving_disc], first_epoch=1)
     images = [[np.asarray(clip.evidence.image) for (clip,) in dataset] for dataset in (whole, rest, validation)]
     assert [len(part) for part in images] == [4, 2, 1]
     assert_same(images[1], images[0][2:])
