@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from ifss_keras.losses.replicas import share_of_replica
+from ifss_keras.training.distribution import across_replicas, on_several_devices
 from ifss_keras.training.muon import Muon
 from ifss_keras.training.parts import Optimizer
 
@@ -72,6 +74,7 @@ def optimizer_of(settings: Optimizer, epochs: int, steps_per_epoch: int):
         schedule = EveryFewBatches(schedule, settings.accumulate)
     return _kind_of(settings.kind)(
         schedule,
+        **({"momentum": 0.9, "nesterov": True} if settings.kind == "sgd" else {}),
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.clip_norm,
         gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
@@ -99,10 +102,10 @@ def schedule_of(settings: Optimizer, epochs: int, steps_per_epoch: int):
     return StepDecay(rate, warmup, starts, settings.factor)
 
 
-def _kind_of(kind: str):
-    if kind == "sgd":
-        return lambda schedule, **shared: keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, **shared)
-    return {"muon": Muon, "adamw": keras.optimizers.AdamW, "adam": keras.optimizers.Adam}[kind]
+def _kind_of(kind: str) -> type:
+    optimizers = keras.optimizers
+    kinds = {"muon": Muon, "adamw": optimizers.AdamW, "adam": optimizers.Adam, "sgd": optimizers.SGD}
+    return across_replicas(kinds[kind]) if on_several_devices() else kinds[kind]
 
 
 def l2_penalty(network):
@@ -117,7 +120,7 @@ def l2_penalty(network):
     total = ops.zeros((), "float32")
     for kernel in kernels:
         total = total + ops.sum(ops.square(ops.cast(kernel, "float32")))
-    return total
+    return share_of_replica(total)
 
 
 def is_kernel(weight) -> bool:

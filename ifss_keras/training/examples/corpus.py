@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class TrainingVolume:
         extents: label code to the first and last slice that it is known to be in.
         annotated: label code to (slice,) bool: where it is known which pixels are of it; a code that is not there is
             known everywhere.
+        name: what a list of annotations calls it.
     """
 
     image: np.ndarray
@@ -39,6 +40,7 @@ class TrainingVolume:
     intensity: IntensityRange
     extents: dict[int, tuple[int, int]]
     annotated: dict[int, np.ndarray] = field(default_factory=dict)
+    name: str = ""
 
     def known(self, code: int) -> np.ndarray:
         """(slice,) bool: where it is known which pixels are of a label."""
@@ -63,7 +65,8 @@ def load_volume(path: Path) -> TrainingVolume:
     """
     try:
         with np.load(path) as held:
-            return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+            volume = TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+            return replace(volume, name=path.stem)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged: delete the file to have it made again.") from error
 
