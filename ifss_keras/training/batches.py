@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError
 from ifss_keras.training.examples.clips import batches_of_clips
 from ifss_keras.training.examples.passes import PassPlan, batches_of_passes
@@ -62,10 +63,16 @@ def _anywhere(recipe: Recipe, network, volumes, seed: int) -> Callable:
     return batches_of_clips(volumes, recipe.clips_drawn, recipe.settings(network.window), recipe.batch, seed)
 
 
-def _dataset(recipe: Recipe, network, drawn: Callable, **which):
+def _dataset(recipe: Recipe, network, drawn: Callable, *, batches: int, first: int):
+    if start_backend() != "tensorflow":
+        from ifss_keras.training.examples.without_tensorflow import Batches
+
+        segments = isinstance(recipe, SegmentationRecipe)
+        return Batches(drawn if segments else lambda number: (drawn(number),), first, batches)
+    which = {"batch": recipe.batch, "batches": batches, "first": first}
     if isinstance(recipe, SegmentationRecipe):
-        return window_dataset(drawn, recipe.window_settings(), batch=recipe.batch, **which)
-    return clip_dataset(drawn, recipe.settings(network.window), batch=recipe.batch, **which)
+        return window_dataset(drawn, recipe.window_settings(), **which)
+    return clip_dataset(drawn, recipe.settings(network.window), **which)
 
 
 def _refuse_absent_labels(recipe: SegmentationRecipe, volumes) -> None:

@@ -100,3 +100,14 @@ def make_folder(folder: Path) -> None:
         raise InputError(
             f"The folder {os.fspath(folder)} cannot be made ({error.strerror}): choose another place."
         ) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a backend says that there is no memory left for a tensor: TensorFlow, JAX or PyTorch, none imported."""
+    if isinstance(error, MemoryError):
+        return True
+    kind = type(error)
+    if kind.__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("RESOURCE_EXHAUSTED" in said or "not enough memory" in said)
