@@ -11,11 +11,16 @@ from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
 from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.examples.mixed import MixedVolumes, drawn_volume
 from ifss_keras.training.examples.windows import Target, Window, WindowSettings, batch_of_windows
 
 
 def batch_of_clips(
-    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
+    volumes: Sequence[TrainingVolume] | MixedVolumes,
+    settings: ClipSettings,
+    propagation: PropagationSettings,
+    batch: int,
+    seed,
 ) -> Clip:
     """One batch, every array with a leading axis; the same arguments give the same batch.
 
@@ -27,7 +32,7 @@ def batch_of_clips(
     longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
     drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
     windows = min(drawn, settings.rollout[1], longest)
-    picked = (volumes[int(rng.integers(len(volumes)))] for _ in range(batch))
+    picked = (drawn_volume(rng, volumes) for _ in range(batch))
     return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
 
 
@@ -40,7 +45,7 @@ def stack_clips(clips: Sequence[Clip]) -> Clip:
 
 
 def clip_dataset(
-    volumes: Sequence[TrainingVolume],
+    volumes: Sequence[TrainingVolume] | MixedVolumes,
     settings: ClipSettings,
     propagation: PropagationSettings,
     *,
@@ -83,7 +88,13 @@ def clip_dataset(
 
 
 def window_dataset(
-    volumes: Sequence[TrainingVolume], settings: WindowSettings, *, batch: int, batches: int, seed: int, first: int = 0
+    volumes: Sequence[TrainingVolume] | MixedVolumes,
+    settings: WindowSettings,
+    *,
+    batch: int,
+    batches: int,
+    seed: int,
+    first: int = 0,
 ):
     """A dataset of the batches number `first`, ..., `first` + `batches` - 1 under `seed`, each with a seed of its own.
 
