@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from ifss_keras.core.hidden import hidden_folder
 from ifss_keras.core.records import sha256_of
 from ifss_keras.datasets.listing import Case, stem_and_suffix
 from ifss_keras.datasets.working_copy import WorkingCopy, open_copy, write_copy
-from ifss_keras.volumes.formats.registry import files_of
+from ifss_keras.volumes.formats.registry import files_of, voxels_in
+
+_ROOM_BYTES = 100_000_000  # that a disk should keep
 
 
 def copy_name(case: Case) -> str:
@@ -41,13 +45,29 @@ def make_copies(cases: Iterable[Case], folder: Path, made: Callable[[], None] | 
         GeometryError: an image and its labels lie on different grids.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    places = [(case, folder / copy_name(case)) for case in cases]
+    _check_space(folder, [case for case, place in places if not place.exists()])
     copies = []
-    for case in cases:
-        place = folder / copy_name(case)
+    for case, place in places:
         copies.append(_whole_copy(place, case) or _made_copy(place, case))
         if made:
             made()
     return copies
+
+
+def _check_space(folder: Path, missing: list[Case]) -> None:
+    """Refuses what the disk has no room for; what cannot be read is told later, when its turn has come."""
+    needed_bytes = 0
+    for case in missing:
+        with contextlib.suppress(InputError, OSError):
+            needed_bytes += 2 * voxels_in(case.image)  # image and labels, a byte each
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes + _ROOM_BYTES > free_bytes:
+        raise InputError(
+            f"The working copies in {folder} take {needed_bytes / 1e9:.3g} GB: expected that much and "
+            f"{_ROOM_BYTES / 1e9:g} GB more on its disk, received {free_bytes / 1e9:.3g} GB; make space, or choose "
+            "another folder."
+        )
 
 
 def _whole_copy(place: Path, case: Case) -> WorkingCopy | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,8 +26,9 @@ from ifss_keras.volumes.volume import Volume
 
 IMAGE, LABELS, FACTS = "image.npy", "labels.npy", "copy.json"
 VERSION = 1
+MOST_LABELS = 255  # that 8 bits hold
+_BY_CODE = ("codes", "names", "held")
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError)
-_ROOM_BYTES = 100_000_000  # that a disk should keep
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +91,6 @@ def open_copy(folder: Path) -> WorkingCopy:
     return WorkingCopy(folder, image, labels, facts, codes, names, held)
 
 
-_BY_CODE = ("codes", "names", "held")
-
-
 def write_copy(folder: Path, case: Case, sources: Mapping[str, Any]) -> None:
     """Writes the working copy of a case into an empty folder; at any time one volume or less is in memory.
 
@@ -106,12 +103,11 @@ def write_copy(folder: Path, case: Case, sources: Mapping[str, Any]) -> None:
         sources: the fingerprints of its files, as JSON holds them.
 
     Raises:
-        InputError: a file that cannot be used, more than 255 labels, or too little space.
+        InputError: a file that cannot be used, or more than 255 labels.
         GeometryError: image and labels lie on different grids.
     """
     volume = read_volume(case.image)
     grid = replace(volume, array=np.broadcast_to(np.uint8(0), volume.array.shape))
-    _check_space(folder, 2 * grid.array.size, case.image)
     intensity, image_crc32 = _write_image(folder / IMAGE, volume)
     del volume  # before the labels are read
     labels = read_labels(case.labels, spacing_mm=grid.spacing_mm)
@@ -171,9 +167,9 @@ def _write_labels(path: Path, array: np.ndarray, codes: Mapping[int, int]) -> in
 
 def _stored_codes(codes: list[int], path: Path) -> dict[int, int]:
     """Code as stored to code in the file, ascending; they are the same where all fit into 8 bits."""
-    if len(codes) > 255:
-        raise InputError(f"{path} holds {len(codes)} labels: expected at most 255; keep those that are trained on.")
-    stored = codes if not codes or max(codes) <= 255 else range(1, len(codes) + 1)
+    if len(codes) > MOST_LABELS:
+        raise InputError(f"{path} holds {len(codes)} labels: expected at most {MOST_LABELS}; keep fewer.")
+    stored = codes if not codes or max(codes) <= MOST_LABELS else range(1, len(codes) + 1)
     return dict(zip(stored, codes, strict=True))
 
 
@@ -182,13 +178,3 @@ def _crc32(array: np.ndarray) -> int:
     for plane in array:
         crc32 = zlib.crc32(np.ascontiguousarray(plane), crc32)
     return crc32
-
-
-def _check_space(folder: Path, needed_bytes: int, image: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed_bytes + _ROOM_BYTES > free:
-        raise InputError(
-            f"The working copy of {image} takes {needed_bytes / 1e9:.3g} GB: expected that much and "
-            f"{_ROOM_BYTES / 1e9:g} GB more on the disk of {folder.parent.parent}, received {free / 1e9:.3g} GB; make "
-            "space, or choose another folder."
-        )
