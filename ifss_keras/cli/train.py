@@ -15,12 +15,12 @@ from ifss_keras.cli.stopping import was_stopped
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path),
-    help="Folder of synthetic volumes to keep [default: OUTPUT/corpus].",
+    help="Folder of synthetic volumes and of working copies of your own, to keep [default: OUTPUT/corpus].",
 )
 @click.option("--start-from", help="Preset, folder of a training, or file *.weights.h5 to start from.")
 @click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
 def train(recipe, output, corpus, start_from, resume):
-    """Train a network by a recipe; makes the recipe's synthetic volumes first.
+    """Train a network by a recipe; makes the recipe's volumes first: synthetic ones, and working copies of yours.
 
     Interrupt it at any time and go on with --resume. OUTPUT is a preset with the weights of the best epoch, which
     `ifss predict --preset OUTPUT` takes.

@@ -25,7 +25,7 @@ _ROOM_BYTES = 100_000_000  # that a disk should keep
 def copy_name(case: Case) -> str:
     """The name of a case's folder: for people to read, and different for different files."""
     places = "\0".join(os.path.realpath(path) for path in (case.image, case.labels))
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{case.subject}_{stem_and_suffix(case.image)[0]}")[:60].lstrip(".")
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{case.subject}_{stem_and_suffix(case.image)[0]}")[:60].lstrip(".")
     return f"{readable}-{hashlib.sha256(os.fsencode(places)).hexdigest()[:10]}"
 
 
