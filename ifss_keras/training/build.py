@@ -51,7 +51,11 @@ def build_trainer(recipe: Recipe):
     loss = NamedLoss(**recipe.loss.model_dump(), name="loss", dtype="float32")
     if isinstance(recipe, SegmentationRecipe):
         trainer = SegmentationTrainer(
-            network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
+            network,
+            loss,
+            l2=recipe.optimizer.l2,
+            negatives=recipe.negatives,
+            reconstruction=recipe.reconstruction.weight,
         )
     else:
         recipe.settings(network.window)  # a window of one slice is refused
@@ -59,6 +63,7 @@ def build_trainer(recipe: Recipe):
         trainer = PropagationTrainer(
             network,
             loss,
+            l2=recipe.optimizer.l2,
             windows=recipe.windows,
             flow=recipe.propagation.flow,
             pseudo_labels=recipe.pseudo_labels,

@@ -149,7 +149,7 @@ class PropagationTrainer(NetworkTrainer):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         self.follow_penalties()  # here, as JAX shows no weights to compute_metrics
-        return self.named_loss(y_pred.truth, y_pred.probability, y_pred.weight)
+        return self.named_loss(y_pred.truth, y_pred.probability, y_pred.weight) + self.penalty()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         truth, weight = trained_truth(x, self.network.window, self.windows)

@@ -30,7 +30,8 @@ def earlier_estimates(probabilities, start, started, lagged=False):
     zero = ops.zeros_like(start[:, :1, ..., 0])
     first = ops.concatenate([zero, start[..., 0]] if lagged else [start[..., 0], zero], axis=1)
     before = [first]
-    for values in probabilities[:-1]:
+    for number in range(probabilities.shape[0] - 1):
+        values = probabilities[number]
         before.append(values if lagged else ops.concatenate([values[:, 1:], zero], axis=1))
     there, nowhere = ops.ones_like(zero[..., 0, 0]), ops.zeros_like(zero[..., 0, 0])
     window = probabilities.shape[2]

@@ -5,6 +5,7 @@ from keras import ops
 
 from ifss_keras.losses.segmentation import labels_only, negative_loss, reconstruction_loss, segmentation_loss
 from ifss_keras.losses.terms import soft_dice, weighted_mean
+from ifss_keras.training.optimizers import l2_penalty
 
 NEXT_TO_NOTHING = 1e-6  # added to a Dice of masks
 
@@ -17,12 +18,14 @@ class NetworkTrainer(keras.Model):
     Args:
         network: what is trained.
         loss: a `NamedLoss`.
+        l2: weight of `l2_penalty` in the loss.
     """
 
-    def __init__(self, network, loss, **kwargs):
+    def __init__(self, network, loss, *, l2=0.0, **kwargs):
         super().__init__(dtype=network.dtype_policy, autocast=False, **kwargs)
         self.network = network
         self.named_loss = loss
+        self.l2 = l2
         self.alpha_tracker = keras.metrics.Mean(name="alpha") if loss.tversky else None
         self.dice_tracker = keras.metrics.Mean(name="dice")
         # on the CPU XLA is many times slower than the oneDNN that TensorFlow has without it
@@ -30,6 +33,10 @@ class NetworkTrainer(keras.Model):
 
     def build(self, input_shape=None):
         self.built = True
+
+    def penalty(self):
+        """What the weights themselves cost."""
+        return self.l2 * l2_penalty(self.network) if self.l2 else 0.0
 
     def follow_penalties(self):
         """Tells the log which share of the penalty false positives have, where that is learned."""
@@ -65,7 +72,7 @@ class SegmentationTrainer(NetworkTrainer):
             total += self.negatives.weight * negative_loss(self.negatives.loss, probability, y.negative, weights)
         if "reconstruction" in y_pred:
             total += self.reconstruction * reconstruction_loss(y_pred, x)
-        return total
+        return total + self.penalty()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         # the mean Dice of the labels in all annotated slices of the batch, each voxel to its most probable class
