@@ -80,7 +80,7 @@ def _of_labels(dataset: Dataset, annotated: Sequence[CaseFacts]) -> Iterable[Fin
             told = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
             yield Finding(
                 "warning",
-                f"The label {name} is in {len(held)} of {len(annotated)} volumes, not in {told}: check these.",
+                f"The label {name} is in {len(held)} of {len(annotated)} volumes, not of {told}: check these.",
             )
     for code, called in of_code.items():
         if len(called) > 1:
