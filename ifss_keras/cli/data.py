@@ -38,7 +38,7 @@ def check(call, dataset, report, force, as_json):
     if as_json:
         click.echo(json.dumps(checked.to_dict(), indent=2))
         return int(checked.stops_a_training)
-    print_table(f"Data set {dataset}", list(COLUMNS), table_rows(checked.known))
+    print_table(f"Data set {dataset}", list(COLUMNS), table_rows(dataset, checked.known))
     for finding in checked.findings:
         click.echo(f"{finding.severity}: {finding.text}")
     errors = sum(finding.severity == "error" for finding in checked.findings)

@@ -76,11 +76,11 @@ def _of_labels(dataset: Dataset, annotated: Sequence[CaseFacts]) -> Iterable[Fin
             of_code.setdefault(label.code, set()).add(label.name)
     for name, held in names.items():
         if len(held) < len(annotated):
-            others = [facts.case.image.name for facts in annotated if facts not in held]
+            others = [facts.case.subject for facts in annotated if facts not in held]
             told = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
             yield Finding(
                 "warning",
-                f"The label {name} is in {len(held)} of {len(annotated)} volumes, not in {told}: check these.",
+                f"The label {name} is in {len(held)} of {len(annotated)} volumes, not of {told}: check these.",
             )
     for code, called in of_code.items():
         if len(called) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -233,7 +234,15 @@ def _cases_in_csv(path: Path) -> list[Case]:
     except UnicodeDecodeError:
         raise InputError(f"The data set {path} is no CSV in UTF-8: expected text; save it again.") from None
     first = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if ";" in first and "," not in first else ",")
+    separator = ";" if ";" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        return _cases_in_rows(path, reader, first)
+    except csv.Error as error:
+        raise InputError(f"Line {reader.line_num} of {path} is no line of a CSV: {error}; mend it.") from None
+
+
+def _cases_in_rows(path: Path, reader, first: str) -> list[Case]:
     header = [name.strip().lower() for name in next(reader, [])]
     if header not in (list(COLUMNS), list(COLUMNS[:3])):
         raise InputError(

@@ -151,5 +151,5 @@ def _write_report(report: Path, checked: DataCheck, pictures: dict[Case, bytes],
     with outputs.publishing(provenance.inputs, provenance.facts()) as hidden:
         for case, name in names.items():
             (hidden / name).write_bytes(pictures[case])
-        page = data_page(str(checked.dataset.path), checked.known, checked.findings, names)
+        page = data_page(checked.dataset.path, checked.known, checked.findings, names)
         (hidden / REPORT).write_text(page, encoding="utf-8", errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ifss_keras.datasets.inspection import CaseFacts, Finding
 from ifss_keras.datasets.listing import Case
@@ -20,13 +21,16 @@ def contact_sheet(facts: CaseFacts, volume: Volume, labels: Volume) -> bytes:
     return overlay_png(labels.array, styles, volume.spacing_mm, volume.array, view=View.of(volume))
 
 
-def table_rows(known: Sequence[tuple[Case, CaseFacts | None]]) -> list[list[str]]:
-    """A row of texts for each volume, below `COLUMNS`; "-" for what is not known."""
-    return [[case.image.name, case.subject, case.split or "-", *_texts(facts)] for case, facts in known]
+def table_rows(path: Path, known: Sequence[tuple[Case, CaseFacts | None]]) -> list[list[str]]:
+    """A row of texts for each volume of the data set at `path`, below `COLUMNS`; "-" for what is not known."""
+    return [[_shown(case, path), case.subject, case.split or "-", *_texts(facts)] for case, facts in known]
 
 
 def data_page(
-    path: str, known: Sequence[tuple[Case, CaseFacts | None]], findings: Sequence[Finding], pictures: Mapping[Case, str]
+    path: Path,
+    known: Sequence[tuple[Case, CaseFacts | None]],
+    findings: Sequence[Finding],
+    pictures: Mapping[Case, str],
 ) -> str:
     """The page in HTML, which shows the pictures that lie beside it.
 
@@ -41,9 +45,16 @@ def data_page(
     environment = Environment(
         loader=PackageLoader("ifss_keras.report", "templates"), autoescape=True, undefined=StrictUndefined
     )
+    shown = [(_shown(case, path), case.subject, name) for case, name in pictures.items()]
     return environment.get_template("data.html").render(
-        path=path, columns=COLUMNS, rows=table_rows(known), findings=findings, pictures=pictures
+        path=str(path), columns=COLUMNS, rows=table_rows(path, known), findings=findings, pictures=shown
     )
+
+
+def _shown(case: Case, path: Path) -> str:
+    """The image's name below the data set, with its folders."""
+    root = path if path.is_dir() else path.parent
+    return str(case.image.relative_to(root) if case.image.is_relative_to(root) else case.image)
 
 
 def _texts(facts: CaseFacts | None) -> list[str]:

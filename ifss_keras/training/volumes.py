@@ -37,6 +37,8 @@ def training_volumes(recipe: Recipe, folder: Path, window: int, progress: Progre
     count = sum(map(len, cases)) + sum(part.volumes for part in parts.values())
     made = Counter(progress, "volumes", count)
     own = [_own_volumes(recipe, held, folder / "data", window, made) for held in cases]
+    if recipe.data is not None:
+        _check_labels(recipe, *own)
     names = ("training", "validation")
     synthetic = [prepare_volumes(parts[name], folder / name, made) if name in parts else [] for name in names]
     if isinstance(recipe, PropagationRecipe) and recipe.labels:
@@ -130,7 +132,6 @@ def _own_volumes(
             )
         if segments or any(code in volume.extents for code in recipe.labels or volume.extents):
             volumes.append(volume)
-    _check_labels(recipe, volumes)
     return volumes
 
 
@@ -142,14 +143,16 @@ def wanted_labels(recipe: Recipe) -> dict[int, str] | None:
     return {**(negatives.labels if negatives else {}), **recipe.labels}
 
 
-def _check_labels(recipe: Recipe, volumes: Sequence[TrainingVolume]) -> None:
-    held = {code for volume in volumes for code in volume.extents}
-    missing = [f"{code} ({name})" for code, name in (recipe.labels or {}).items() if code not in held]
-    if missing or not held:
+def _check_labels(recipe: Recipe, training: Sequence[TrainingVolume], validation: Sequence[TrainingVolume]) -> None:
+    """Refuses labels that nothing is trained on, and a validation without any label."""
+    trained, validated = ({code for volume in part for code in volume.extents} for part in (training, validation))
+    missing = [f"{code} ({name})" for code, name in (recipe.labels or {}).items() if code not in trained]
+    if missing or not trained or not validated:
+        told = " and ".join(missing) or "a label"
+        side = "validate" if trained and not missing else "train"
         raise InputError(
-            f"The volumes of {recipe.data.path} cannot be trained on: expected {' and '.join(missing) or 'a label'} in "
-            "8 slices or more of one volume, for training and for validation, received none; look at what `ifss data "
-            "check` says of them."
+            f"The data set {recipe.data.path} has nothing to {side} on: expected {told} in {LEAST_SLICES} slices or "
+            "more of a volume, received none; look at what `ifss data check` says of it."
         )
 
 

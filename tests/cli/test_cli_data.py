@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.datasets.working_copy import open_copy
-from tests.datasets.lab import AFFINE, leg_3d_us, stored, volume
+from tests.datasets.lab import AFFINE, leg_3d_us, stored, volume, write_pair
 
 
 @pytest.fixture
@@ -24,6 +24,15 @@ def test_good_volumes_are_told_and_the_code_is_0(ifss, legs):
     assert (outcome.code, outcome.err) == (0, "")
     assert "SOL: 12, 0.05; GM: 9, 0.03" in outcome.out
     assert outcome.out.endswith("3 volumes, 0 errors, 0 warnings. Nothing stops a training.\n")
+
+
+def test_a_volume_is_told_with_its_folder(ifss, tmp_path, write_stored):
+    for seed, name in enumerate(("P1", "P2")):
+        folder = tmp_path / "legs" / name
+        write_pair(write_stored, folder / "image.nii.gz", folder / "labels.nii.gz", seed, slices=9 + seed)
+    out = ifss("data", "check", tmp_path / "legs").out
+    assert os.path.join("P2", "image.nii.gz") in out
+    assert "10 x 20 x 24" in out
 
 
 def test_an_error_is_a_line_and_the_code_is_1(ifss, legs, write_stored):

@@ -136,7 +136,7 @@ def test_the_same_image_of_two_subjects_is_an_error(write, inspected):
 def test_labels_in_some_volumes_only_are_told(write, inspected):
     write(1, name="a"), write(2, name="b")
     write(3, lambda image, labels: np.putmask(labels, labels == 150, 100), name="c")
-    assert "The label 150 is in 2 of 3 volumes, not in c.mha" in only(inspected()[4])
+    assert "The label 150 is in 2 of 3 volumes, not of c: check these" in only(inspected()[4])
 
 
 def test_nothing_to_learn_from_is_an_error(write, inspected):

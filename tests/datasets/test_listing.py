@@ -89,6 +89,7 @@ def test_a_csv_is_relative_to_its_folder_and_knows_two_legs_of_one_subject(tmp_p
         ("subject,image,labels\nP1,a.mha\n", "Line 2 of .* has 2 values: expected 3"),
         ("subject,image,labels\n\n,a.mha,b.mha\n", "Line 3 of .* has no subject"),
         ("subject,image,labels,split\nP1,a.mha,b.mha,holdout\n", "Line 2 of .* has the split 'holdout'"),
+        (f"subject,image,labels\nP1,{200_000 * 'a'},b.mha\n", "Line 2 of .* is no line of a CSV: field larger"),
         ("subject,image,labels\n", "has no volume that is understood"),
     ],
 )

@@ -69,7 +69,7 @@ def test_labels_are_those_of_the_recipe_by_name(tmp_path, legs):
     assert [volume.extents for volume in training] == [{7: (2, 10)}] * 2
     truths = [np.where(labels == 150, 7, 0).tobytes() for _, labels in arrays.values()]
     assert all(np.asarray(volume.labels, np.int64).tobytes() in truths for volume in training)
-    with pytest.raises(InputError, match=r"expected 9 \(VL\) in 8 slices or more of one volume"):
+    with pytest.raises(InputError, match=r"has nothing to train on: expected 9 \(VL\) in 8 slices or more"):
         training_volumes(recipe(folder, labels={9: "VL", 100: "SOL"}), tmp_path, 3)
 
 
@@ -105,3 +105,14 @@ def test_both_kinds_are_mixed_by_the_share(tmp_path, legs, moving_disc, monkeypa
 def test_without_data_a_volume_is_drawn_with_the_same_random_number_as_ever():
     many, rng, again = list(range(7)), np.random.default_rng(5), np.random.default_rng(5)
     assert [drawn_volume(rng, many) for _ in range(50)] == [many[int(again.integers(7))] for _ in range(50)]
+
+
+def test_a_validation_without_a_label_is_refused_and_volumes_without_one_are_left_out(tmp_path, write_stored):
+    leg_3d_us(write_stored, tmp_path / "train", (1, 2))
+    leg_3d_us(write_stored, tmp_path / "val", (3,), codes=(7, 8))
+    with pytest.raises(InputError, match="has nothing to validate on: expected a label in 8 slices or more"):
+        training_volumes(recipe(tmp_path, labels={1: "SOL"}), tmp_path / "corpus", 3)
+    leg_3d_us(write_stored, tmp_path / "train", (4,), codes=(7, 8))
+    leg_3d_us(write_stored, tmp_path / "val", (5,))
+    training, validation = training_volumes(recipe(tmp_path, labels={1: "SOL"}), tmp_path / "corpus", 3)
+    assert [volume.extents for volume in (*training, *validation)] == [{1: (1, 12)}] * 3
