@@ -19,6 +19,7 @@ OPTIONS = {
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
+    ("tune",): ["RECIPE", "--output", "--corpus", "--trials", "--json"],
     ("demo",): ["--output", "--force"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
