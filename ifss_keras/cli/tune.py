@@ -79,10 +79,8 @@ def _line(outcome) -> str:
     values = ", ".join(f"{path} {value}" for path, value in outcome.values.items())
     if outcome.dice is None:
         return f"trial {outcome.trial}, {values}: failed. {outcome.problem}"
-    return (
-        f"trial {outcome.trial}, {values}: validation Dice {outcome.dice:.4f} "
-        f"({outcome.epochs} epochs, {outcome.seconds:.0f} s)"
-    )
+    epochs = f"{outcome.epochs} epoch{'s' if outcome.epochs > 1 else ''}"
+    return f"trial {outcome.trial}, {values}: validation Dice {outcome.dice:.4f} ({epochs}, {outcome.seconds:.0f} s)"
 
 
 def _print_result(plan, result) -> None:

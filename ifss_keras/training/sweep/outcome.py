@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import shutil
@@ -101,15 +103,16 @@ class Trial:
         if not (folder / "card.md").exists():  # which is written last
             resume = self._can_be_resumed(folder)
             start = folder.with_name(self.continued) if self.continued else None
-            run.train(
-                self.recipe,
-                folder,
-                corpus_folder=corpus_folder,
-                start_from=None if resume else start,
-                resume=resume,
-                callbacks=[_epochs_told(f"trial {self.name}", progress)],
-                progress=progress,
-            )
+            with contextlib.redirect_stdout(io.StringIO()):  # a line for each epoch, which `progress` is told of, too
+                run.train(
+                    self.recipe,
+                    folder,
+                    corpus_folder=corpus_folder,
+                    start_from=None if resume else start,
+                    resume=resume,
+                    callbacks=[_epochs_told(f"trial {self.name}", progress)],
+                    progress=progress,
+                )
         dice = best_so_far(log)
         if not 0 <= dice <= 1 or math.isnan(dice):
             raise InputError(f"{log} holds no validation Dice: the training diverged; lower optimizer.learning_rate.")
