@@ -16,6 +16,7 @@ COMMANDS = {
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "train": "Train a network by a recipe",
+    "tune": "Search the best settings of a recipe",
 }
 
 

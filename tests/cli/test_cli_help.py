@@ -22,6 +22,7 @@ OPTIONS = {
     ("data",): ["check", "prepare"],
     ("data", "check"): ["DATASET", "--report", "--force", "--json"],
     ("data", "prepare"): ["DATASET", "--output"],
+    ("tune",): ["RECIPE", "--output", "--corpus", "--trials", "--json"],
     ("demo",): ["--output", "--force"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
