@@ -78,8 +78,20 @@ class Devices:
         return self.strategy.distribute_datasets_from_function(parts)
 
     def prepare(self, trainer) -> None:
-        """Gives a trainer its steps; logs are of all devices, where Keras' own take the mean of means."""
+        """Gives a trainer its steps, whose logs are of all devices, where Keras' own are means of their means.
+
+        Its batch normalisation takes the statistics of the whole batch.
+        """
         if self.strategy:
+            import keras
+
+            for layer in trainer.network._flatten_layers():
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.synchronized = True
+            with self.scope():
+                trainer.optimizer.build(trainer.trainable_variables)
+            # all is built; Keras would build it again from the mean of the devices' inputs, which not all inputs have
+            trainer._maybe_symbolic_build = lambda **_: None
             trainer.train_function = _steps(trainer, self.strategy, trainer.train_step)
             trainer.test_function = _steps(trainer, self.strategy, trainer.test_step)
 

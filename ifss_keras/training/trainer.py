@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from ifss_keras.losses.replicas import summed_over_replicas
 from ifss_keras.losses.segmentation import labels_only, negative_loss, reconstruction_loss, segmentation_loss
-from ifss_keras.losses.terms import soft_dice, weighted_mean
+from ifss_keras.losses.terms import soft_dice
 from ifss_keras.training.optimizers import l2_penalty
 
 NEXT_TO_NOTHING = 1e-6  # added to a Dice of masks
@@ -80,6 +81,7 @@ class SegmentationTrainer(NetworkTrainer):
         known = labels_only(sample_weight)[:, :, None, None]
         truth, found = (known * labels_only(part) for part in (y.truth, found))
         dice = soft_dice(truth, found, axes=(0, 1, 2, 3), smooth=NEXT_TO_NOTHING)
-        there = ops.cast(ops.sum(known, axis=(0, 1, 2, 3)) > 0, "float32")
-        self.dice_tracker.update_state(weighted_mean(dice, there), sample_weight=ops.sum(there))
+        there = ops.cast(summed_over_replicas(ops.sum(known, axis=(0, 1, 2, 3))) > 0, "float32")
+        labels = ops.sum(there)
+        self.dice_tracker.update_state(ops.sum(dice * there) / ops.maximum(labels, 1), sample_weight=labels)
         return self.get_metrics_result()
