@@ -18,7 +18,7 @@ RANKS = {
             ["zoo"],
             ["training"],
             ["inference"],
-            ["report"],
+            ["report", "bench"],
             ["jobs"],
             ["cli"],
         ]

@@ -9,6 +9,7 @@ import click
 from ifss_keras import __version__
 
 COMMANDS = {
+    "bench": "Train and score the rows of the papers' tables",
     "demo": "See the whole job on a synthetic calf",
     "evaluate": "Compare a mask with the truth",
     "models": "List and describe networks, list and verify released weights, or average your own",

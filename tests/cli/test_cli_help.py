@@ -20,6 +20,7 @@ OPTIONS = {
                    "--ends", "--force"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
     ("demo",): ["--output", "--force"],
+    ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
