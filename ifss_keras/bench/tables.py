@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from ifss_keras.bench.claims import CLAIMS, NOT_RUN, Verdict, judge
 from ifss_keras.bench.cohort import Cohort
@@ -15,7 +14,6 @@ from ifss_keras.bench.plan import TABLES, Table
 from ifss_keras.bench.references import FIRST, NONE, SPACED, Spacing
 from ifss_keras.bench.rows import Setting
 from ifss_keras.bench.run import Result
-from ifss_keras.core.files import write_whole
 
 _DIGITS = {
     "iou": 3,
@@ -195,17 +193,3 @@ def tables_named(tables: Iterable[str], miccai: Iterable[str] = (), all_of_them:
     """The tables of these names, in the papers' order; `miccai` are "1" and "2"."""
     wanted = {name.lower() for name in tables} | {f"miccai{number}" for number in miccai}
     return [table for table in TABLES.values() if all_of_them or table.name.lower() in wanted]
-
-
-def save_tables(
-    folder: Path, tables: Iterable[Table], results: Results, cohort: Cohort, setting: Setting, command: str
-) -> list[Path]:
-    """Writes tables.md, tables.csv and tables.png; their paths."""
-    from ifss_keras.bench.picture import picture_png
-
-    tables = list(tables)
-    return [
-        write_whole(folder / "tables.md", markdown(tables, results, cohort, setting, command)),
-        write_whole(folder / "tables.csv", csv_text(tables, results, cohort)),
-        write_whole(folder / "tables.png", picture_png(tables, results, cohort)),
-    ]

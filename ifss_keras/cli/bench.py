@@ -51,9 +51,9 @@ def bench(call, tables, miccai, all_of_them, output, data, recipes, full):
 
 def _run(call, chosen, output, data, recipes, full):
     """Heavy: imports what trains."""
+    from ifss_keras.bench.outputs import save_tables
     from ifss_keras.bench.rows import FULL, SMALL
     from ifss_keras.bench.run import run_tables, write_recipes
-    from ifss_keras.bench.tables import save_tables
     from ifss_keras.cli.console import slice_progress
     from ifss_keras.core.files import check_folder
 
