@@ -14,7 +14,7 @@ from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.settings import ClipSettings
 from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.training.parts import (
     MOST_STEPS,

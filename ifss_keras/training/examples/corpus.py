@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class TrainingVolume:
         extents: label code to the first and last slice that it is known to be in.
         annotated: label code to (slice,) bool: where it is known which pixels are of it; a code that is not there is
             known everywhere.
+        present: label code to (slice,) bool: which of these hold it; for the codes of `annotated`.
     """
 
     image: np.ndarray
@@ -39,10 +40,39 @@ class TrainingVolume:
     intensity: IntensityRange
     extents: dict[int, tuple[int, int]]
     annotated: dict[int, np.ndarray] = field(default_factory=dict)
+    present: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The labels that can be learned from, ascending."""
+        return tuple(sorted(self.extents))
 
     def known(self, code: int) -> np.ndarray:
         """(slice,) bool: where it is known which pixels are of a label."""
         return self.annotated.get(code, np.ones(len(self.image), bool))
+
+    def held(self, code: int) -> np.ndarray:
+        """(slice,) bool: the slices that are known to hold a label."""
+        return self.present[code] if code in self.present else self.known(code)
+
+    def holds(self, code: int) -> np.ndarray:
+        """(slice,) bool: which slices hold a label, known or not."""
+        return np.array([bool((plane == code).any()) for plane in self.labels])
+
+    def holds_any(self) -> np.ndarray:
+        """(slice,) bool: which slices hold any label, known or not."""
+        return np.array([bool(plane.any()) for plane in self.labels])
+
+    def with_known_extents(self) -> TrainingVolume:
+        """The same with the extents that annotated slices alone show; a label in none of these is left out."""
+        present = {code: self.holds(code) & known for code, known in self.annotated.items()}
+        extents = dict(self.extents)
+        for code, held in present.items():
+            there = np.flatnonzero(held)
+            extents.pop(code, None)
+            if len(there):
+                extents[code] = (int(there[0]), int(there[-1]))
+        return replace(self, extents=extents, present=present)
 
     @classmethod
     def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:

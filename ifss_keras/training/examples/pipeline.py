@@ -9,8 +9,10 @@ import numpy as np
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
+from ifss_keras.training.examples.clips import Clip, draw_clip
 from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.examples.draws import clip_length
+from ifss_keras.training.examples.settings import ClipSettings
 from ifss_keras.training.examples.windows import Target, Window, WindowSettings, batch_of_windows
 
 

@@ -8,8 +8,10 @@ import pytest
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples import pipeline
-from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
+from ifss_keras.training.examples.clips import Clip, draw_clip
+from ifss_keras.training.examples.draws import clip_length
 from ifss_keras.training.examples.pipeline import batch_of_clips, clip_dataset
+from ifss_keras.training.examples.settings import ClipSettings
 
 SETTINGS = ClipSettings(windows=2, gap=(4, 20), rollout=(0, 6))
 PROPAGATION = PropagationSettings(size=16)
