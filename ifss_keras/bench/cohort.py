@@ -11,6 +11,7 @@ import numpy as np
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.datasets.labels import own_names, recoding
 from ifss_keras.datasets.listing import Case, read_dataset, splits
 from ifss_keras.synthetic.anatomy import MUSCLES
 from ifss_keras.synthetic.phantom import calf
@@ -122,13 +123,12 @@ def read_cohort(path: Path, description: str | None = None) -> Cohort:
             f"The data set {path} has no volumes to score: expected annotated ones of the split test, received none; "
             "put some into a folder test, or name the split in a CSV."
         )
-    names, counts = {}, []
+    names: dict[int, str] = {}
+    counts = []
     for case in test:
         labels = read_labels(case.labels)
         counts.append(len(labels.array))
-        for code in present_codes(labels.array):
-            if code:
-                names[code] = labels.source.names.get(code, MUSCLES.get(code, f"label {code}"))
+        names = _with_those_of(labels, names)
     if not names:
         raise InputError(f"The test volumes of {path} hold no label: expected one or more; mend their label files.")
     if description is None:
@@ -144,3 +144,20 @@ def read_cohort(path: Path, description: str | None = None) -> Cohort:
     return Cohort(
         path.resolve(), description, dict(sorted(names.items())), slices, validation, test, found.hexdigest()[:16]
     )
+
+
+def codes_of(labels: Volume, names: dict[int, str]) -> dict[int, int]:
+    """Code in a label file to the code of `names` that it is, by its name, or where that is not known by its code."""
+    held = (code for code in present_codes(labels.array) if code)
+    return recoding(held, own_names(labels.source.path, labels.source.names), names)
+
+
+def _with_those_of(labels: Volume, names: dict[int, str]) -> dict[int, str]:
+    """The names, and those of the labels of a file that are not among them."""
+    known, own = codes_of(labels, names), own_names(labels.source.path, labels.source.names)
+    new = (code for code in present_codes(labels.array) if code and code not in known)
+    names = dict(names)
+    for code in new:
+        free = code if code not in names else max(names) + 1  # another file calls something else so
+        names[free] = own.get(code, MUSCLES.get(code, f"label {code}"))
+    return names

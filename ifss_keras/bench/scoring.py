@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ifss_keras.bench.cohort import PAPER_SLICES, Cohort
+from ifss_keras.bench.cohort import PAPER_SLICES, Cohort, codes_of
 from ifss_keras.bench.plan import Wanted
 from ifss_keras.bench.references import NONE, SPACED, Spacing, first_three, spaced
 from ifss_keras.bench.rows import Row, takes_references
@@ -106,9 +106,9 @@ def score_case(
     if not wanted:
         return []
     volume, truth = read_volume(case.image), read_labels(case.labels)
-    scores, whole = [], None
+    codes, scores, whole = codes_of(truth, cohort.names), [], None
     for part in wanted:
-        true = truth.array == part.code
+        true = np.isin(truth.array, [code for code, meant in codes.items() if meant == part.code])
         if not true.any():
             continue
         annotation = _annotation(true, part, cohort)

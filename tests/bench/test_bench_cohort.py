@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from ifss_keras.bench.cohort import Calves, make_calves, read_cohort
+from ifss_keras.bench.cohort import Calves, codes_of, make_calves, read_cohort
 from ifss_keras.bench.references import Spacing, first_three, spaced
 from ifss_keras.core.errors import InputError
 from ifss_keras.synthetic import calf
-from ifss_keras.volumes.io import read_labels, read_volume
+from ifss_keras.volumes.io import read_labels, read_volume, write_labels, write_volume
+from ifss_keras.volumes.volume import Volume
 
 
 def test_the_cohort_is_read_with_names_splits_and_its_slices(tiny_cohort):
@@ -46,6 +47,30 @@ def test_a_data_set_without_volumes_to_test_on_is_refused(tmp_path):
     few = Calves(training=2, validation=1, test=0, first_seed=960_500, slices=20, size=24)
     with pytest.raises(InputError, match="no volumes to score: expected annotated ones of the split test"):
         read_cohort(make_calves(tmp_path, few))
+
+
+def test_labels_are_the_same_by_name_whatever_their_codes(tmp_path):
+    lines = ["subject,image,labels,split"]
+    for number, (split, names) in enumerate(
+        (("train", {3: "SOL"}), ("val", {3: "SOL"}), ("test", {3: "SOL", 5: "GM"}), ("test", {3: "GM", 9: "SOL"}))
+    ):
+        labels = np.zeros((9, 4, 5), np.uint8)
+        for place, code in enumerate(names):
+            labels[:, place] = code
+        volume = Volume.from_array(labels, (1.0, 1.0, 1.0))
+        write_volume(tmp_path / f"{number}.nrrd", labels, volume)
+        write_labels(tmp_path / f"{number}.seg.nrrd", labels, volume, names)
+        lines.append(f"leg{number},{number}.nrrd,{number}.seg.nrrd,{split}")
+    (tmp_path / "legs.csv").write_text("\n".join(lines) + "\n")
+    cohort = read_cohort(tmp_path / "legs.csv")
+    assert sorted(cohort.names.values()) == ["GM", "SOL"]
+    rows = []
+    for case in cohort.test:
+        labels = read_labels(case.labels)
+        meant = codes_of(labels, cohort.names)
+        sol = [code for code, known in meant.items() if known == cohort.muscle("SOL")]
+        rows.append(np.flatnonzero(np.isin(labels.array, sol).any(axis=(0, 2))).tolist())
+    assert rows == [[0], [1]]
 
 
 def test_the_default_calves_are_twelve_two_and_four():
