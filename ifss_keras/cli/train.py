@@ -19,8 +19,12 @@ from ifss_keras.cli.stopping import was_stopped
 )
 @click.option("--start-from", help="Preset, folder of a training, or file *.weights.h5 to start from.")
 @click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
-def train(recipe, output, corpus, start_from, resume):
+@click.pass_obj
+def train(call, recipe, output, corpus, start_from, resume):
     """Train a network by a recipe; makes the recipe's synthetic volumes first.
+
+    It uses all GPUs of the machine, and those of others by TF_CONFIG, see docs/training.md. KERAS_BACKEND=jax or torch
+    trains without TensorFlow.
 
     Interrupt it at any time and go on with --resume. OUTPUT is a preset with the weights of the best epoch, which
     `ifss predict --preset OUTPUT` takes.
@@ -29,28 +33,33 @@ def train(recipe, output, corpus, start_from, resume):
     Example: ifss train --recipe zoo/ifss_synthetic_v5/recipe.yaml -o runs/mine
     """
     from ifss_keras.cli.console import slice_progress
-    from ifss_keras.core.backend import start_backend
     from ifss_keras.core.errors import InputError
-    from ifss_keras.training.needs import check_volumes
+    from ifss_keras.training.needs import check_volumes, out_of_memory
     from ifss_keras.training.recipe import read_recipe
 
     plan = read_recipe(recipe)
     check_volumes(plan)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: expected a folder for the training, new or its own; give another name.")
-    start_backend()
-    import tensorflow as tf
-
     from ifss_keras.training import run
 
     with slice_progress() as progress:
         try:
-            run.train(plan, output, corpus_folder=corpus, start_from=start_from, resume=resume, progress=progress)
-        except tf.errors.ResourceExhaustedError:
-            raise InputError(
-                "The training needs more memory than there is: lower batch, network.widths or image_size in the recipe."
-            ) from None
+            run.train(
+                plan,
+                output,
+                corpus_folder=corpus,
+                start_from=start_from,
+                resume=resume,
+                progress=progress,
+                command=call.command,
+            )
         except BaseException as error:
+            if out_of_memory(error):
+                raise InputError(
+                    "The training needs more memory than there is: lower batch, network.widths or image_size in the "
+                    "recipe."
+                ) from None
             if was_stopped(error):
                 click.echo("The same command with --resume goes on after the last whole epoch.", err=True)
             raise

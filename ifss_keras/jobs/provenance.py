@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ifss_keras import __version__
+from ifss_keras.core.machine import machine, package_versions
 from ifss_keras.core.records import Fingerprint
 from ifss_keras.jobs.call import Call
 from ifss_keras.volumes.formats.registry import files_of
@@ -71,22 +66,3 @@ def fingerprints(**volumes: Path | None) -> dict[str, Fingerprint]:
         for held, what in zip(files_of(path) if path else (), (name, f"{name} voxels"), strict=False):
             found[what] = Fingerprint.of(held)
     return found
-
-
-@cache
-def machine() -> str:
-    """System, processor and cores in one line."""
-    processor = platform.processor() or platform.machine()
-    with suppress(OSError, StopIteration), open("/proc/cpuinfo", encoding="utf-8") as lines:
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{platform.system()} {platform.release()}, {processor}, {os.cpu_count()} cores"
-
-
-def package_versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a result."""
-    packages = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK", "scikit-image")
-    installed = {name: version(name) for name in packages}
-    for name in ("itk-growcut", "itk-morphologicalcontourinterpolation"):
-        with suppress(PackageNotFoundError):
-            installed[name] = version(name)
-    return {"ifss_keras": __version__, "python": platform.python_version()} | installed

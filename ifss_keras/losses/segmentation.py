@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from ifss_keras.losses.replicas import share_of_replica
 from ifss_keras.losses.terms import weighted_mean
 
 # DAF3D's nine heads: four levels, four refined levels, the final one (the authors' code; Wang et al., TMI 2019, eq. 3)
@@ -62,7 +63,7 @@ def reconstruction_loss(outputs, image):
         outputs: of the network, with a `reconstruction`.
         image: (batch, slice, row, column, 1).
     """
-    return ops.mean(ops.square(outputs["reconstruction"] - image))
+    return share_of_replica(ops.mean(ops.square(outputs["reconstruction"] - image)))
 
 
 def labels_only(values):

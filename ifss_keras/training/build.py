@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from ifss_keras.core.backend import start_backend
-from ifss_keras.training.parts import Optimizer
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
 from ifss_keras.zoo.catalogue import build_network
 
 
 def network_of(recipe: Recipe):
-    """The network of a recipe, its weights newly drawn.
+    """The network of a recipe, its weights newly drawn, its layers' numbers of the recipe's precision.
+
+    The precision is no argument of the network's: its preset predicts in float32, with the weights that are kept so.
 
     Raises:
         InputError: no such network, or one that cannot be built, such as rows that do not divide.
     """
-    return build_network(recipe.model, network_arguments(recipe))
+    start_backend()
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        return build_network(recipe.model, network_arguments(recipe))
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def network_arguments(recipe: Recipe) -> dict:
@@ -34,7 +43,9 @@ def build_trainer(recipe: Recipe):
     import keras
 
     from ifss_keras.losses.named import NamedLoss
-    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
+    from ifss_keras.training.optimizers import optimizer_of
+    from ifss_keras.training.propagation_trainer import PropagationTrainer
+    from ifss_keras.training.trainer import SegmentationTrainer
 
     keras.utils.set_random_seed(recipe.seed)
     network = network_of(recipe)
@@ -44,26 +55,16 @@ def build_trainer(recipe: Recipe):
             network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
         )
     else:
+        teacher = network_of(recipe) if recipe.pseudo_labels and recipe.pseudo_labels.teacher else None
         trainer = PropagationTrainer(
-            network, loss, windows=recipe.clips.windows, recurrent=recipe.propagation.recurrent
+            network,
+            loss,
+            windows=recipe.windows,
+            flow=recipe.propagation.flow,
+            pseudo_labels=recipe.pseudo_labels,
+            teacher=teacher,
+            passing=recipe.batch if recipe.passes else None,
         )
     trainer.compile(optimizer_of(recipe.optimizer, recipe.epochs, recipe.steps_per_epoch))
     trainer.build()
     return trainer
-
-
-def optimizer_of(settings: Optimizer, epochs: int, steps_per_epoch: int):
-    """The Keras optimizer of a recipe's settings."""
-    import keras
-
-    from ifss_keras.training.muon import Muon
-
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(epochs * steps_per_epoch - settings.warmup_steps, 1),
-        alpha=0.01,
-        warmup_target=settings.learning_rate,
-        warmup_steps=max(settings.warmup_steps, 1),
-    )
-    shared = {"weight_decay": settings.weight_decay, "global_clipnorm": settings.clip_norm}
-    return {"muon": Muon, "adamw": keras.optimizers.AdamW}[settings.kind](schedule, **shared)

@@ -6,14 +6,21 @@ import csv
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
+from keras import ops
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import replacing, replacing_folder, whole_folder
+from ifss_keras.training.event_log import EventLog
+from ifss_keras.training.pictures import ValidationPictures
+
+_SEEDS = "seeds.npz"
 
 
 class NetworkCheckpoint(keras.callbacks.Callback):
@@ -67,27 +74,77 @@ class EpochLine(keras.callbacks.Callback):
 
 
 class WholeBackup(keras.callbacks.BackupAndRestore):
-    """Keras's backup after every epoch, written beside its place and moved there: a killed training can be resumed."""
+    """Keras's backup after every epoch, written beside its place and moved there: a killed training can be resumed.
+
+    It holds the states of the random generators too, which Keras leaves out: dropout goes on where it was.
+
+    Args:
+        backup_dir: where the backup goes.
+        restored_from: another folder to resume from; None: the same.
+    """
+
+    def __init__(self, backup_dir: Path, restored_from: Path | None = None):
+        super().__init__(str(restored_from or backup_dir))
+        self.written = backup_dir
 
     def on_epoch_end(self, epoch, logs=None):
-        with replacing_folder(Path(self.backup_dir)) as unfinished:
+        with replacing_folder(self.written) as unfinished:
             self.model.save_weights(unfinished / "latest.weights.h5")
+            np.savez(unfinished / _SEEDS, *map(ops.convert_to_numpy, seed_states(self.model)))
             (unfinished / "training_metadata.json").write_text(json.dumps({"epoch": epoch + 1, "batch": 0}))
 
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        held = Path(self.backup_dir) / _SEEDS
+        if held.exists():
+            with np.load(held) as values:
+                for state, name in zip(seed_states(self.model), values.files, strict=True):
+                    state.assign(values[name])
 
-def training_callbacks(trainer, folder: Path, resume: bool) -> list:
-    """The callbacks of `ifss train`: log, checkpoints, backup for resuming, a line per epoch.
+    def on_train_end(self, logs=None):
+        """Nothing: `remove_backup` comes when the preset is whole."""
 
-    The backup comes after the log and the checkpoints: an epoch interrupted between them is done again, and its row in
-    the log is dropped here.
+
+def seed_states(model) -> list:
+    """The states of all random generators of a model, which are variables but no weights."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+class LearningRateLog(keras.callbacks.Callback):
+    """Adds the learning rate of the next step to what the callbacks after this one log of an epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+def training_callbacks(
+    trainer, folder: Path, resume: bool, *, epochs: int, batch, restored_from: Path | None = None
+) -> list:
+    """The callbacks of `ifss train`: logs, checkpoints, pictures, backup for resuming, a line per epoch.
+
+    The backup comes after the logs and the checkpoints: an epoch interrupted between them is done again, and its row in
+    the logs is dropped here.
+
+    Args:
+        trainer: compiled.
+        folder: of the training.
+        resume: go on after the last whole epoch.
+        epochs: of the whole training.
+        batch: one of validation, for the pictures.
+        restored_from: the folder of the training to go on with; None: `folder`.
     """
-    log = folder / "log.csv"
+    log, restored_from = folder / "log.csv", restored_from or folder
+    done = epochs_backed_up(restored_from) if resume else 0
     if resume:
-        _keep_epochs(log, epochs_backed_up(folder))
+        _keep_epochs(log, done)
     return [
+        LearningRateLog(),
         keras.callbacks.CSVLogger(str(log), append=resume),
+        EventLog(folder, done),
         NetworkCheckpoint(trainer.network, folder, best_so_far(log) if resume else -1.0),
-        WholeBackup(str(folder / "backup")),
+        ValidationPictures(trainer, batch, folder, epochs),
+        WholeBackup(folder / "backup", restored_from / "backup"),
         EpochLine(),
     ]
 
@@ -112,6 +169,16 @@ def epochs_backed_up(folder: Path) -> int:
             f"starting from {os.fspath(folder / 'last.weights.h5')}.",
             setting="start_from",
         ) from error
+
+
+def remove_backup(folder: Path) -> None:
+    """Removes the backup of a training that is done, in one step as a resumption sees it."""
+    backup = folder / "backup"
+    if backup.exists():
+        unfinished = backup.with_name("backup.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        os.replace(backup, unfinished)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def best_so_far(log: Path) -> float:

@@ -26,7 +26,7 @@ def check_needs(recipe: Recipe, arguments: dict) -> None:
         InputError: naming what to lower, or a network that cannot be built.
     """
     check_volumes(recipe)
-    windows = 1 if isinstance(recipe, SegmentationRecipe) else recipe.clips.windows
+    windows = 1 if isinstance(recipe, SegmentationRecipe) else recipe.windows
     needed = footprint(recipe.model, arguments).training_bytes(recipe.batch * windows)
     check_memory(needed, f"The training of this {recipe.model} in batches of {recipe.batch}")
 
@@ -41,7 +41,7 @@ def check_volumes(recipe: Recipe) -> None:
     volumes_bytes = sum(VOLUME_BYTES[kind] * getattr(part, kind) for part in parts for kind in VOLUME_BYTES)
     count = recipe.training.volumes + recipe.validation.volumes
     check_memory(volumes_bytes, f"The corpus of the recipe, {count:,} volumes,")
-    slices = recipe.slices if isinstance(recipe, SegmentationRecipe) else recipe.clips.windows
+    slices = recipe.slices if isinstance(recipe, SegmentationRecipe) else recipe.windows
     example_bytes = _VOXEL_BYTES * slices * recipe.size**2
     batches = 1 + recipe.validation_steps
     check_memory(batches * recipe.batch * example_bytes, "What the recipe's batch and validation_steps hold at a time")
@@ -100,3 +100,14 @@ def make_folder(folder: Path) -> None:
         raise InputError(
             f"The folder {os.fspath(folder)} cannot be made ({error.strerror}): choose another place."
         ) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a backend says that there is no memory left for a tensor: TensorFlow, JAX or PyTorch, none imported."""
+    if isinstance(error, MemoryError):
+        return True
+    kind = type(error)
+    if kind.__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("RESOURCE_EXHAUSTED" in said or "not enough memory" in said)

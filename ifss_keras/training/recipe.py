@@ -134,6 +134,16 @@ class PropagationRecipe(Recipe):
     pseudo_labels: PseudoLabels | None = None
     loss: Loss = Loss()
 
+    @property
+    def windows(self) -> int:
+        """Trained windows in a clip."""
+        return self.passes.windows if self.passes else self.clips.windows
+
+    @property
+    def clips_drawn(self) -> ClipSettings:
+        """Which clips are drawn, as many windows as are trained on."""
+        return replace(self.clips, windows=self.windows)
+
     def settings(self, window: int = 3) -> PropagationSettings:
         """How volumes are shown to a network of that window, in training and in prediction.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
 from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer, network_arguments
+from ifss_keras.training.distribution import Devices, find_devices
 from ifss_keras.training.examples.corpus import load_volume, make_corpus
-from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
 from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
+from ifss_keras.training.record import write_record
 from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
 from ifss_keras.zoo.weights_file import load_weights
@@ -55,13 +58,16 @@ def train(
     resume: bool = False,
     callbacks: list | None = None,
     progress: Progress = silent,
+    command: str | None = None,
 ):
     """The trained network, with the weights of the epoch of the best validation Dice.
 
     `folder` becomes a preset, which `from_preset` takes: config.json, best.weights.h5 and card.md. Beside these it
-    holds recipe.yaml, log.csv (a row per epoch), last.weights.h5 and, until it is done, backup/, from which `resume`
-    goes on with the interrupted epoch's beginning and batches. Without dropout a resumed training gives the same
-    weights; with it, other units are dropped.
+    holds recipe.yaml, run.json and annotations.csv (see `training.record`), log.csv (a row per epoch), tensorboard/,
+    pictures/, last.weights.h5 and, until it is done, backup/, from which `resume` goes on with the interrupted epoch's
+    beginning, batches and dropped units: a resumed training gives the same weights.
+
+    It runs on all devices that `find_devices` finds; the first of several processes writes the folder.
 
     Args:
         recipe: a recipe, or its file, see `read_recipe`.
@@ -73,49 +79,80 @@ def train(
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         progress: told of "volumes", how many of them are made.
+        command: kept in run.json.
 
     Raises:
-        InputError: a recipe that cannot be trained; `folder` holds a training and `resume` is not set, or one
-            of another recipe, or a finished one, or other files, or is not there to resume; a training that diverged
-            in every epoch.
+        InputError: a recipe that cannot be trained, or not on these devices; `folder` holds a training and `resume` is
+            not set, or one of another recipe or other volumes, or a finished one, or other files, or is not there to
+            resume; a training that diverged in every epoch.
         PresetError: `start_from` is neither a preset nor a weights file, or does not fit the network.
     """
+    devices = find_devices()
     start_backend()
-    from ifss_keras.training.callbacks import epochs_backed_up, training_callbacks
+    from ifss_keras.training.callbacks import epochs_backed_up, remove_backup
 
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = Path(folder)
-
-    remove_abandoned(folder)
-    refuse_another_folder(recipe, folder, resume)
+    devices.check(recipe)
+    if devices.worker == 0:
+        remove_abandoned(folder)
+        refuse_another_folder(recipe, folder, resume)
     check_needs(recipe, network_arguments(recipe))
-    trainer = build_trainer(recipe)
-    dataset = dataset_maker(recipe, trainer.network)
-    if start_from is not None and not resume:
-        _start_with(trainer.network, recipe, start_from)
+    with devices.scope():
+        trainer = build_trainer(recipe)
+        if start_from is not None and not resume:
+            _start_with(trainer.network, recipe, start_from)
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
     made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
     volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
     held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
-    training, validation = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=epochs_backed_up(folder))
+    done = epochs_backed_up(folder) if resume else 0
+    datasets = trainer_datasets(recipe, trainer.network, volumes, held_out, first_epoch=done)
+    fitted = partial(_fit, recipe, trainer, datasets, devices, resume=resume, callbacks=callbacks or [])
+    if devices.worker:
+        return _without_writing(fitted, trainer, folder)
     preset = preset_of(recipe, trainer.network, folder)
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    write_record(recipe, folder, volumes, epochs=done, command=command)
     preset.write()
-    with _full_disk_told_of(folder):
+    if done < recipe.epochs:  # else it was killed between its last epoch and here
+        with _full_disk_told_of(folder):
+            fitted(folder, folder)
+    _with_best_weights(trainer.network, folder)
+    finished(preset, card_of(recipe, preset, folder))
+    remove_backup(folder)
+    return trainer.network
+
+
+def _fit(recipe: Recipe, trainer, datasets, devices: Devices, folder: Path, restored_from: Path, *, resume, callbacks):
+    from ifss_keras.training.callbacks import training_callbacks
+
+    training, validation = datasets
+    batch = next(iter(validation))
+    own = training_callbacks(trainer, folder, resume, epochs=recipe.epochs, batch=batch, restored_from=restored_from)
+    validation = validation.repeat() if devices.strategy else validation
+    devices.prepare(trainer)
+    with devices.scope():
         trainer.fit(
-            training,
-            validation_data=validation,
+            devices.shared_out(training),
+            validation_data=devices.shared_out(validation),
+            validation_steps=recipe.validation_steps if devices.strategy else None,
             epochs=recipe.epochs,
             steps_per_epoch=recipe.steps_per_epoch,
-            callbacks=[*training_callbacks(trainer, folder, resume), *(callbacks or [])],
+            callbacks=[*own, *callbacks],
             shuffle=False,
             verbose=0,
         )
-    _with_best_weights(trainer.network, folder)
-    finished(preset, card_of(recipe, preset, folder))
+
+
+def _without_writing(fitted, trainer, folder: Path):
+    """The network that a process which is not the first ends with; what all must do together, it does in a folder of
+    its own, as variables of several devices can only be read by all."""
+    with tempfile.TemporaryDirectory() as own:
+        fitted(Path(own), folder)
     return trainer.network
 
 
@@ -190,33 +227,3 @@ def _with_best_weights(network, folder: Path) -> None:
             f"or more, received none, so there is no {BEST_WEIGHTS}; lower optimizer.learning_rate in the recipe."
         )
     network.load_weights(folder / BEST_WEIGHTS)
-
-
-def dataset_maker(recipe: Recipe, network):
-    """The function from volumes, batches, first and seed to the dataset that a recipe's network is trained on."""
-    if isinstance(recipe, SegmentationRecipe):
-        return partial(_windows_of, recipe)
-    propagation = recipe.settings(network.window)
-    return partial(clip_dataset, settings=recipe.clips, propagation=propagation, batch=recipe.batch)
-
-
-def _windows_of(recipe: SegmentationRecipe, volumes, **which):
-    held = {code for volume in volumes for code in volume.extents}
-    for code, name in recipe.labels.items():
-        if code not in held:
-            raise InputError(
-                f"labels: no volume holds {code} ({name}) in 8 slices or more, only {sorted(held)}: mend the recipe."
-            )
-    return window_dataset(volumes, recipe.window_settings(), batch=recipe.batch, **which)
-
-
-def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch: int = 0):
-    """The training batches of all epochs from `first_epoch` on, and the validation batches of every epoch.
-
-    Both under seeds of their own; `dataset` is what `dataset_maker` returned.
-    """
-    steps = recipe.steps_per_epoch
-    batches = (recipe.epochs - first_epoch) * steps
-    training = dataset(volumes, batches=batches, first=first_epoch * steps, seed=recipe.seed)
-    validation = dataset(held_out, batches=recipe.validation_steps, seed=recipe.seed + 1_000_003)
-    return training, validation.cache()

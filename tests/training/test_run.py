@@ -10,10 +10,11 @@ import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.training import run
+from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.recipe import PropagationRecipe
-from ifss_keras.training.run import dataset_maker, train, trainer_datasets
+from ifss_keras.training.run import train
 
 
 @pytest.fixture
@@ -60,22 +61,34 @@ def quick(monkeypatch, moving_disc):
     return folders
 
 
+WHOLE = [
+    "annotations.csv",
+    "best.weights.h5",
+    "card.md",
+    "config.json",
+    "last.weights.h5",
+    "log.csv",
+    "pictures",
+    "recipe.yaml",
+    "run.json",
+    "tensorboard",
+]
+
+
 class Interruption(Exception):
     pass
 
 
 class Interrupter(keras.callbacks.Callback):
-    """Stops a training in the middle of its second epoch."""
+    """Stops a training after a number of steps, as it counts them; at first in the middle of the second epoch."""
 
-    def __init__(self):
+    def __init__(self, steps=3):
         super().__init__()
-        self.epoch = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
+        self.left = steps
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.epoch == 1:
+        self.left -= 1
+        if not self.left:
             raise Interruption
 
 
@@ -104,7 +117,7 @@ def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, re
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     network = train(plan, whole)
     assert quick == [whole / "corpus" / "training", whole / "corpus" / "validation"]
-    assert names(whole) == ["best.weights.h5", "card.md", "config.json", "last.weights.h5", "log.csv", "recipe.yaml"]
+    assert names(whole) == WHOLE
     assert PropagationRecipe(**yaml.safe_load((whole / "recipe.yaml").read_text())) == plan
     rows = logged(whole)
     assert [row["epoch"] for row in rows] == ["0", "1"]
@@ -192,9 +205,9 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
 
 def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving_disc):
     plan = recipe()
-    dataset = dataset_maker(plan, build_trainer(plan).network)
-    whole, validation = trainer_datasets(plan, dataset, [moving_disc], [moving_disc])
-    rest, _ = trainer_datasets(plan, dataset, [moving_disc], [moving_disc], first_epoch=1)
+    network = build_trainer(plan).network
+    whole, validation = trainer_datasets(plan, network, [moving_disc], [moving_disc])
+    rest, _ = trainer_datasets(plan, network, [moving_disc], [moving_disc], first_epoch=1)
     images = [[np.asarray(clip.evidence.image) for (clip,) in dataset] for dataset in (whole, rest, validation)]
     assert [len(part) for part in images] == [4, 2, 1]
     assert_same(images[1], images[0][2:])

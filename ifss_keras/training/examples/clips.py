@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +112,38 @@ def draw_clip(
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
     clip = _with_start(rng, evidence, truth, before, shown, settings, window - 1)
     return flip(rng, clip._replace(weight=clip.weight * certain[first : first + length]))
+
+
+def batch_of_clips(
+    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
+) -> Clip:
+    """One batch, every array with a leading axis; the same arguments give the same batch.
+
+    Half of the batches have no roll-out, the others one drawn log-uniformly up to the greatest of `settings.rollout`;
+    the least is its first + 1, as none at all is the other half. A roll-out that the shortest volume has no room
+    for is cut.
+    """
+    rng = np.random.default_rng(seed)
+    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
+    drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
+    windows = min(drawn, settings.rollout[1], longest)
+    picked = (volumes[int(rng.integers(len(volumes)))] for _ in range(batch))
+    return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
+
+
+def batches_of_clips(
+    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed: int
+):
+    """A function from a number to the batch of clips of that number; each has a seed of its own."""
+    return lambda number: batch_of_clips(volumes, settings, propagation, batch, (seed, number))
+
+
+def stack_clips(clips: Sequence[Clip]) -> Clip:
+    """Clips of equal lengths as one, every array with a leading axis."""
+    evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
+    exemplars = Exemplars(*(np.stack(parts) for parts in zip(*(clip.exemplars for clip in clips), strict=True)))
+    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:-1])
+    return Clip(evidence, *rest, exemplars)
 
 
 def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: int, rollout: int) -> Draw:

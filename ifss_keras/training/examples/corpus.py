@@ -32,6 +32,7 @@ class TrainingVolume:
         annotated: label code to (slice,) bool: where it is known which pixels are of it; a code that is not there is
             known everywhere.
         present: label code to (slice,) bool: which of these hold it; for the codes of `annotated`.
+        name: what a list of annotations calls it.
     """
 
     image: np.ndarray
@@ -41,6 +42,7 @@ class TrainingVolume:
     extents: dict[int, tuple[int, int]]
     annotated: dict[int, np.ndarray] = field(default_factory=dict)
     present: dict[int, np.ndarray] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -93,7 +95,8 @@ def load_volume(path: Path) -> TrainingVolume:
     """
     try:
         with np.load(path) as held:
-            return TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+            volume = TrainingVolume.from_arrays(held["image"], held["labels"], held["spacing_mm"].tolist())
+            return replace(volume, name=path.stem)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged: delete the file to have it made again.") from error
 

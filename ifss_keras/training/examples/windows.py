@@ -88,3 +88,8 @@ def batch_of_windows(volumes: Sequence[TrainingVolume], settings: WindowSettings
     images, targets, weights = zip(*drawn, strict=True)
     target = Target(*(np.stack(parts) for parts in zip(*targets, strict=True)))
     return Window(np.stack(images), target, np.stack(weights))
+
+
+def batches_of_windows(volumes: Sequence[TrainingVolume], settings: WindowSettings, batch: int, seed: int):
+    """A function from a number to the batch of windows of that number; each has a seed of its own."""
+    return lambda number: batch_of_windows(volumes, settings, batch, (seed, number))
