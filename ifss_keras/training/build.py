@@ -43,7 +43,6 @@ def build_trainer(recipe: Recipe):
     import keras
 
     from ifss_keras.losses.named import NamedLoss
-    from ifss_keras.training.optimizers import optimizer_of
     from ifss_keras.training.propagation_trainer import PropagationTrainer
     from ifss_keras.training.trainer import SegmentationTrainer
 
@@ -55,6 +54,7 @@ def build_trainer(recipe: Recipe):
             network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
         )
     else:
+        recipe.settings(network.window)  # a window of one slice is refused
         teacher = network_of(recipe) if recipe.pseudo_labels and recipe.pseudo_labels.teacher else None
         trainer = PropagationTrainer(
             network,
@@ -65,6 +65,19 @@ def build_trainer(recipe: Recipe):
             teacher=teacher,
             passing=recipe.batch if recipe.passes else None,
         )
-    trainer.compile(optimizer_of(recipe.optimizer, recipe.epochs, recipe.steps_per_epoch))
+    compile_trainer(trainer, recipe)
     trainer.build()
     return trainer
+
+
+def compile_trainer(trainer, recipe: Recipe, interval: int | None = None) -> None:
+    """Gives a trainer the recipe's optimizer.
+
+    Args:
+        trainer, recipe: as in `build_trainer`.
+        interval: batches from one update to the next, where volumes are passed through; None: the recipe's own.
+    """
+    from ifss_keras.training.optimizers import optimizer_of
+
+    settings = recipe.optimizer if interval is None else recipe.optimizer.model_copy(update={"accumulate": interval})
+    trainer.compile(optimizer_of(settings, recipe.epochs, recipe.steps_per_epoch))

@@ -9,6 +9,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
 from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
+from ifss_keras.training.volumes import synthetic_parts
 from ifss_keras.zoo.footprint import footprint
 
 VOLUME_BYTES = {"calf": 8_000_000, "shapes": 8_000_000, "structures": 1_500_000}  # a little less than their means
@@ -37,9 +38,9 @@ def check_volumes(recipe: Recipe) -> None:
     Raises:
         InputError: naming what to lower.
     """
-    parts = (recipe.training, recipe.validation)
+    parts = synthetic_parts(recipe).values()  # a lab's own stay on the disk
     volumes_bytes = sum(VOLUME_BYTES[kind] * getattr(part, kind) for part in parts for kind in VOLUME_BYTES)
-    count = recipe.training.volumes + recipe.validation.volumes
+    count = sum(part.volumes for part in parts)
     check_memory(volumes_bytes, f"The corpus of the recipe, {count:,} volumes,")
     slices = recipe.slices if isinstance(recipe, SegmentationRecipe) else recipe.windows
     example_bytes = _VOXEL_BYTES * slices * recipe.size**2

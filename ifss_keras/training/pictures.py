@@ -60,7 +60,7 @@ def shown(trainer, batch):
     outputs = trainer(inputs, training=False)
     if isinstance(inputs, Clip):
         examples = len(inputs.truth)
-        found = ops.convert_to_numpy(outputs)[-examples:, -1] > 0.5
+        found = ops.convert_to_numpy(outputs.probability)[-examples:, -1] > 0.5
         image, truth = (ops.convert_to_numpy(part)[:, -1, ..., 0] for part in (inputs.evidence.image, inputs.truth))
         truth = truth > 0.5
     else:

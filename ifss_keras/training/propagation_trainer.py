@@ -68,10 +68,10 @@ class PropagationTrainer(NetworkTrainer):
 
     def call(self, clip, training=None):
         """The `Answer` to a batch of clips; with pseudo-labels in training alone."""
-        remembered, memory = self.network.remember(*clip.exemplars), self._memory(clip)
+        remembered, carried = self.network.remember(*clip.exemplars), self.carried if training else None
         how = self.network.window, self.windows, self.flow
         run = self._running(self.network, remembered, bool(training))
-        state = self._start(clip, memory, self._running(self.network, remembered, False))
+        state = self._start(clip, carried, self._running(self.network, remembered, False))
         truth, weight = trained_truth(clip, *how[:2])
         if not (training and self.pseudo_labels):
             probabilities, after = trained_windows(run, clip, state, *how)
@@ -82,9 +82,9 @@ class PropagationTrainer(NetworkTrainer):
             estimates = self._estimates(clip, state, probabilities)
             unknown = one_after_another(in_windows(unknown, *how[:2]))
             truth, weight = with_pseudo_labels(truth, weight, unknown, *estimates, self.pseudo_labels)
-        if training and self.carried:
+        if carried:
             for name, value in {"estimates": after.estimates, **after.memory}.items():
-                self.carried[name].assign(ops.stop_gradient(value))
+                carried[name].assign(ops.stop_gradient(value))
         return Answer(one_after_another(probabilities), truth, weight)
 
     def _estimates(self, clip, state, probabilities):
@@ -125,22 +125,17 @@ class PropagationTrainer(NetworkTrainer):
             for name, shape in shapes.items()
         }
 
-    def _memory(self, clip):
-        """The network's memory before a clip: at a reference, or what was carried on."""
+    def _start(self, clip, carried, run):
+        """The state before the first trained window, without gradient: at a reference, or what was carried on."""
         memory = self.network.initial_memory(ops.shape(clip.truth)[0])
-        if not self.carried:
-            return memory
+        if not carried:
+            return rolled_out_start(run, clip, memory, self.network.window, self.windows, self.flow)
         goes_on = clip.has_start[:, 0, 0, 0]
-        return {
-            name: ops.reshape(goes_on, (-1, *[1] * (len(value.shape) - 1))) * self.carried[name]
+        memory = {
+            name: ops.reshape(goes_on, (-1, *[1] * (len(value.shape) - 1))) * carried[name]
             for name, value in memory.items()
         }
-
-    def _start(self, clip, memory, run):
-        """The state before the first trained window, without gradient."""
-        if not self.carried:
-            return rolled_out_start(run, clip, memory, self.network.window, self.windows, self.flow)
-        clip = clip._replace(start=ops.convert_to_tensor(self.carried["estimates"]))
+        clip = clip._replace(start=ops.convert_to_tensor(carried["estimates"]))
         state = clip_start(clip, memory, self.network.window)
         return PropagationState(*keras.tree.map_structure(ops.stop_gradient, tuple(state)))
 

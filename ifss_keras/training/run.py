@@ -16,37 +16,20 @@ from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
-from ifss_keras.core.progress import Counter, Progress, silent
-from ifss_keras.training.batches import trainer_datasets
-from ifss_keras.training.build import build_trainer, network_arguments
+from ifss_keras.core.progress import Progress, silent
+from ifss_keras.training.batches import pass_plan, trainer_datasets
+from ifss_keras.training.build import build_trainer, compile_trainer, network_arguments
 from ifss_keras.training.distribution import Devices, find_devices
-from ifss_keras.training.examples.corpus import load_volume, make_corpus
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
-from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
+from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.training.record import write_record
+from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
 from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
 from ifss_keras.zoo.weights_file import load_weights
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"
-
-
-def prepare_volumes(corpus: Corpus, folder: Path, made: Counter | None = None):
-    """The volumes of a part of a recipe, made where they are not in `folder` yet.
-
-    Raises:
-        InputError: a volume without a label that a clip can be drawn of.
-    """
-    counts, volumes = corpus.model_dump(exclude={"first_seed"}), []
-    for path in make_corpus(folder, counts, corpus.first_seed, made=made):
-        volumes.append(load_volume(path))
-        if not volumes[-1].extents:
-            raise InputError(
-                f"{os.fspath(path)} cannot be trained on: expected a label in 8 slices or more, received none; "
-                f"delete the file to have it made again."
-            )
-    return volumes
 
 
 def train(
@@ -105,9 +88,12 @@ def train(
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
-    made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
-    volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
-    held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
+    window = getattr(trainer.network, "window", 1)
+    volumes, held_out = training_volumes(recipe, corpus_folder, window, progress)
+    plan = pass_plan(recipe, volumes)
+    if plan:
+        with devices.scope():
+            compile_trainer(trainer, recipe, plan.interval)
     done = epochs_backed_up(folder) if resume else 0
     datasets = trainer_datasets(recipe, trainer.network, volumes, held_out, first_epoch=done)
     fitted = partial(_fit, recipe, trainer, datasets, devices, resume=resume, callbacks=callbacks or [])
@@ -116,7 +102,8 @@ def train(
     preset = preset_of(recipe, trainer.network, folder)
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    write_record(recipe, folder, volumes, epochs=done, command=command)
+    print(f"training sees {seen_volumes(recipe, volumes)}", flush=True)
+    write_record(recipe, folder, [*volumes], epochs=done, command=command)
     preset.write()
     if done < recipe.epochs:  # else it was killed between its last epoch and here
         with _full_disk_told_of(folder):
@@ -174,29 +161,21 @@ def _full_disk_told_of(folder: Path):
 
 def preset_of(recipe: Recipe, network, folder: Path) -> Preset:
     """The preset that a training of a recipe leaves in its folder, before its weights are there."""
-    facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": _data(recipe)}
+    facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": told_data(recipe)}
     if isinstance(recipe, SegmentationRecipe):
         return network.described(folder, labels=dict(recipe.labels), **facts)
     return network.described(folder, propagation=recipe.settings(network.window), **facts)
-
-
-def _data(recipe: Recipe) -> str:
-    kinds = {"calf": "calves in ultrasound", "shapes": "random shapes", "structures": "crowded structures"}
-    counts = ((getattr(recipe.training, kind), name) for kind, name in kinds.items())
-    return "synthetic volumes: " + ", ".join(f"{count} of {name}" for count, name in counts if count)
 
 
 def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:
     """What is known of a training once it is done, in Markdown."""
     from ifss_keras.training.callbacks import best_so_far
 
-    training, validation = recipe.training, recipe.validation
     return (
         f"# {preset.name}\n\n{preset.architecture} with {preset.parameters:,} parameters, trained by ifss_keras "
         f"{__version__} with `recipe.yaml` beside this card: {recipe.epochs} epochs of {recipe.steps_per_epoch} steps, "
         f"{recipe.batch} examples each.\n\n"
-        f"**Trained on** {preset.data.removeprefix('synthetic volumes: ')}; synthetic volumes, seeds from "
-        f"{training.first_seed}; validated on {validation.volumes} others, seeds from {validation.first_seed}.\n\n"
+        f"**Trained on** {told_volumes(recipe)}.\n\n"
         f"**Best validation Dice** {best_so_far(folder / 'log.csv'):.4f}, of the examples that training draws, not of "
         "whole volumes; see `log.csv`.\n"
     )

@@ -31,6 +31,7 @@ from ifss_keras.training.examples.draws import (
     draw_known_one_sided,
     draw_one_sided,
 )
+from ifss_keras.training.examples.mixed import Volumes, drawn_volume
 from ifss_keras.training.examples.settings import ClipSettings
 
 
@@ -115,7 +116,7 @@ def draw_clip(
 
 
 def batch_of_clips(
-    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
+    volumes: Volumes, settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
 ) -> Clip:
     """One batch, every array with a leading axis; the same arguments give the same batch.
 
@@ -127,13 +128,11 @@ def batch_of_clips(
     longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
     drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
     windows = min(drawn, settings.rollout[1], longest)
-    picked = (volumes[int(rng.integers(len(volumes)))] for _ in range(batch))
+    picked = (drawn_volume(rng, volumes) for _ in range(batch))
     return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
 
 
-def batches_of_clips(
-    volumes: Sequence[TrainingVolume], settings: ClipSettings, propagation: PropagationSettings, batch: int, seed: int
-):
+def batches_of_clips(volumes: Volumes, settings: ClipSettings, propagation: PropagationSettings, batch: int, seed: int):
     """A function from a number to the batch of clips of that number; each has a seed of its own."""
     return lambda number: batch_of_clips(volumes, settings, propagation, batch, (seed, number))
 
