@@ -9,6 +9,8 @@ from ifss_keras.bench.plan import Table
 from ifss_keras.bench.run import Result
 from ifss_keras.bench.scoring import Score
 
+OF_ROWS = ("parameters", "annotated")  # whole numbers that a row has, and not its volumes
+
 
 def scores_in(result: Result, table: Table, references: str, cohort: Cohort) -> list[Score]:
     """The scores of a row that a table is about."""
@@ -32,8 +34,8 @@ def by_volume(scores: Iterable[Score], measure: str) -> dict[str, float]:
 
 def mean_of(result: Result, table: Table, references: str, measure: str, cohort: Cohort) -> float | None:
     """The number of a table: the mean over volumes of the mean over their muscles; None where there is none."""
-    if measure == "parameters":
-        return result.parameters
+    if measure in OF_ROWS:
+        return getattr(result, measure)
     values = by_volume(scores_in(result, table, references, cohort), measure).values()
     return sum(values) / len(values) if values else None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# What is measured, as `scoring.Score` has it, by the papers' names.
+# What is measured, as `scoring.Score` and `run.Result` have it, by the papers' names; the last is ours.
 MEASURES = MappingProxyType(
     {
         "iou": "mIoU",
@@ -23,6 +23,7 @@ MEASURES = MappingProxyType(
         "volume_error_percent": "VolErr %",
         "parameters": "parameters",
         "seconds_per_1400": "s per 1400 slices",
+        "annotated": "slices trained on",
     }
 )
 Figures = Mapping[str, Mapping[str, float]]  # row as the paper calls it, measure: value

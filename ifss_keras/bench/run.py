@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import time
@@ -19,6 +20,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.training.recipe import recipe_from
+from ifss_keras.training.record import ANNOTATIONS
 from ifss_keras.training.run import train
 
 SCORES = "scores.json"
@@ -32,6 +34,7 @@ class Result:
         row: of the tables.
         scores: of its volumes and muscles.
         parameters: trained weights; None for a method.
+        annotated: slices that its training saw annotated, of all volumes together; None for a method.
         training_seconds: None for a method, or where an interrupted training was gone on with.
         left_out: why it has no scores; None if it has.
     """
@@ -39,6 +42,7 @@ class Result:
     row: Row
     scores: tuple[Score, ...] = ()
     parameters: int | None = None
+    annotated: int | None = None
     training_seconds: float | None = None
     left_out: str | None = None
 
@@ -122,7 +126,8 @@ def run_row(
     missing = _missing(state, wanted, cohort)
     try:
         if row.model and not _is_trained(place):
-            state = _State(training_seconds=_trained(row, place, cohort, setting, progress))
+            shared = folder / "copies"  # of the data set, for all rows
+            state = _State(training_seconds=_trained(row, place, shared, cohort, setting, progress))
             state.write(place / SCORES)
             missing = _missing(state, wanted, cohort)
         if missing:
@@ -133,7 +138,19 @@ def run_row(
                 state.write(place / SCORES)
     except InputError as error:
         return Result(row, left_out=str(error))
-    return Result(row, tuple(state.scores), state.parameters, state.training_seconds)
+    annotated = annotated_slices(place / "run" / ANNOTATIONS, row, cohort) if row.model else None
+    return Result(row, tuple(state.scores), state.parameters, annotated, state.training_seconds)
+
+
+def annotated_slices(path: Path, row: Row, cohort: Cohort) -> int:
+    """Slices on which a training saw any label that it finds, counted from its list of them, see `training.record`."""
+    codes = {str(code) for code in recipe_of(row, cohort).get("labels", cohort.names)}
+    held: set[tuple[str, int]] = set()
+    with open(path, encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            if line["label"] in codes:
+                held |= {(line["volume"], index) for index in range(int(line["first"]), int(line["last"]) + 1)}
+    return len(held)
 
 
 def write_recipes(tables: Iterable[Table], folder: Path, cohort: Cohort, setting: Setting = SMALL) -> list[Path]:
@@ -167,12 +184,13 @@ def _is_trained(place: Path) -> bool:
     return (place / "run" / "card.md").exists() and not (place / "run" / "backup").exists()
 
 
-def _trained(row: Row, place: Path, cohort: Cohort, setting: Setting, progress: Progress) -> float | None:
+def _trained(row: Row, place: Path, copies: Path, cohort: Cohort, setting: Setting, progress: Progress) -> float | None:
     """Trains a row, or goes on with it; the seconds, None where it was interrupted."""
     from keras import utils
 
     utils.clear_session()
     resume = (place / "run" / "recipe.yaml").exists()
     began = time.monotonic()
-    train(recipe_from(recipe_of(row, cohort, setting)), place / "run", resume=resume, progress=progress)
+    recipe = recipe_from(recipe_of(row, cohort, setting))
+    train(recipe, place / "run", corpus_folder=copies, resume=resume, progress=progress)
     return None if resume else round(time.monotonic() - began, 1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ifss_keras.bench.claims import CLAIMS, NOT_RUN, Verdict, judge
 from ifss_keras.bench.cohort import Cohort
-from ifss_keras.bench.means import lost, mean_of, scores_in
+from ifss_keras.bench.means import OF_ROWS, lost, mean_of, scores_in
 from ifss_keras.bench.paper import DEVIATIONS, FIGURES, MEASURES
 from ifss_keras.bench.plan import TABLES, Table
 from ifss_keras.bench.references import FIRST, NONE, SPACED, Spacing
@@ -37,7 +37,7 @@ def number(value: float | None, measure: str) -> str:
     """A number as a table shows it."""
     if value is None:
         return "-"
-    return f"{value:,}" if measure == "parameters" else f"{value:.{_DIGITS[measure]}f}"
+    return f"{value:,}" if measure in OF_ROWS else f"{value:.{_DIGITS[measure]}f}"
 
 
 def markdown(tables: Iterable[Table], results: Results, cohort: Cohort, setting: Setting, command: str) -> str:

@@ -11,16 +11,26 @@ from ifss_keras.bench.scoring import held_on
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 
+ANNOTATIONS = """volume,label,first,last
+leg0,100,2,4
+leg0,150,4,6
+leg0,100,9,9
+leg1,100,4,4
+leg1,777,0,13
+"""
+
 
 @pytest.fixture
-def trainings(monkeypatch):
+def trainings(tmp_path, monkeypatch):
     """Stands in for `train`: a list of (name, resume) of all calls; the networks carry the last mask on."""
     calls = []
 
-    def train(recipe, folder, *, resume, progress):
+    def train(recipe, folder, *, corpus_folder, resume, progress):
+        assert corpus_folder == tmp_path / "copies"
         calls.append((recipe.name, resume))
         folder.mkdir(exist_ok=True)
         (folder / "recipe.yaml").touch()
+        write_whole(folder / "annotations.csv", ANNOTATIONS)
         write_whole(folder / "card.md", "done")
 
     def finder(row, place):
@@ -39,6 +49,7 @@ def test_a_row_of_several_tables_is_trained_once(tmp_path, tiny_cohort, training
     assert list(results) == names
     assert len(results["IFSS-Net-WS"].scores) == 6  # one muscle of three volumes, given references in two ways
     assert results["IFSS-Net-WS"].parameters == 7
+    assert results["IFSS-Net-WS"].annotated == 7
     assert results["IFSS-Net-WS"].training_seconds >= 0
 
 
@@ -116,3 +127,10 @@ def test_damaged_scores_are_one_sentence(tmp_path, tiny_cohort, trainings):
     (place / "scores.json").write_text('{"scores": [1')
     with pytest.raises(InputError, match="is damaged: delete it to have the row scored again"):
         run_row(row, wanted_of(row, [TABLES["X"]], tiny_cohort), tmp_path, tiny_cohort)
+
+
+def test_only_slices_of_what_a_network_finds_count_as_annotated(tmp_path, tiny_cohort):
+    path = tmp_path / "annotations.csv"
+    path.write_text(ANNOTATIONS)
+    counts = {name: run.annotated_slices(path, ROWS[name], tiny_cohort) for name in ("3D U-Net", "Unet", "GM, 30 %")}
+    assert counts == {"3D U-Net": 7, "Unet": 5, "GM, 30 %": 3}
