@@ -18,7 +18,7 @@ RANKS = {
             ["zoo", "datasets"],
             ["training"],
             ["inference"],
-            ["report"],
+            ["report", "bench"],
             ["jobs"],
             ["cli"],
         ]

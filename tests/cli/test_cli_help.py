@@ -24,6 +24,7 @@ OPTIONS = {
     ("data", "prepare"): ["DATASET", "--output"],
     ("tune",): ["RECIPE", "--output", "--corpus", "--trials", "--json"],
     ("demo",): ["--output", "--force"],
+    ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
