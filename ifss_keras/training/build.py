@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ifss_keras.core.backend import start_backend
+from ifss_keras.core.errors import InputError
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
 from ifss_keras.zoo.catalogue import build_network
 
@@ -50,7 +51,8 @@ def build_trainer(recipe: Recipe):
     network = network_of(recipe)
     loss = NamedLoss(**recipe.loss.model_dump(), name="loss", dtype="float32")
     if isinstance(recipe, SegmentationRecipe):
-        trainer = SegmentationTrainer(
+        kind = _alternating(recipe, network) if recipe.reconstruction.alternate else SegmentationTrainer
+        trainer = kind(
             network,
             loss,
             l2=recipe.optimizer.l2,
@@ -73,6 +75,26 @@ def build_trainer(recipe: Recipe):
     compile_trainer(trainer, recipe)
     trainer.build()
     return trainer
+
+
+def _alternating(recipe: SegmentationRecipe, network) -> type:
+    """The trainer with two optimizers.
+
+    Raises:
+        InputError: a network, a backend or a precision that it is not for.
+    """
+    reason = None
+    if "reconstruction" not in network.output:
+        reason = f"a network that reconstructs, received {recipe.model} without a reconstruction"
+    elif start_backend() != "tensorflow":
+        reason = f"the backend tensorflow, received {start_backend()}"
+    elif recipe.precision == "mixed_float16" or recipe.optimizer.accumulate > 1:
+        reason = "neither mixed_float16 nor optimizer.accumulate"
+    if reason:
+        raise InputError(f"reconstruction.alternate: expected {reason}; mend the recipe.")
+    from ifss_keras.training.alternating import AlternatingTrainer
+
+    return AlternatingTrainer
 
 
 def compile_trainer(trainer, recipe: Recipe, interval: int | None = None) -> None:

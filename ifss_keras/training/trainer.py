@@ -71,7 +71,7 @@ class SegmentationTrainer(NetworkTrainer):
             probability = labels_only(y_pred["probabilities"])
             weights = sample_weight[..., : probability.shape[-1]]
             total += self.negatives.weight * negative_loss(self.negatives.loss, probability, y.negative, weights)
-        if "reconstruction" in y_pred:
+        if "reconstruction" in y_pred and self.reconstruction:
             total += self.reconstruction * reconstruction_loss(y_pred, x)
         return total + self.penalty()
 
