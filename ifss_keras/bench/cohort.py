@@ -34,7 +34,7 @@ class Calves:
         slices, size: of each volume; rows and columns are `size`.
     """
 
-    training: int = 12
+    training: int = 29
     validation: int = 2
     test: int = 4
     first_seed: int = 960_000
