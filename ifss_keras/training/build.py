@@ -5,6 +5,7 @@ from __future__ import annotations
 from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
+from ifss_keras.training.transfer import freeze
 from ifss_keras.zoo.catalogue import build_network
 
 
@@ -49,6 +50,7 @@ def build_trainer(recipe: Recipe):
 
     keras.utils.set_random_seed(recipe.seed)
     network = network_of(recipe)
+    freeze(network, recipe.freeze)
     loss = NamedLoss(**recipe.loss.model_dump(), name="loss", dtype="float32")
     if isinstance(recipe, SegmentationRecipe):
         kind = _alternating(recipe, network) if recipe.reconstruction.alternate else SegmentationTrainer

@@ -13,7 +13,7 @@ import yaml
 
 from ifss_keras import __version__
 from ifss_keras.core.backend import start_backend
-from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
 from ifss_keras.core.progress import Progress, silent
@@ -23,10 +23,9 @@ from ifss_keras.training.distribution import Devices, find_devices
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.training.record import write_record
+from ifss_keras.training.transfer import start_with
 from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
-from ifss_keras.zoo.catalogue import build_network
-from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
-from ifss_keras.zoo.weights_file import load_weights
+from ifss_keras.zoo.presets import Preset, finished
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"
@@ -56,9 +55,8 @@ def train(
         recipe: a recipe, or its file, see `read_recipe`.
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
-        start_from: weights to start from, of a network of the same layers at any `image_size`, or of one without
-            a reference memory: a preset's name or folder, or a file *.weights.h5. A resumed training goes on with its
-            own.
+        start_from: weights to start from, as far as they fit, see `start_with`: a preset's name or folder, or a file
+            *.weights.h5. A resumed training goes on with its own.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         progress: told of "volumes", how many of them are made.
@@ -82,9 +80,10 @@ def train(
         refuse_another_folder(recipe, folder, resume)
     check_needs(recipe, network_arguments(recipe))
     with devices.scope():
-        trainer = build_trainer(recipe)
+        trainer, taken = build_trainer(recipe), None
         if start_from is not None and not resume:
-            _start_with(trainer.network, recipe, start_from)
+            taken = start_with(trainer.network, recipe, start_from)
+            print(taken, flush=True)
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
@@ -103,7 +102,7 @@ def train(
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     print(f"training sees {seen_volumes(recipe, volumes)}", flush=True)
-    write_record(recipe, folder, [*volumes], epochs=done, command=command)
+    write_record(recipe, folder, [*volumes], epochs=done, command=command, taken=taken)
     preset.write()
     if done < recipe.epochs:  # else it was killed between its last epoch and here
         with _full_disk_told_of(folder):
@@ -116,10 +115,11 @@ def train(
 
 def _fit(recipe: Recipe, trainer, datasets, devices: Devices, folder: Path, restored_from: Path, *, resume, callbacks):
     from ifss_keras.training.callbacks import training_callbacks
+    from ifss_keras.training.pictures import shortest
 
     training, validation = datasets
-    batch = next(iter(validation))
-    own = training_callbacks(trainer, folder, resume, epochs=recipe.epochs, batch=batch, restored_from=restored_from)
+    shown = shortest(validation)
+    own = training_callbacks(trainer, folder, resume, epochs=recipe.epochs, batch=shown, restored_from=restored_from)
     validation = validation.repeat() if devices.strategy else validation
     devices.prepare(trainer)
     with devices.scope():
@@ -179,24 +179,6 @@ def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:
         f"**Best validation Dice** {best_so_far(folder / 'log.csv'):.4f}, of the examples that training draws, not of "
         "whole volumes; see `log.csv`.\n"
     )
-
-
-def _start_with(network, recipe: Recipe, start: str | Path) -> None:
-    """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
-    try:
-        path = Path(start) if str(start).endswith(".h5") else verified_weights(find_preset(start))
-    except PresetError as error:
-        error.setting = "start_from"
-        raise
-    try:
-        load_weights(network, path)
-    except PresetError:
-        if not recipe.network.get("memory_level"):
-            raise
-        plain = build_network(recipe.model, recipe.network | {"memory_level": 0})
-        load_weights(plain, path)
-        for layer in plain.layers:
-            network.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def _with_best_weights(network, folder: Path) -> None:
