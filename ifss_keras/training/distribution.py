@@ -73,7 +73,11 @@ class Devices:
         def parts(context):
             of_worker = self.replicas // self.workers
             own = slice(self.worker * of_worker, (self.worker + 1) * of_worker)
-            return dataset.flat_map(lambda *batch: _sliced(batch, self.replicas, own)).prefetch(2 * of_worker)
+            plain = type(dataset.element_spec) is tuple  # TensorFlow hands over the parts of these, named ones whole
+            sliced = dataset.flat_map(
+                lambda *batch: _sliced(batch if plain else batch[0], self.replicas, own),
+            )
+            return sliced.prefetch(2 * of_worker)
 
         return self.strategy.distribute_datasets_from_function(parts)
 
