@@ -71,6 +71,7 @@ def elsewhere(request, tmp_path_factory):
         return request.param, folder / "run", file["probabilities"], image
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_the_weights_answer_the_same_here(elsewhere):
     backend, folder, expected, image = elsewhere
     network = SegNetFS.from_preset(folder)
