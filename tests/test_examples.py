@@ -54,3 +54,18 @@ def test_train_leaves_weights_that_predict(run, tmp_path):
     preset = find_preset(tmp_path / "run")
     assert verified_weights(preset) == tmp_path / "run" / "best.weights.h5"
     assert (preset.propagation.size, preset.architecture) == (32, "IFSSNet")
+
+
+def test_sweep_leaves_the_best_recipe_of_three_trainings(run, tmp_path):
+    out = run("04_sweep.py", tmp_path / "sweep")
+    line = r"^trial (\d): {'optimizer.learning_rate': ([\d.]+), 'batch': (\d)}, validation Dice ([\d.]+)$"
+    trials = re.findall(line, out, re.MULTILINE)
+    assert [name for name, *_ in trials] == ["0", "1", "2"]
+    name, rate, batch, _ = max(trials, key=lambda trial: float(trial[3]))
+    assert out.splitlines()[-1].startswith(f"the best is trial {name}: ")
+    best = read_recipe(tmp_path / "sweep" / "best.yaml")
+    assert (best.optimizer.learning_rate, best.batch, best.epochs) == (float(rate), int(batch), 2)
+    for name, rate, batch, _ in trials:
+        trained = read_recipe(tmp_path / "sweep" / "trials" / name / "recipe.yaml")
+        assert (trained.optimizer.learning_rate, trained.batch) == (float(rate), int(batch))
+        assert verified_weights(find_preset(tmp_path / "sweep" / "trials" / name)).name == "best.weights.h5"

@@ -15,10 +15,10 @@ RANKS = {
             ["core"],
             ["layers", "losses", "metrics", "volumes", "synthetic"],
             ["propagation"],
-            ["zoo"],
+            ["zoo", "datasets"],
             ["training"],
             ["inference"],
-            ["report"],
+            ["report", "bench"],
             ["jobs"],
             ["cli"],
         ]

@@ -9,12 +9,15 @@ import click
 from ifss_keras import __version__
 
 COMMANDS = {
+    "bench": "Train and score the rows of the papers' tables",
+    "data": "Check your own volumes before a training, or make their working copies",
     "demo": "See the whole job on a synthetic calf",
     "evaluate": "Compare a mask with the truth",
     "models": "List and describe networks, list and verify released weights, or average your own",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "train": "Train a network by a recipe",
+    "tune": "Search the best settings of a recipe",
 }
 
 

@@ -15,13 +15,13 @@ from ifss_keras.cli.stopping import was_stopped
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path),
-    help="Folder of synthetic volumes to keep [default: OUTPUT/corpus].",
+    help="Folder of synthetic volumes and of working copies of your own, to keep [default: OUTPUT/corpus].",
 )
 @click.option("--start-from", help="Preset, folder of a training, or file *.weights.h5 to start from.")
 @click.option("--resume", is_flag=True, help="Go on with the training in OUTPUT.")
 @click.pass_obj
 def train(call, recipe, output, corpus, start_from, resume):
-    """Train a network by a recipe; makes the recipe's synthetic volumes first.
+    """Train a network by a recipe; makes the recipe's volumes first: synthetic ones, and working copies of yours.
 
     It uses all GPUs of the machine, and those of others by TF_CONFIG, see docs/training.md. KERAS_BACKEND=jax or torch
     trains without TensorFlow.

@@ -11,9 +11,10 @@ from ifss_keras.core.errors import InputError
 GB = 1e9
 _UNKNOWN_BYTES = 8 * 10**9  # taken to be there where the system does not say
 _CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    tuple(f"/sys/fs/cgroup/memory.{name}" for name in ("max", "current", "stat")),
+    tuple(f"/sys/fs/cgroup/memory/memory.{name}" for name in ("limit_in_bytes", "usage_in_bytes", "stat")),
 )
+_CACHE = ("inactive_file", "active_file")  # pages of files, which a container counts as used and gives up when asked
 
 
 def free_bytes() -> int:
@@ -22,10 +23,10 @@ def free_bytes() -> int:
     Where a system tells only how much memory it has, that; where it tells nothing, 8 GB.
     """
     rooms = [_available_bytes()]
-    for limit, usage in _CGROUPS:
+    for limit, usage, stat in _CGROUPS:
         limit_bytes, used_bytes = _number(limit), _number(usage)
         if limit_bytes is not None and used_bytes is not None:
-            rooms.append(max(limit_bytes - used_bytes, 0))
+            rooms.append(max(limit_bytes - max(used_bytes - _cached_bytes(stat), 0), 0))
     return min(rooms)
 
 
@@ -66,6 +67,15 @@ def _available_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return _UNKNOWN_BYTES
+
+
+def _cached_bytes(path: str) -> int:
+    """Pages of files in a container; 0 where it does not say."""
+    try:
+        held = dict(line.split() for line in Path(path).read_text("ascii").splitlines())
+        return sum(int(held.get(f"total_{name}", held.get(name, 0))) for name in _CACHE)
+    except (OSError, ValueError):
+        return 0
 
 
 def _number(path: str) -> int | None:

@@ -30,7 +30,7 @@ class Predictor:
     def __init__(self, network, settings: PropagationSettings):
         self.network = network
         self.settings = settings
-        self.runner = SpanRunner(network, settings.recurrent)
+        self.runner = SpanRunner(network, settings.flow)
 
     @classmethod
     def from_preset(cls, preset: str | Path = DEFAULT_PRESET) -> Predictor:

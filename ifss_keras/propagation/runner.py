@@ -7,6 +7,7 @@ from keras import backend, ops
 
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
+from ifss_keras.propagation.settings import FLOW, Flow
 from ifss_keras.propagation.step import PropagationState, initial_state, step
 
 
@@ -15,12 +16,12 @@ class SpanRunner:
 
     Args:
         network: a `PropagatingModel` or anything with its `window`, `initial_memory`, `remember` and call.
-        recurrent: see `propagation.step.step`.
+        flow: what is handed from window to window.
     """
 
-    def __init__(self, network, recurrent: bool = True):
+    def __init__(self, network, flow: Flow = FLOW):
         self.network = network
-        self.recurrent = recurrent
+        self.flow = flow
         self.window = network.window
         self.traces = 0  # of the step: a graph that is made anew costs seconds
         self._step = _compiled(self._one_step)
@@ -28,7 +29,7 @@ class SpanRunner:
 
     def _one_step(self, evidence, state, remembered):
         self.traces += 1
-        return step(lambda inputs: self.network(inputs | remembered, training=False), evidence, state, self.recurrent)
+        return step(lambda inputs: self.network(inputs | remembered, training=False), evidence, state, self.flow)
 
     def run(
         self,

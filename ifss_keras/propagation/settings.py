@@ -56,6 +56,23 @@ class Softness:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """What is handed from window to window.
+
+    Attributes:
+        recurrent: otherwise every window begins as if it were the first, from the evidence alone: nothing that was
+            estimated before is fed back (TMI 2021, section IV-C, Ablation 2).
+        carry_memory: otherwise every window has the memory that the network has at a reference (the official code).
+    """
+
+    recurrent: bool = True
+    carry_memory: bool = True
+
+
+FLOW = Flow()
+
+
+@dataclass(frozen=True)
 class PropagationSettings:
     """How a volume is shown to a network, in training and in prediction, and how the mask is carried through it.
 
@@ -77,7 +94,7 @@ class PropagationSettings:
         least_area: of the outermost reference's; a smaller mask counts as none.
         most_area: of the largest reference's; where references lie further apart than a window, a larger mask outside
             them has run into something else, and the muscle has ended before.
-        recurrent: what was estimated is fed back; otherwise, for comparison, see `propagation.step.step`.
+        recurrent, carry_memory: what is handed from window to window, see `Flow`; otherwise for comparison.
         recall_newest: beyond the references the newest estimate is looked up beside the nearest reference, and not a
             second reference.
         bend: how far the anchor between two references bends for those beyond them, from 0, straight, to 1, the curve
@@ -102,6 +119,7 @@ class PropagationSettings:
     least_area: float = 0.05
     most_area: float = 3.0
     recurrent: bool = True
+    carry_memory: bool = True
     recall_newest: bool = False
     bend: float = 0.5
     anchor_area: bool = True
@@ -127,6 +145,11 @@ class PropagationSettings:
             (0 <= self.bend <= 1, f"bend must lie from 0 to 1, received {self.bend}"),
         ):
             require(right, f"{text}.")
+
+    @property
+    def flow(self) -> Flow:
+        """What is handed from window to window."""
+        return Flow(self.recurrent, self.carry_memory)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON and YAML hold them."""

@@ -10,7 +10,7 @@ on the way. Where references beyond them are known, too, distances and centroid 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -72,7 +72,11 @@ def interpolate_shapes(
 
 
 def distances_between(
-    masks: Mapping[int, np.ndarray], start: int, stop: int, spacing_mm: tuple[float, float]
+    masks: Mapping[int, np.ndarray],
+    start: int,
+    stop: int,
+    spacing_mm: tuple[float, float],
+    slices: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The signed distance to the interpolated shape on each slice between two neighbouring references.
 
@@ -84,12 +88,13 @@ def distances_between(
         masks: slice index to (row, column) bool, all references.
         start, stop: two of them.
         spacing_mm: (row, column).
+        slices: those that are asked for; None: all between.
 
     Yields:
         (slice index, distance (row, column) float32 in mm, positive inside, minus infinity where the shape cannot be).
     """
-    between = range(start + 1, stop)
-    if not between:
+    between = range(start + 1, stop) if slices is None else slices
+    if not len(between):
         return
     span, box = _span_in_box(masks, start, stop, spacing_mm)
     areas = [None] * len(between)

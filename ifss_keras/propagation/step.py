@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.settings import FLOW
 
 
 class PropagationState(NamedTuple):
@@ -68,30 +69,32 @@ def mask_channel(evidence, estimates):
     return ops.where(evidence.is_reference > 0, evidence.annotation, guess)
 
 
-def step(network, evidence, state, recurrent=True):
+def step(network, evidence, state, flow=FLOW, channel=mask_channel):
     """One window: the probabilities (batch, window, row, column, 2) and the next window's state.
 
     Args:
         network: see above.
         evidence: of the window's slices, batched.
         state: what `initial_state` or the step before returned.
-        recurrent: otherwise every window begins as if it were the first, from the evidence alone: nothing that was
-            estimated before is fed back (TMI 2021, section IV-C, Ablation 2).
+        flow: what is handed on, see `Flow`.
+        channel: from evidence and estimates to the mask channel; training may show the estimates otherwise.
     """
-    if not recurrent:
+    memory = state.memory
+    if not (flow.recurrent and flow.carry_memory):
+        memory = {name: ops.zeros_like(part) for name, part in memory.items()}
+    if not flow.recurrent:
         window = evidence.image.shape[1]
-        memory = {name: ops.zeros_like(part) for name, part in state.memory.items()}
         state = initial_state(windowed(evidence, 0, window - 1), window, memory)
     newest = Evidence(*(part[:, -1:] for part in evidence))
     entering = entering_estimate(newest, state.estimates[:, -1:])
     estimates = ops.concatenate([state.estimates, entering], axis=1)
-    outputs = network({"image": evidence.image, "mask": mask_channel(evidence, estimates), **state.memory})
+    outputs = network({"image": evidence.image, "mask": channel(evidence, estimates), **memory})
     probabilities = outputs["probabilities"]
     estimates = ops.where(evidence.is_reference > 0, evidence.annotation, probabilities[..., :1])
     return probabilities, PropagationState(estimates[:, 1:], {name: outputs[name] for name in state.memory})
 
 
-def roll_out(network, evidence, state, count, window, recurrent=True):
+def roll_out(network, evidence, state, count, window, flow=FLOW):
     """The state after `count` windows from slice 0 on; nothing else is kept.
 
     Args:
@@ -100,29 +103,31 @@ def roll_out(network, evidence, state, count, window, recurrent=True):
         state: the state before the first window.
         count: may be a tensor, and may be 0.
         window: slices in a window.
-        recurrent: see `step`.
+        flow: see `step`.
     """
 
     def body(index, state):
-        return step(network, windowed(evidence, index, window), PropagationState(*state), recurrent)[1]
+        return step(network, windowed(evidence, index, window), PropagationState(*state), flow)[1]
 
     return PropagationState(*ops.fori_loop(0, count, body, state))
 
 
-def unroll(network, evidence, state, start, count, window, recurrent=True):
+def unroll(network, evidence, state, start, count, window, flow=FLOW, channels=None):
     """The probabilities of `count` windows from slice `start` on, and the state after them.
 
     Args:
-        network, evidence, window, recurrent: as in `roll_out`.
+        network, evidence, window, flow: as in `roll_out`.
         state: the state before window number `start`.
         start: may be a tensor.
         count: at least 1, not a tensor.
+        channels: from the number of a window to what `step` takes as `channel`; None: as in prediction.
 
     Returns:
         (window number, batch, window, row, column, 2), and a `PropagationState`.
     """
     outputs = []
     for index in range(count):
-        probabilities, state = step(network, windowed(evidence, start + index, window), state, recurrent)
+        channel = channels(index) if channels else mask_channel
+        probabilities, state = step(network, windowed(evidence, start + index, window), state, flow, channel)
         outputs.append(probabilities)
     return ops.stack(outputs), state

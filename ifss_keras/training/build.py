@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ifss_keras.core.backend import start_backend
+from ifss_keras.core.errors import InputError
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
+from ifss_keras.training.transfer import freeze
 from ifss_keras.zoo.catalogue import build_network
 
 
@@ -43,20 +45,68 @@ def build_trainer(recipe: Recipe):
     import keras
 
     from ifss_keras.losses.named import NamedLoss
-    from ifss_keras.training.optimizers import optimizer_of
-    from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
+    from ifss_keras.training.propagation_trainer import PropagationTrainer
+    from ifss_keras.training.trainer import SegmentationTrainer
 
     keras.utils.set_random_seed(recipe.seed)
     network = network_of(recipe)
+    freeze(network, recipe.freeze)
     loss = NamedLoss(**recipe.loss.model_dump(), name="loss", dtype="float32")
     if isinstance(recipe, SegmentationRecipe):
-        trainer = SegmentationTrainer(
-            network, loss, negatives=recipe.negatives, reconstruction=recipe.reconstruction.weight
+        kind = _alternating(recipe, network) if recipe.reconstruction.alternate else SegmentationTrainer
+        trainer = kind(
+            network,
+            loss,
+            l2=recipe.optimizer.l2,
+            negatives=recipe.negatives,
+            reconstruction=recipe.reconstruction.weight,
         )
     else:
+        recipe.settings(network.window)  # a window of one slice is refused
+        teacher = network_of(recipe) if recipe.pseudo_labels and recipe.pseudo_labels.teacher else None
         trainer = PropagationTrainer(
-            network, loss, windows=recipe.clips.windows, recurrent=recipe.propagation.recurrent
+            network,
+            loss,
+            l2=recipe.optimizer.l2,
+            windows=recipe.windows,
+            flow=recipe.propagation.flow,
+            pseudo_labels=recipe.pseudo_labels,
+            teacher=teacher,
+            passing=recipe.batch if recipe.passes else None,
         )
-    trainer.compile(optimizer_of(recipe.optimizer, recipe.epochs, recipe.steps_per_epoch))
+    compile_trainer(trainer, recipe)
     trainer.build()
     return trainer
+
+
+def _alternating(recipe: SegmentationRecipe, network) -> type:
+    """The trainer with two optimizers.
+
+    Raises:
+        InputError: a network, a backend or a precision that it is not for.
+    """
+    reason = None
+    if "reconstruction" not in network.output:
+        reason = f"a network that reconstructs, received {recipe.model} without a reconstruction"
+    elif start_backend() != "tensorflow":
+        reason = f"the backend tensorflow, received {start_backend()}"
+    elif recipe.precision == "mixed_float16" or recipe.optimizer.accumulate > 1:
+        reason = "neither mixed_float16 nor optimizer.accumulate"
+    if reason:
+        raise InputError(f"reconstruction.alternate: expected {reason}; mend the recipe.")
+    from ifss_keras.training.alternating import AlternatingTrainer
+
+    return AlternatingTrainer
+
+
+def compile_trainer(trainer, recipe: Recipe, interval: int | None = None) -> None:
+    """Gives a trainer the recipe's optimizer.
+
+    Args:
+        trainer, recipe: as in `build_trainer`.
+        interval: batches from one update to the next, where volumes are passed through; None: the recipe's own.
+    """
+    from ifss_keras.training.optimizers import optimizer_of
+
+    settings = recipe.optimizer if interval is None else recipe.optimizer.model_copy(update={"accumulate": interval})
+    trainer.compile(optimizer_of(settings, recipe.epochs, recipe.steps_per_epoch))

@@ -54,6 +54,10 @@ class Devices:
                 f"batch: expected a multiple of the {self.replicas} devices, received {recipe.batch}; mend the recipe, "
                 f"or show fewer devices (CUDA_VISIBLE_DEVICES)."
             )
+        if getattr(recipe, "reconstruction", None) and recipe.reconstruction.alternate:
+            raise InputError(
+                f"reconstruction.alternate: expected one device, received {self.replicas}; mend the recipe."
+            )
         if recipe.optimizer.accumulate > 1:
             raise InputError(
                 f"optimizer.accumulate: expected 1 on {self.replicas} devices, received "

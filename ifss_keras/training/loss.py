@@ -1,4 +1,4 @@
-"""The loss of a batch of clips: pure functions on `keras.ops`.
+"""What a network answers for in a batch of clips: pure functions on `keras.ops`.
 
 A clip's last `windows` windows are trained on; the windows before them are run through without gradient.
 """
@@ -6,6 +6,7 @@ A clip's last `windows` windows are trained on; the windows before them are run 
 from keras import ops, tree
 
 from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.settings import FLOW
 from ifss_keras.propagation.step import initial_state, roll_out, unroll, windowed
 
 
@@ -16,41 +17,65 @@ def clip_start(clip, memory, window):
     return state._replace(estimates=estimates)
 
 
-def rolled_out_start(network, clip, memory, window, windows, recurrent=True):
+def rolled_out(clip, window, windows):
+    """How many windows of a clip lie before the trained ones; may be a tensor."""
+    return ops.shape(clip.truth)[1] - trained_slices(window, windows)
+
+
+def rolled_out_start(network, clip, memory, window, windows, flow=FLOW):
     """The state before the first trained window, without gradient.
 
     Args:
         network: from inputs to outputs, as in `propagation.step`.
         clip: a batch of clips.
-        memory: the network's at a reference, {name: tensor}.
+        memory: the network's before the first window, {name: tensor}.
         window: slices in a window.
         windows: trained windows.
-        recurrent: see `propagation.step.step`.
+        flow: see `propagation.step.step`.
     """
-    count = ops.shape(clip.truth)[1] - _trained_slices(window, windows)
-    state = roll_out(network, clip.evidence, clip_start(clip, memory, window), count, window, recurrent)
+    count = rolled_out(clip, window, windows)
+    state = roll_out(network, clip.evidence, clip_start(clip, memory, window), count, window, flow)
     return tree.map_structure(ops.stop_gradient, state)
 
 
-def trained_probability(network, clip, state, window, windows, recurrent=True):
+def trained_windows(network, clip, state, window, windows, flow=FLOW, channels=None):
+    """The muscle's probability in the trained windows, (window number, batch, window, row, column), and the last state.
+
+    Args:
+        network, clip, window, windows, flow: as in `rolled_out_start`.
+        state: what it returned.
+        channels: see `propagation.step.unroll`.
+    """
+    last = Evidence(*(part[:, -trained_slices(window, windows) :] for part in clip.evidence))
+    probabilities, state = unroll(network, last, state, 0, windows, window, flow, channels)
+    return probabilities[..., 0], state
+
+
+def trained_probability(network, clip, state, window, windows, flow=FLOW):
     """The muscle's probability in the trained windows, (window number * batch, window, row, column).
 
     Args:
-        network, clip, window, windows, recurrent: as in `rolled_out_start`.
-        state: what it returned.
+        network, clip, state, window, windows, flow: as in `trained_windows`.
     """
-    last = Evidence(*(part[:, -_trained_slices(window, windows) :] for part in clip.evidence))
-    probabilities, _ = unroll(network, last, state, 0, windows, window, recurrent)
-    return ops.reshape(probabilities[..., 0], (-1, *probabilities.shape[2:-1]))
+    return one_after_another(trained_windows(network, clip, state, window, windows, flow)[0])
 
 
 def trained_truth(clip, window, windows):
     """What `trained_probability` should be, in its shape, and the weight of every slice in it."""
-    truth, weight = (part[:, -_trained_slices(window, windows) :] for part in (clip.truth[..., 0], clip.weight))
-    return tuple(
-        ops.concatenate([part[:, index : index + window] for index in range(windows)]) for part in (truth, weight)
-    )
+    truth, weight = (part[:, -trained_slices(window, windows) :] for part in (clip.truth[..., 0], clip.weight))
+    return tuple(one_after_another(in_windows(part, window, windows)) for part in (truth, weight))
 
 
-def _trained_slices(window, windows):
+def in_windows(values, window, windows):
+    """(window number, batch, window, ...) of values (batch, trained slice, ...)."""
+    return ops.stack([values[:, index : index + window] for index in range(windows)])
+
+
+def one_after_another(values):
+    """(window number * batch, ...) of values (window number, batch, ...)."""
+    return ops.concatenate([values[number] for number in range(values.shape[0])])
+
+
+def trained_slices(window, windows):
+    """How many slices the trained windows hold."""
     return windows + window - 1

@@ -9,6 +9,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
 from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe
+from ifss_keras.training.volumes import synthetic_parts
 from ifss_keras.zoo.footprint import footprint
 
 VOLUME_BYTES = {"calf": 8_000_000, "shapes": 8_000_000, "structures": 1_500_000}  # a little less than their means
@@ -26,7 +27,7 @@ def check_needs(recipe: Recipe, arguments: dict) -> None:
         InputError: naming what to lower, or a network that cannot be built.
     """
     check_volumes(recipe)
-    windows = 1 if isinstance(recipe, SegmentationRecipe) else recipe.clips.windows
+    windows = 1 if isinstance(recipe, SegmentationRecipe) else recipe.windows
     needed = footprint(recipe.model, arguments).training_bytes(recipe.batch * windows)
     check_memory(needed, f"The training of this {recipe.model} in batches of {recipe.batch}")
 
@@ -37,11 +38,11 @@ def check_volumes(recipe: Recipe) -> None:
     Raises:
         InputError: naming what to lower.
     """
-    parts = (recipe.training, recipe.validation)
+    parts = synthetic_parts(recipe).values()  # a lab's own stay on the disk
     volumes_bytes = sum(VOLUME_BYTES[kind] * getattr(part, kind) for part in parts for kind in VOLUME_BYTES)
-    count = recipe.training.volumes + recipe.validation.volumes
+    count = sum(part.volumes for part in parts)
     check_memory(volumes_bytes, f"The corpus of the recipe, {count:,} volumes,")
-    slices = recipe.slices if isinstance(recipe, SegmentationRecipe) else recipe.clips.windows
+    slices = recipe.slices if isinstance(recipe, SegmentationRecipe) else recipe.windows
     example_bytes = _VOXEL_BYTES * slices * recipe.size**2
     batches = 1 + recipe.validation_steps
     check_memory(batches * recipe.batch * example_bytes, "What the recipe's batch and validation_steps hold at a time")

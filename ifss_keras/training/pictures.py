@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -50,6 +51,11 @@ class ValidationPictures(keras.callbacks.Callback):
             imsave(unfinished, picture(*shown(self.trainer, self.batch)))
 
 
+def shortest(batches):
+    """The first of a few batches with the fewest slices: pictures are made without a graph, and soon."""
+    return min(islice(batches, 4), key=lambda batch: keras.tree.flatten(batch)[0].shape[1])
+
+
 def shown(trainer, batch):
     """(image, truth, found), each (example, row, column), of the first few examples of a batch.
 
@@ -60,7 +66,7 @@ def shown(trainer, batch):
     outputs = trainer(inputs, training=False)
     if isinstance(inputs, Clip):
         examples = len(inputs.truth)
-        found = ops.convert_to_numpy(outputs)[-examples:, -1] > 0.5
+        found = ops.convert_to_numpy(outputs.probability)[-examples:, -1] > 0.5
         image, truth = (ops.convert_to_numpy(part)[:, -1, ..., 0] for part in (inputs.evidence.image, inputs.truth))
         truth = truth > 0.5
     else:

@@ -14,7 +14,7 @@ from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.yaml_file import read_yaml
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.settings import ClipSettings
 from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.training.parts import (
     MOST_STEPS,
@@ -134,6 +134,16 @@ class PropagationRecipe(Recipe):
     pseudo_labels: PseudoLabels | None = None
     loss: Loss = Loss()
 
+    @property
+    def windows(self) -> int:
+        """Trained windows in a clip."""
+        return self.passes.windows if self.passes else self.clips.windows
+
+    @property
+    def clips_drawn(self) -> ClipSettings:
+        """Which clips are drawn, as many windows as are trained on."""
+        return replace(self.clips, windows=self.windows)
+
     def settings(self, window: int = 3) -> PropagationSettings:
         """How volumes are shown to a network of that window, in training and in prediction.
 
@@ -201,6 +211,15 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     Raises:
         InputError: no such file, not YAML, an unknown key, or a value out of range; the text names the key.
     """
+    return recipe_of_file(read_keys(path), path)
+
+
+def read_keys(path: str | Path) -> dict:
+    """Keys and values in the YAML file of a recipe, as they stand there.
+
+    Raises:
+        InputError: no such file, or not YAML, or no keys.
+    """
     path = Path(path)
     try:
         held = read_yaml(path)
@@ -211,13 +230,19 @@ def read_recipe(path: str | Path) -> PropagationRecipe | SegmentationRecipe:
     if not isinstance(held, dict):
         received = "nothing" if held is None else type(held).__name__
         raise InputError(f"The recipe {path} should hold keys and values, received {received}.")
+    return held
+
+
+def recipe_of_file(held: dict, path: str | Path) -> PropagationRecipe | SegmentationRecipe:
+    """The recipe with these keys, which stood in the file `path`.
+
+    Raises:
+        InputError: an unknown key, or a value out of range; the text names file and key.
+    """
     try:
-        return recipe_from(_with_data_beside(held, path.parent))
+        return recipe_from(_with_data_beside(held, Path(path).parent))
     except (ValidationError, TypeError, InputError) as error:
-        problem = _first_problem(error).rstrip(".")
-        raise InputError(
-            f"The recipe {path} cannot be used: {problem}{'' if problem.endswith('?') else '.'}"
-        ) from error
+        raise InputError(f"The recipe {path} cannot be used: {first_problem(error)}") from error
 
 
 def _with_data_beside(held: dict, folder: Path) -> dict:
@@ -228,7 +253,13 @@ def _with_data_beside(held: dict, folder: Path) -> dict:
     return held | {"data": data | {"path": os.path.abspath(folder / Path(data["path"]).expanduser())}}
 
 
-def _first_problem(error) -> str:
+def first_problem(error: Exception) -> str:
+    """What is wrong with a recipe, as the end of a sentence: of a `pydantic.ValidationError` the first problem."""
+    problem = _problem(error).rstrip(".")
+    return f"{problem}{'' if problem.endswith('?') else '.'}"
+
+
+def _problem(error) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     problem = error.errors()[0]

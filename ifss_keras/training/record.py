@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ifss_keras.core.files import write_whole
 from ifss_keras.core.machine import machine, package_versions
 from ifss_keras.training.examples.corpus import TrainingVolume
 from ifss_keras.training.recipe import Recipe
+from ifss_keras.training.transfer import Transfer
 
 RUN, ANNOTATIONS = "run.json", "annotations.csv"
 _SLICES = 16  # of each volume, at equal distances, that a fingerprint takes in
@@ -66,7 +68,15 @@ def annotations(volumes: Sequence[TrainingVolume]) -> str:
     return text.getvalue()
 
 
-def write_record(recipe: Recipe, folder: Path, volumes: Sequence[TrainingVolume], *, epochs: int, command: str | None):
+def write_record(
+    recipe: Recipe,
+    folder: Path,
+    volumes: Sequence[TrainingVolume],
+    *,
+    epochs: int,
+    command: str | None,
+    taken: Transfer | None = None,
+) -> None:
     """Writes run.json and annotations.csv; a resumed training adds where it went on to the same run.json.
 
     Args:
@@ -74,6 +84,7 @@ def write_record(recipe: Recipe, folder: Path, volumes: Sequence[TrainingVolume]
         volumes: that are trained on.
         epochs: that are done.
         command: that was run; None from Python.
+        taken: what it started with; None: with nothing, or it goes on.
 
     Raises:
         InputError: the volumes are not those that the training in the folder began with.
@@ -98,6 +109,7 @@ def write_record(recipe: Recipe, folder: Path, volumes: Sequence[TrainingVolume]
         "backend": backend,
         "versions": package_versions(names),
         "data": data,
+        "started_from": taken and asdict(taken),
     }
     held = {"recipe": recipe.name, "seed": recipe.seed, "starts": [*(before if epochs else ()), start]}
     write_whole(folder / ANNOTATIONS, annotations(volumes))

@@ -13,40 +13,22 @@ import yaml
 
 from ifss_keras import __version__
 from ifss_keras.core.backend import start_backend
-from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
-from ifss_keras.core.progress import Counter, Progress, silent
-from ifss_keras.training.build import build_trainer, network_arguments
+from ifss_keras.core.progress import Progress, silent
+from ifss_keras.training.batches import pass_plan, trainer_datasets
+from ifss_keras.training.build import build_trainer, compile_trainer, network_arguments
 from ifss_keras.training.distribution import Devices, find_devices
-from ifss_keras.training.examples.corpus import load_volume, make_corpus
-from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
-from ifss_keras.training.recipe import Corpus, Recipe, SegmentationRecipe, read_recipe
+from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.training.record import write_record
-from ifss_keras.zoo.catalogue import build_network
-from ifss_keras.zoo.presets import Preset, find_preset, finished, verified_weights
-from ifss_keras.zoo.weights_file import load_weights
+from ifss_keras.training.transfer import start_with
+from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
+from ifss_keras.zoo.presets import Preset, finished
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"
-
-
-def prepare_volumes(corpus: Corpus, folder: Path, made: Counter | None = None):
-    """The volumes of a part of a recipe, made where they are not in `folder` yet.
-
-    Raises:
-        InputError: a volume without a label that a clip can be drawn of.
-    """
-    counts, volumes = corpus.model_dump(exclude={"first_seed"}), []
-    for path in make_corpus(folder, counts, corpus.first_seed, made=made):
-        volumes.append(load_volume(path))
-        if not volumes[-1].extents:
-            raise InputError(
-                f"{os.fspath(path)} cannot be trained on: expected a label in 8 slices or more, received none; "
-                f"delete the file to have it made again."
-            )
-    return volumes
 
 
 def train(
@@ -73,9 +55,8 @@ def train(
         recipe: a recipe, or its file, see `read_recipe`.
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
-        start_from: weights to start from, of a network of the same layers at any `image_size`, or of one without
-            a reference memory: a preset's name or folder, or a file *.weights.h5. A resumed training goes on with its
-            own.
+        start_from: weights to start from, as far as they fit, see `start_with`: a preset's name or folder, or a file
+            *.weights.h5. A resumed training goes on with its own.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         progress: told of "volumes", how many of them are made.
@@ -99,25 +80,29 @@ def train(
         refuse_another_folder(recipe, folder, resume)
     check_needs(recipe, network_arguments(recipe))
     with devices.scope():
-        trainer = build_trainer(recipe)
-        dataset = dataset_maker(recipe, trainer.network)
+        trainer, taken = build_trainer(recipe), None
         if start_from is not None and not resume:
-            _start_with(trainer.network, recipe, start_from)
+            taken = start_with(trainer.network, recipe, start_from)
+            print(taken, flush=True)
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
-    made = Counter(progress, "volumes", recipe.training.volumes + recipe.validation.volumes)
-    volumes = prepare_volumes(recipe.training, corpus_folder / "training", made)
-    held_out = prepare_volumes(recipe.validation, corpus_folder / "validation", made)
+    window = getattr(trainer.network, "window", 1)
+    volumes, held_out = training_volumes(recipe, corpus_folder, window, progress)
+    plan = pass_plan(recipe, volumes)
+    if plan:
+        with devices.scope():
+            compile_trainer(trainer, recipe, plan.interval)
     done = epochs_backed_up(folder) if resume else 0
-    datasets = trainer_datasets(recipe, dataset, volumes, held_out, first_epoch=done)
+    datasets = trainer_datasets(recipe, trainer.network, volumes, held_out, first_epoch=done)
     fitted = partial(_fit, recipe, trainer, datasets, devices, resume=resume, callbacks=callbacks or [])
     if devices.worker:
         return _without_writing(fitted, trainer, folder)
     preset = preset_of(recipe, trainer.network, folder)
     # only now: what cannot be trained leaves the folder free for a mended recipe
     write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-    write_record(recipe, folder, volumes, epochs=done, command=command)
+    print(f"training sees {seen_volumes(recipe, volumes)}", flush=True)
+    write_record(recipe, folder, [*volumes], epochs=done, command=command, taken=taken)
     preset.write()
     if done < recipe.epochs:  # else it was killed between its last epoch and here
         with _full_disk_told_of(folder):
@@ -130,10 +115,11 @@ def train(
 
 def _fit(recipe: Recipe, trainer, datasets, devices: Devices, folder: Path, restored_from: Path, *, resume, callbacks):
     from ifss_keras.training.callbacks import training_callbacks
+    from ifss_keras.training.pictures import shortest
 
     training, validation = datasets
-    batch = next(iter(validation))
-    own = training_callbacks(trainer, folder, resume, epochs=recipe.epochs, batch=batch, restored_from=restored_from)
+    shown = shortest(validation)
+    own = training_callbacks(trainer, folder, resume, epochs=recipe.epochs, batch=shown, restored_from=restored_from)
     validation = validation.repeat() if devices.strategy else validation
     devices.prepare(trainer)
     with devices.scope():
@@ -175,50 +161,24 @@ def _full_disk_told_of(folder: Path):
 
 def preset_of(recipe: Recipe, network, folder: Path) -> Preset:
     """The preset that a training of a recipe leaves in its folder, before its weights are there."""
-    facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": _data(recipe)}
+    facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": told_data(recipe)}
     if isinstance(recipe, SegmentationRecipe):
         return network.described(folder, labels=dict(recipe.labels), **facts)
     return network.described(folder, propagation=recipe.settings(network.window), **facts)
-
-
-def _data(recipe: Recipe) -> str:
-    kinds = {"calf": "calves in ultrasound", "shapes": "random shapes", "structures": "crowded structures"}
-    counts = ((getattr(recipe.training, kind), name) for kind, name in kinds.items())
-    return "synthetic volumes: " + ", ".join(f"{count} of {name}" for count, name in counts if count)
 
 
 def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:
     """What is known of a training once it is done, in Markdown."""
     from ifss_keras.training.callbacks import best_so_far
 
-    training, validation = recipe.training, recipe.validation
     return (
         f"# {preset.name}\n\n{preset.architecture} with {preset.parameters:,} parameters, trained by ifss_keras "
         f"{__version__} with `recipe.yaml` beside this card: {recipe.epochs} epochs of {recipe.steps_per_epoch} steps, "
         f"{recipe.batch} examples each.\n\n"
-        f"**Trained on** {preset.data.removeprefix('synthetic volumes: ')}; synthetic volumes, seeds from "
-        f"{training.first_seed}; validated on {validation.volumes} others, seeds from {validation.first_seed}.\n\n"
+        f"**Trained on** {told_volumes(recipe)}.\n\n"
         f"**Best validation Dice** {best_so_far(folder / 'log.csv'):.4f}, of the examples that training draws, not of "
         "whole volumes; see `log.csv`.\n"
     )
-
-
-def _start_with(network, recipe: Recipe, start: str | Path) -> None:
-    """Loads the weights; where they know no reference memory, all but that, which begins with reading nothing."""
-    try:
-        path = Path(start) if str(start).endswith(".h5") else verified_weights(find_preset(start))
-    except PresetError as error:
-        error.setting = "start_from"
-        raise
-    try:
-        load_weights(network, path)
-    except PresetError:
-        if not recipe.network.get("memory_level"):
-            raise
-        plain = build_network(recipe.model, recipe.network | {"memory_level": 0})
-        load_weights(plain, path)
-        for layer in plain.layers:
-            network.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def _with_best_weights(network, folder: Path) -> None:
@@ -228,39 +188,3 @@ def _with_best_weights(network, folder: Path) -> None:
             f"or more, received none, so there is no {BEST_WEIGHTS}; lower optimizer.learning_rate in the recipe."
         )
     network.load_weights(folder / BEST_WEIGHTS)
-
-
-def dataset_maker(recipe: Recipe, network):
-    """The function from volumes, batches, first and seed to the dataset that a recipe's network is trained on."""
-    if isinstance(recipe, SegmentationRecipe):
-        return partial(_windows_of, recipe)
-    propagation = recipe.settings(network.window)
-    clips = clip_dataset
-    if start_backend() != "tensorflow":
-        from ifss_keras.training.examples.without_tensorflow import clip_batches as clips
-    return partial(clips, settings=recipe.clips, propagation=propagation, batch=recipe.batch)
-
-
-def _windows_of(recipe: SegmentationRecipe, volumes, **which):
-    held = {code for volume in volumes for code in volume.extents}
-    for code, name in recipe.labels.items():
-        if code not in held:
-            raise InputError(
-                f"labels: no volume holds {code} ({name}) in 8 slices or more, only {sorted(held)}: mend the recipe."
-            )
-    windows = window_dataset
-    if start_backend() != "tensorflow":
-        from ifss_keras.training.examples.without_tensorflow import window_batches as windows
-    return windows(volumes, recipe.window_settings(), batch=recipe.batch, **which)
-
-
-def trainer_datasets(recipe: Recipe, dataset, volumes, held_out, *, first_epoch: int = 0):
-    """The training batches of all epochs from `first_epoch` on, and the validation batches of every epoch.
-
-    Both under seeds of their own; `dataset` is what `dataset_maker` returned.
-    """
-    steps = recipe.steps_per_epoch
-    batches = (recipe.epochs - first_epoch) * steps
-    training = dataset(volumes, batches=batches, first=first_epoch * steps, seed=recipe.seed)
-    validation = dataset(held_out, batches=recipe.validation_steps, seed=recipe.seed + 1_000_003)
-    return training, validation.cache()

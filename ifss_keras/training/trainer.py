@@ -1,7 +1,4 @@
-"""Networks in training, by `fit` of any Keras backend.
-
-On JAX every length of a clip is compiled by itself, once.
-"""
+"""Networks in training, by `fit` of any Keras backend: what all have in common, and those that need no reference."""
 
 import keras
 from keras import ops
@@ -9,9 +6,9 @@ from keras import ops
 from ifss_keras.losses.replicas import summed_over_replicas
 from ifss_keras.losses.segmentation import labels_only, negative_loss, reconstruction_loss, segmentation_loss
 from ifss_keras.losses.terms import soft_dice
-from ifss_keras.training.loss import rolled_out_start, trained_probability, trained_truth
+from ifss_keras.training.optimizers import l2_penalty
 
-_NEXT_TO_NOTHING = 1e-6  # added to a Dice of masks
+NEXT_TO_NOTHING = 1e-6  # added to a Dice of masks
 
 
 class NetworkTrainer(keras.Model):
@@ -22,12 +19,14 @@ class NetworkTrainer(keras.Model):
     Args:
         network: what is trained.
         loss: a `NamedLoss`.
+        l2: weight of `l2_penalty` in the loss.
     """
 
-    def __init__(self, network, loss, **kwargs):
+    def __init__(self, network, loss, *, l2=0.0, **kwargs):
         super().__init__(dtype=network.dtype_policy, autocast=False, **kwargs)
         self.network = network
         self.named_loss = loss
+        self.l2 = l2
         self.alpha_tracker = keras.metrics.Mean(name="alpha") if loss.tversky else None
         self.dice_tracker = keras.metrics.Mean(name="dice")
         # on the CPU XLA is many times slower than the oneDNN that TensorFlow has without it
@@ -36,58 +35,14 @@ class NetworkTrainer(keras.Model):
     def build(self, input_shape=None):
         self.built = True
 
+    def penalty(self):
+        """What the weights themselves cost."""
+        return self.l2 * l2_penalty(self.network) if self.l2 else 0.0
+
     def follow_penalties(self):
         """Tells the log which share of the penalty false positives have, where that is learned."""
         if self.alpha_tracker:
             self.alpha_tracker.update_state(self.named_loss.tversky.penalties()[0])
-
-
-class PropagationTrainer(NetworkTrainer):
-    """A network that carries annotated slices on, trained through the same propagation step that prediction uses.
-
-    Truncated back-propagation over a clip's windows (TMI 2021, section III-F, which accumulates over half a
-    volume); the roll-out before them has no gradient and no dropout. Batches are `(clip,)`, as Keras would take a
-    `Clip` itself for inputs, targets and weights.
-
-    Args:
-        network: an `IFSSNet`.
-        loss: a `NamedLoss`.
-        windows: trained windows in every clip.
-        recurrent: see `propagation.step.step`.
-    """
-
-    def __init__(self, network, loss, *, windows, recurrent=True, **kwargs):
-        super().__init__(network, loss, **kwargs)
-        self.windows = windows
-        self.recurrent = recurrent
-
-    def call(self, clip, training=None):
-        """The muscle's probability in the trained windows of a batch of clips, see `trained_probability`."""
-        remembered = self.network.remember(*clip.exemplars)
-        memory = self.network.initial_memory(ops.shape(clip.truth)[0])
-        how = self.network.window, self.windows, self.recurrent
-        state = rolled_out_start(self._running(remembered, False), clip, memory, *how)
-        return trained_probability(self._running(remembered, bool(training)), clip, state, *how)
-
-    def _running(self, remembered, training):
-        def run(inputs):
-            outputs = self.network(inputs | remembered, training=training)
-            # a loop's state keeps its type, of whatever type the network's memory is
-            return {name: ops.cast(value, "float32") for name, value in outputs.items()}
-
-        return run
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        self.follow_penalties()  # here, as JAX shows no weights to compute_metrics
-        truth, weight = trained_truth(x, self.network.window, self.windows)
-        return self.named_loss(truth, y_pred, weight)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        truth, weight = trained_truth(x, self.network.window, self.windows)
-        found = ops.cast(y_pred > 0.5, "float32")
-        dice = soft_dice(truth, found, axes=(-2, -1), smooth=_NEXT_TO_NOTHING)
-        self.dice_tracker.update_state(dice, sample_weight=weight)
-        return self.get_metrics_result()
 
 
 class SegmentationTrainer(NetworkTrainer):
@@ -116,16 +71,16 @@ class SegmentationTrainer(NetworkTrainer):
             probability = labels_only(y_pred["probabilities"])
             weights = sample_weight[..., : probability.shape[-1]]
             total += self.negatives.weight * negative_loss(self.negatives.loss, probability, y.negative, weights)
-        if "reconstruction" in y_pred:
+        if "reconstruction" in y_pred and self.reconstruction:
             total += self.reconstruction * reconstruction_loss(y_pred, x)
-        return total
+        return total + self.penalty()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         # the mean Dice of the labels in all annotated slices of the batch, each voxel to its most probable class
         found = ops.one_hot(ops.argmax(y_pred["probabilities"], axis=-1), y.truth.shape[-1])
         known = labels_only(sample_weight)[:, :, None, None]
         truth, found = (known * labels_only(part) for part in (y.truth, found))
-        dice = soft_dice(truth, found, axes=(0, 1, 2, 3), smooth=_NEXT_TO_NOTHING)
+        dice = soft_dice(truth, found, axes=(0, 1, 2, 3), smooth=NEXT_TO_NOTHING)
         there = ops.cast(summed_over_replicas(ops.sum(known, axis=(0, 1, 2, 3))) > 0, "float32")
         labels = ops.sum(there)
         self.dice_tracker.update_state(ops.sum(dice * there) / ops.maximum(labels, 1), sample_weight=labels)

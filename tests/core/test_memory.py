@@ -16,7 +16,7 @@ def system(tmp_path, monkeypatch):
     def make(pages=None, **files):
         for name, content in files.items():
             (tmp_path / name).write_text(content)
-        groups = tuple((str(tmp_path / f"limit{n}"), str(tmp_path / f"usage{n}")) for n in (1, 2))
+        groups = tuple(tuple(str(tmp_path / f"{name}{n}") for name in ("limit", "usage", "stat")) for n in (1, 2))
         monkeypatch.setattr(memory, "_CGROUPS", groups)
         real = Path
         monkeypatch.setattr(memory, "Path", lambda name: real(str(name).replace("/proc", str(tmp_path))))
@@ -29,6 +29,7 @@ def system(tmp_path, monkeypatch):
 
 
 MEMINFO = "MemTotal: 900 kB\nMemAvailable:    700 kB\n"
+CACHED = "anon 3\ninactive_file 1000\nactive_file 500\n"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,9 @@ MEMINFO = "MemTotal: 900 kB\nMemAvailable:    700 kB\n"
         (3, {"meminfo": MEMINFO, "limit1": "max\n", "usage1": "5\n"}, 700 * 1024),
         (3, {"meminfo": MEMINFO, "limit1": "5000\n", "usage1": "2000\n"}, 3000),
         (3, {"meminfo": MEMINFO, "limit2": "5000\n", "usage2": "6000\n"}, 0),
+        (3, {"meminfo": MEMINFO, "limit1": "5000", "usage1": "4900", "stat1": CACHED}, 1600),
+        (3, {"meminfo": MEMINFO, "limit2": "5000", "usage2": "4900", "stat2": f"{CACHED}total_active_file 7\n"}, 1107),
+        (3, {"meminfo": MEMINFO, "limit1": "5000", "usage1": "4900", "stat1": "odd"}, 100),
         (3, {}, 3 * 4096),
         (3, {"meminfo": "MemTotal: 900 kB\n"}, 3 * 4096),
         (None, {}, 8 * 10**9),

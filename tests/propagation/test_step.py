@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.settings import Flow
 from ifss_keras.propagation.step import (
     PropagationState,
     entering_estimate,
@@ -214,11 +215,19 @@ def test_windows_are_consecutive_slices(start):
 def test_without_recurrence_every_window_is_the_first_one(count):
     evidence = random_evidence()
     nothing = {name: np.zeros((BATCH, *PLANE), np.float32) for name in ("hidden", "cell")}
-    probabilities, _ = unroll(toy, evidence, random_state(3), 2, count, 3, recurrent=False)
+    probabilities, _ = unroll(toy, evidence, random_state(3), 2, count, 3, Flow(recurrent=False))
     for index in range(count):
         window = windowed(evidence, 2 + index, 3)
         alone, _ = step(toy, window, initial_state(windowed(window, 0, 2), 3, nothing))
         np.testing.assert_array_equal(probabilities[index], alone)
-    rest, _ = unroll(toy, evidence, roll_out(toy, evidence, random_state(3), 2, 3, False), 2, count, 3, recurrent=False)
+    rest, _ = unroll(
+        toy,
+        evidence,
+        roll_out(toy, evidence, random_state(3), 2, 3, Flow(recurrent=False)),
+        2,
+        count,
+        3,
+        Flow(recurrent=False),
+    )
     np.testing.assert_array_equal(rest, probabilities)
     assert np.abs(probabilities - unroll(toy, evidence, random_state(3), 2, count, 3)[0]).max() > 1e-3

@@ -14,7 +14,8 @@ from ifss_keras.propagation.exemplars import Exemplars
 from ifss_keras.training.examples.clips import Clip
 from ifss_keras.training.examples.windows import Target, Window
 from ifss_keras.training.muon import Muon
-from ifss_keras.training.trainer import PropagationTrainer, SegmentationTrainer
+from ifss_keras.training.propagation_trainer import PropagationTrainer
+from ifss_keras.training.trainer import SegmentationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 from ifss_keras.zoo.networks.unet3d import UNet3D
 from tests.backend_values import zero_initializers

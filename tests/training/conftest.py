@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings
 from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.examples.settings import ClipSettings
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 
 TINY = {

@@ -9,8 +9,7 @@ import tensorflow as tf
 from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import Clip
-from ifss_keras.training.examples.pipeline import batch_of_clips
+from ifss_keras.training.examples.clips import Clip, batch_of_clips
 from ifss_keras.training.loss import clip_start, rolled_out_start, trained_probability, trained_truth
 
 WINDOW, WINDOWS = 3, 2

@@ -5,7 +5,7 @@ import yaml
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.settings import PropagationSettings, Softness
-from ifss_keras.training.examples.clips import ClipSettings
+from ifss_keras.training.examples.settings import ClipSettings
 from ifss_keras.training.examples.windows import WindowSettings
 from ifss_keras.training.recipe import PropagationRecipe, SegmentationRecipe, read_recipe
 

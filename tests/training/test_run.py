@@ -1,7 +1,6 @@
 """A whole training: its files, its refusals, and that an interruption changes nothing."""
 
 import csv
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,11 +8,11 @@ import pytest
 import yaml
 
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.training import run
+from ifss_keras.training import run, volumes
+from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer
-from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.recipe import PropagationRecipe
-from ifss_keras.training.run import dataset_maker, train, trainer_datasets
+from ifss_keras.training.run import train
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def quick(monkeypatch, moving_disc):
     """One tiny volume in place of the corpus, and no graph to compile. Lists the folders asked for volumes."""
     folders, original = [], run.build_trainer
 
-    def volumes(corpus, folder, made):
+    def of_corpus(corpus, folder, made):
         folders.append(folder)
         return [moving_disc]
 
@@ -55,7 +54,7 @@ def quick(monkeypatch, moving_disc):
         trainer.run_eagerly = True
         return trainer
 
-    monkeypatch.setattr(run, "prepare_volumes", volumes)
+    monkeypatch.setattr(volumes, "prepare_volumes", of_corpus)
     monkeypatch.setattr(run, "build_trainer", eager)
     return folders
 
@@ -204,36 +203,14 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
 
 def test_batches_of_a_later_epoch_are_those_of_the_whole_sequence(recipe, moving_disc):
     plan = recipe()
-    dataset = dataset_maker(plan, build_trainer(plan).network)
-    whole, validation = trainer_datasets(plan, dataset, [moving_disc], [moving_disc])
-    rest, _ = trainer_datasets(plan, dataset, [moving_disc], [moving_disc], first_epoch=1)
+    network = build_trainer(plan).network
+    whole, validation = trainer_datasets(plan, network, [moving_disc], [moving_disc])
+    rest, _ = trainer_datasets(plan, network, [moving_disc], [moving_disc], first_epoch=1)
     images = [[np.asarray(clip.evidence.image) for (clip,) in dataset] for dataset in (whole, rest, validation)]
     assert [len(part) for part in images] == [4, 2, 1]
     assert_same(images[1], images[0][2:])
     assert all(images[2][0].tobytes() != image.tobytes() for image in images[0])
     assert_same([np.asarray(clip.evidence.image) for (clip,) in validation], images[2])
-
-
-def test_volumes_are_made_once_in_the_folder_asked_for(tmp_path, recipe, monkeypatch):
-    asked = []
-    monkeypatch.setattr(run, "make_corpus", lambda *arguments, **named: asked.append((arguments, named)) or ["a", "b"])
-    volumes = {"a": SimpleNamespace(extents={1: (0, 9)}), "b": SimpleNamespace(extents={2: (3, 12)})}
-    monkeypatch.setattr(run, "load_volume", volumes.get)
-    corpus = recipe(training={"calf": 2, "shapes": 3, "first_seed": 7}).training
-    assert run.prepare_volumes(corpus, tmp_path, made=print) == [*volumes.values()]
-    assert asked == [((tmp_path, {"calf": 2, "shapes": 3, "structures": 0}, 7), {"made": print})]
-
-
-def test_a_volume_without_a_usable_label_is_named(tmp_path, recipe):
-    image, labels = np.zeros((2, 12, 8, 8), np.uint8)
-    labels[:7, 2:5, 2:5] = 1  # in one slice too few
-    path = tmp_path / "calf_000001.npz"
-    save_volume(path, image, labels, (1.0, 1.0, 1.0))
-    with pytest.raises(InputError, match=r"calf_000001\.npz cannot be trained on: expected a label in 8 slices"):
-        run.prepare_volumes(recipe().training, tmp_path)
-    labels[7, 2:5, 2:5] = 1
-    save_volume(path, image, labels, (1.0, 1.0, 1.0))
-    assert [volume.extents for volume in run.prepare_volumes(recipe().training, tmp_path)] == [{1: (0, 7)}]
 
 
 class Spoiler(keras.callbacks.Callback):

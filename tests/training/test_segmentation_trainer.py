@@ -8,7 +8,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.inference.segmenter import Segmenter
 from ifss_keras.losses.segmentation import segmentation_loss
 from ifss_keras.metrics.overlap import dice
-from ifss_keras.training import run
+from ifss_keras.training import volumes
 from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.corpus import TrainingVolume
 from ifss_keras.training.examples.windows import Target, batch_of_windows
@@ -44,7 +44,7 @@ def volume():
 
 @pytest.fixture
 def made(monkeypatch, volume):
-    monkeypatch.setattr(run, "prepare_volumes", lambda corpus, folder, made: [volume])
+    monkeypatch.setattr(volumes, "prepare_volumes", lambda corpus, folder, made: [volume])
 
 
 def test_the_network_has_a_class_for_every_label_and_the_background():

@@ -12,9 +12,10 @@ from ifss_keras.propagation import runner
 from ifss_keras.propagation import step as propagation_step
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.runner import SpanRunner
-from ifss_keras.training.examples.pipeline import batch_of_clips, clip_dataset
+from ifss_keras.training.examples.clips import batch_of_clips, batches_of_clips
+from ifss_keras.training.examples.pipeline import clip_dataset
 from ifss_keras.training.loss import rolled_out_start, trained_probability, trained_truth
-from ifss_keras.training.trainer import PropagationTrainer
+from ifss_keras.training.propagation_trainer import Answer, PropagationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
 
@@ -91,7 +92,9 @@ def test_a_step_is_forward_gradient_and_apply(tiny_network, long_clip):
 def test_fit_takes_the_clips_of_a_dataset(tiny_network, moving_disc, clip_settings, propagation):
     def dataset(seed):
         settings = replace(clip_settings, rollout=(0, 2))
-        return clip_dataset([moving_disc], settings, propagation, batch=2, batches=2, seed=seed)
+        return clip_dataset(
+            batches_of_clips([moving_disc], settings, propagation, 2, seed), propagation, batch=2, batches=2
+        )
 
     trainer, by_hand = (PropagationTrainer(tiny_network(), NamedLoss(TERMS), windows=2) for _ in range(2))
     for held, how in ((trainer, {}), (by_hand, {"run_eagerly": True})):
@@ -280,8 +283,9 @@ def test_dice_counts_targets_only_and_alpha_is_followed(tiny_network, clip):
     probability[0] = 0  # the first sample's first window
     probability[1, 0, :8] = 0  # half of the second sample's first slice
     trainer.named_loss.tversky.logits.assign([np.log(3.0), 0])
-    trainer.compute_loss(held, y_pred=probability)
-    logs = trainer.compute_metrics(held, None, probability)
+    answer = Answer(probability, *trained_truth(held, 3, 2))
+    trainer.compute_loss(held, y_pred=answer)
+    logs = trainer.compute_metrics(held, None, answer)
     dice = (0 + 5 + 2 / 3) / 7
     assert float(logs["dice"]) == pytest.approx(dice, abs=1e-5)
     assert float(logs["alpha"]) == pytest.approx(0.75, abs=1e-5)

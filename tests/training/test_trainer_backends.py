@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ifss_keras.training.examples.pipeline import batch_of_clips
+from ifss_keras.training.examples.clips import batch_of_clips
 from ifss_keras.training.examples.windows import Target, Window
 from tests.layer_checks import random_weights
 from tests.on_jax import on_jax

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from ifss_keras.core.checks import require
 from ifss_keras.propagation.area import expected_areas, swelling
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, gather_beyond
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
@@ -20,56 +19,20 @@ from ifss_keras.training.examples.augmentation import (
     flip,
     jitter_region,
     lose_part,
-    move_border,
     redraw_mask,
 )
 from ifss_keras.training.examples.corpus import TrainingVolume
-
-
-@dataclass(frozen=True)
-class ClipSettings:
-    """Which clips are drawn. Lengths are in slices, shares from 0 to 1; `PropagationSettings` say how they are shown.
-
-    Attributes:
-        windows: consecutive windows that are trained on.
-        gap: the least and greatest distance between two references, drawn log-uniformly.
-        both_ends: share of the clips with a reference at both ends; the others have one to a window of them on one
-            side.
-        degraded: share of the clips that start from a degraded truth and not from what the anchor says.
-        redrawn: share of the clips whose references are a little wrong, as contours drawn by hand are.
-        border_mm: so far inside to so far outside of a label the annotations of a clip run, truth and references alike,
-            but at most a fifth of the label's radius: experts draw inside, on, or outside of a bright line.
-        recent: share of the clips with references on one side that look up an estimate of the slices just before,
-            as prediction does there, beside the first reference.
-        lost: share of the estimates, of starts and of recent slices, that lack a large part of the muscle.
-        rollout: the range of windows before the trained ones that the network runs through without gradient.
-        recent_slices: how far back such an estimate may lie.
-    """
-
-    __pydantic_config__: ClassVar[dict] = {"extra": "forbid"}
-
-    windows: int = 5
-    gap: tuple[int, int] = (4, 80)
-    both_ends: float = 2 / 3
-    degraded: float = 0.5
-    redrawn: float = 0.0
-    border_mm: float = 0.0
-    recent: float = 0.0
-    lost: float = 0.0
-    rollout: tuple[int, int] = (0, 24)
-    recent_slices: int = 9
-
-    def __post_init__(self):
-        for name in ("windows", "recent_slices"):
-            require(getattr(self, name) > 0, f"{name} must be 1 or more, received {getattr(self, name)}.")
-        for name, least in (("gap", 1), ("rollout", 0)):
-            low, high = pair = getattr(self, name)
-            right = least <= low <= high
-            require(right, f"{name}: the least comes first, then the greatest, both {least} or more, received {pair}.")
-        require(0 <= self.border_mm < np.inf, f"border_mm must be a length from 0 on, received {self.border_mm}.")
-        for name in ("both_ends", "degraded", "redrawn", "recent", "lost"):
-            share = getattr(self, name)
-            require(0 <= share <= 1, f"{name} must be a share from 0 to 1, received {share}.")
+from ifss_keras.training.examples.drawn_label import DrawnLabel
+from ifss_keras.training.examples.draws import (
+    Draw,
+    clip_length,
+    draw_between,
+    draw_known_between,
+    draw_known_one_sided,
+    draw_one_sided,
+)
+from ifss_keras.training.examples.mixed import Volumes, drawn_volume
+from ifss_keras.training.examples.settings import ClipSettings
 
 
 class Clip(NamedTuple):
@@ -80,7 +43,8 @@ class Clip(NamedTuple):
         start: (window - 1, row, column, 1), the estimates before the first window.
         has_start: (1, 1, 1, 1): 1 where `start` holds, 0 where the evidence itself says how to start.
         truth: the target, 0 or 1.
-        weight: of each slice in the loss; 0 on a reference, so no annotation is both seen and asked for.
+        weight: of each slice in the loss; 0 on a reference, so no annotation is both seen and asked for, and where it
+            is not known which pixels are of the muscle.
         exemplars: the references that the network may look up.
     """
 
@@ -90,74 +54,6 @@ class Clip(NamedTuple):
     truth: np.ndarray
     weight: np.ndarray
     exemplars: Exemplars
-
-
-class Draw(NamedTuple):
-    """Which slices a clip holds and which of the volume's are its references.
-
-    Attributes:
-        first: slice of the clip.
-        references: that the clip is shown.
-        further: beyond these; they tell how the muscle goes on.
-    """
-
-    first: int
-    references: tuple[int, ...]
-    further: tuple[int, ...] = ()
-
-
-def draw_between(rng, extent, slices, settings: ClipSettings, window: int, rollout: int) -> Draw:
-    """A clip anywhere between two references that both hold the muscle.
-
-    A gap shorter than the clip lets it run over the second reference, as far as the volume goes. In three of four clips
-    the muscle is annotated at about this distance from end to end, as people do, else nowhere beyond the two.
-    """
-    length = clip_length(settings, window, rollout)
-    room = extent[1] - extent[0]
-    least = min(max(settings.gap[0], min(length - 1, settings.gap[1]) if rollout else 0), room)
-    most = max(min(settings.gap[1], room), least)
-    gap = int(np.exp(rng.uniform(np.log(least), np.log(most + 0.999))))
-    a = int(rng.integers(extent[0], extent[1] - gap + 1))
-    b = a + gap
-    first = int(rng.integers(a, max(a, b - length + 1) + 1))
-    further = ()
-    if rng.random() < 0.75:
-        step = max(round(gap * rng.uniform(0.7, 1.3)), 1)
-        before, after = range(a - step, extent[0], -step), range(b + step, extent[1], step)
-        ends = {extent[0], extent[1]} - {a, b}
-        further = tuple(sorted({*before, *after, *ends}))
-    return Draw(min(first, slices - length), (a, b), further)
-
-
-def draw_one_sided(rng, extent, slices, settings: ClipSettings, window: int, rollout: int) -> Draw:
-    """A clip at or after consecutive references on one side.
-
-    A quarter of them run over the muscle's end, a quarter begin where the muscle begins and go inwards, the others
-    lie anywhere: where all references near an end led out of the muscle, the network would learn that a mask near
-    an end vanishes. Half of them have as many references as a window; the others one or more, as the outermost of a
-    volume may be alone.
-    """
-    length = clip_length(settings, window, rollout)
-    run = window if rng.random() < 0.5 else int(rng.integers(1, window + 1))
-    latest = max(extent[0], extent[1] - run + 1)
-    place, away = rng.random(), 0 if rollout else int(rng.integers(0, settings.gap[1]))
-    if place < 1 / 4:
-        first = extent[1] - int(rng.integers(-2, length))
-        reference = first - away
-    elif place < 1 / 2:
-        reference = extent[0] + int(rng.integers(0, (extent[1] - extent[0]) // 10 + 1))
-        first = reference + away // 8
-    else:
-        reference = int(rng.integers(extent[0], latest + 1))
-        first = min(reference + away, extent[1])
-    reference = int(np.clip(reference, extent[0], latest))
-    first = int(np.clip(first, reference, slices - length))
-    return Draw(first, tuple(range(reference, min(reference + run, extent[1] + 1))))
-
-
-def clip_length(settings: ClipSettings, window: int, rollout: int) -> int:
-    """Slices in a clip of `rollout` windows without gradient and the trained ones, each of `window` slices."""
-    return rollout + settings.windows + window - 1
 
 
 def draw_clip(
@@ -184,17 +80,18 @@ def draw_clip(
     extent = (slices - 1 - high, slices - 1 - low) if upside_down else (low, high)
     far = rng.random() >= settings.both_ends
     window, size = propagation.window, propagation.size
-    draw = (draw_one_sided if far else draw_between)(rng, extent, slices, settings, window, rollout)
+    certain, held = (array[::-1] if upside_down else array for array in (volume.known(code), volume.held(code)))
+    draw = _draw(rng, certain, held, extent, far, settings, window, rollout)
     first, references, length = draw.first, draw.references, clip_length(settings, window, rollout)
 
     spacing_mm = volume.spacing_mm[1:]
-    label = _Label(rng, labels, code, spacing_mm, extent, settings.border_mm)
+    label = DrawnLabel(rng, labels, code, certain, extent, spacing_mm, settings.border_mm)
     masks = {index: label.at(index) for index in references}
     annotated = masks | {index: label.at(index) for index in draw.further}
     areas = expected_areas(annotated, *references) if propagation.anchor_area and not far else None
     region = _region(rng, label, masks, propagation, first + length // 2 if far else None, areas)
     images = to_working(volume.intensity.apply(image[first : first + length]), region, spacing_mm, size)
-    truth = to_working(np.stack([label.at(index) for index in range(first, first + length)]), region, spacing_mm, size)
+    truth = to_working(_truth(label, first, length, window - 1), region, spacing_mm, size)
     known = {index: to_working(mask[None], region, spacing_mm, size)[0] for index, mask in masks.items()}
     looked_up, estimated = masks, None
     if far and settings.recent and rng.random() < settings.recent:
@@ -214,27 +111,59 @@ def draw_clip(
     evidence = gather_evidence(images, known, first, propagation.softness, beyond, areas)
     before = to_working(label.at(min(first, extent[1]))[None], region, spacing_mm, size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
-    return flip(rng, _with_start(rng, evidence, truth, before, shown, settings, window - 1))
+    clip = _with_start(rng, evidence, truth, before, shown, settings, window - 1)
+    return flip(rng, clip._replace(weight=clip.weight * certain[first : first + length]))
 
 
-class _Label:
-    """One label as an annotator draws it: its border up to `border_mm` inside or outside, everywhere alike."""
+def batch_of_clips(
+    volumes: Volumes, settings: ClipSettings, propagation: PropagationSettings, batch: int, seed
+) -> Clip:
+    """One batch, every array with a leading axis; the same arguments give the same batch.
 
-    def __init__(self, rng, labels, code, spacing_mm, extent, border_mm):
-        self.labels, self.code, self.spacing_mm, self.extent = labels, code, spacing_mm, extent
-        self._offset_mm = 0.0
-        if border_mm:
-            middle = (labels[sum(extent) // 2] == code).sum() * spacing_mm[0] * spacing_mm[1]
-            self._offset_mm = rng.uniform(-1, 1) * min(border_mm, 0.2 * np.sqrt(middle / np.pi))
-
-    def at(self, index: int) -> np.ndarray:
-        """The mask (row, column) bool; where nothing would be left, it is the label's own."""
-        mask = self.labels[index] == self.code
-        moved = move_border(mask, self.spacing_mm, self._offset_mm)
-        return moved if moved.any() else mask
+    Half of the batches have no roll-out, the others one drawn log-uniformly up to the greatest of `settings.rollout`;
+    the least is its first + 1, as none at all is the other half. A roll-out that the shortest volume has no room
+    for is cut.
+    """
+    rng = np.random.default_rng(seed)
+    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
+    drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
+    windows = min(drawn, settings.rollout[1], longest)
+    picked = (drawn_volume(rng, volumes) for _ in range(batch))
+    return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
 
 
-def _region(rng, label: _Label, masks, propagation: PropagationSettings, middle: int | None, areas) -> Region:
+def batches_of_clips(volumes: Volumes, settings: ClipSettings, propagation: PropagationSettings, batch: int, seed: int):
+    """A function from a number to the batch of clips of that number; each has a seed of its own."""
+    return lambda number: batch_of_clips(volumes, settings, propagation, batch, (seed, number))
+
+
+def stack_clips(clips: Sequence[Clip]) -> Clip:
+    """Clips of equal lengths as one, every array with a leading axis."""
+    evidence = Evidence(*(np.stack(parts) for parts in zip(*(clip.evidence for clip in clips), strict=True)))
+    exemplars = Exemplars(*(np.stack(parts) for parts in zip(*(clip.exemplars for clip in clips), strict=True)))
+    rest = (np.stack([getattr(clip, name) for clip in clips]) for name in Clip._fields[1:-1])
+    return Clip(evidence, *rest, exemplars)
+
+
+def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: int, rollout: int) -> Draw:
+    """Anywhere where all is known, else about annotated slices."""
+    slices = len(known)
+    if known.all():
+        return (draw_one_sided if far else draw_between)(rng, extent, slices, settings, window, rollout)
+    there = np.flatnonzero(held)
+    if far:
+        return draw_known_one_sided(rng, there, np.flatnonzero(known & ~held), slices, settings, window, rollout)
+    return draw_known_between(rng, there, slices, settings, window, rollout)
+
+
+def _truth(label: DrawnLabel, first: int, length: int, shared: int) -> np.ndarray:
+    """The label on the slices of a clip: none where it is not known, but on the first ones what is to be expected."""
+    indices = range(first, first + length)
+    empty = np.zeros(label.labels.shape[1:], bool)
+    return np.stack([label.at(index) if label.known[index] or index < first + shared else empty for index in indices])
+
+
+def _region(rng, label: DrawnLabel, masks, propagation: PropagationSettings, middle: int | None, areas) -> Region:
     """Around the references, as wide as `areas` between them ask for; where a clip's `middle` may be far off, there."""
     seen = list(masks.values())
     if middle is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +13,9 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import replacing
+from ifss_keras.datasets.labels import LEAST_SLICES, held_slices, recoding
+from ifss_keras.datasets.recoded import recoded_labels
+from ifss_keras.datasets.working_copy import WorkingCopy
 from ifss_keras.propagation.intensity import IntensityRange
 
 KINDS = ("calf", "shapes", "structures")
@@ -31,6 +34,7 @@ class TrainingVolume:
         extents: label code to the first and last slice that it is known to be in.
         annotated: label code to (slice,) bool: where it is known which pixels are of it; a code that is not there is
             known everywhere.
+        present: label code to (slice,) bool: which of these hold it; for the codes of `annotated`.
         name: what a list of annotations calls it.
     """
 
@@ -40,21 +44,81 @@ class TrainingVolume:
     intensity: IntensityRange
     extents: dict[int, tuple[int, int]]
     annotated: dict[int, np.ndarray] = field(default_factory=dict)
+    present: dict[int, np.ndarray] = field(default_factory=dict)
     name: str = ""
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The labels that can be learned from, ascending."""
+        return tuple(sorted(self.extents))
 
     def known(self, code: int) -> np.ndarray:
         """(slice,) bool: where it is known which pixels are of a label."""
         return self.annotated.get(code, np.ones(len(self.image), bool))
 
+    def held(self, code: int) -> np.ndarray:
+        """(slice,) bool: the slices that are known to hold a label."""
+        return self.present[code] if code in self.present else self.known(code)
+
+    def holds(self, code: int) -> np.ndarray:
+        """(slice,) bool: which slices hold a label, known or not."""
+        return np.array([bool((plane == code).any()) for plane in self.labels])
+
+    def only(self, codes: Iterable[int]) -> TrainingVolume:
+        """The same, where no label but these can be learned from."""
+        return replace(self, extents={code: self.extents[code] for code in codes if code in self.extents})
+
+    def holds_any(self) -> np.ndarray:
+        """(slice,) bool: which slices hold any label, known or not."""
+        return np.array([bool(plane.any()) for plane in self.labels])
+
+    def with_known_extents(self) -> TrainingVolume:
+        """The same with the extents that annotated slices alone show; a label in none of these is left out."""
+        present = {code: self.holds(code) & known for code, known in self.annotated.items()}
+        extents = dict(self.extents)
+        for code, held in present.items():
+            there = np.flatnonzero(held)
+            extents.pop(code, None)
+            if len(there):
+                extents[code] = (int(there[0]), int(there[-1]))
+        return replace(self, extents=extents, present=present)
+
     @classmethod
     def from_arrays(cls, image, labels, spacing_mm) -> TrainingVolume:
-        """The record of a volume; labels in fewer than 8 slices are too short to learn from and left out."""
-        extents, codes = {}, np.unique(labels)
-        for code in codes[codes > 0]:
-            held = np.flatnonzero((labels == code).any(axis=(1, 2)))
-            if len(held) >= 8:
-                extents[int(code)] = (int(held[0]), int(held[-1]))
+        """The record of a volume; labels in fewer than 8 slices are too short to learn from and left out.
+
+        Both arrays, which may be memory-mapped, are read slice by slice.
+        """
+        extents = _extents(held_slices(labels))
         return cls(image, labels, tuple(spacing_mm), IntensityRange.from_volume(image), extents)
+
+    @classmethod
+    def from_copy(
+        cls, copy: WorkingCopy, labels: Mapping[int, str] | None = None, least: int = LEAST_SLICES
+    ) -> TrainingVolume:
+        """The record of a working copy, its arrays memory-mapped.
+
+        Args:
+            copy: of a lab's own volume.
+            labels: code to name of those to know, which are found in the copy as `recoding` says and get these codes;
+                None: all, with the codes that they have.
+            least: slices that a label must be in; others are left out.
+
+        Raises:
+            InputError: a code above 255.
+        """
+        held, stored = copy.held, copy.labels
+        if labels is not None:
+            codes = recoding(copy.codes.values(), copy.names, labels)
+            codes = {code: codes[in_file] for code, in_file in copy.codes.items() if in_file in codes}
+            held = {codes[code]: copy.held[code] for code in sorted(codes, key=codes.get)}
+            stored = recoded_labels(copy, codes, labels)
+        return cls(copy.image, stored, copy.spacing_mm, IntensityRange.from_volume(copy.image), _extents(held, least))
+
+
+def _extents(held: Mapping[int, np.ndarray], least: int = LEAST_SLICES) -> dict[int, tuple[int, int]]:
+    """Code to first and last slice, of the labels that are in enough slices."""
+    return {code: (int(at[0]), int(at[-1])) for code, at in held.items() if len(at) >= least}
 
 
 def load_volume(path: Path) -> TrainingVolume:

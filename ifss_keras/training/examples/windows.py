@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 from ifss_keras.propagation.region import to_working, whole_plane
 from ifss_keras.training.examples.augmentation import augment_intensity, flip, jitter_region
 from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.examples.mixed import Volumes, drawn_volume
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,15 @@ def draw_window(rng: np.random.Generator, volume: TrainingVolume, settings: Wind
     return flip(rng, Window(augment_intensity(rng, image)[..., None], target, weight))
 
 
-def batch_of_windows(volumes: Sequence[TrainingVolume], settings: WindowSettings, batch: int, seed) -> Window:
+def batch_of_windows(volumes: Volumes, settings: WindowSettings, batch: int, seed) -> Window:
     """One batch, both arrays with a leading axis; the same arguments give the same batch."""
     rng = np.random.default_rng(seed)
-    drawn = [draw_window(rng, volumes[int(rng.integers(len(volumes)))], settings) for _ in range(batch)]
+    drawn = [draw_window(rng, drawn_volume(rng, volumes), settings) for _ in range(batch)]
     images, targets, weights = zip(*drawn, strict=True)
     target = Target(*(np.stack(parts) for parts in zip(*targets, strict=True)))
     return Window(np.stack(images), target, np.stack(weights))
+
+
+def batches_of_windows(volumes: Volumes, settings: WindowSettings, batch: int, seed: int):
+    """A function from a number to the batch of windows of that number; each has a seed of its own."""
+    return lambda number: batch_of_windows(volumes, settings, batch, (seed, number))

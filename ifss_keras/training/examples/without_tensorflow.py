@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
-
-from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings
-from ifss_keras.training.examples.corpus import TrainingVolume
-from ifss_keras.training.examples.pipeline import batch_of_clips
-from ifss_keras.training.examples.windows import WindowSettings, batch_of_windows
 
 _AHEAD = 2  # batches that are drawn while one is trained on
 
@@ -42,26 +36,3 @@ class Batches(keras.utils.PyDataset):
     def cache(self) -> Batches:
         """The same, each drawn once."""
         return Batches(self.draw, self.first, self.count, kept=True)
-
-
-def clip_batches(
-    volumes: Sequence[TrainingVolume],
-    settings: ClipSettings,
-    propagation: PropagationSettings,
-    *,
-    batch: int,
-    batches: int,
-    seed: int,
-    first: int = 0,
-) -> Batches:
-    """The batches of `pipeline.clip_dataset`, as arrays."""
-    return Batches(
-        lambda number: (batch_of_clips(volumes, settings, propagation, batch, (seed, number)),), first, batches
-    )
-
-
-def window_batches(
-    volumes: Sequence[TrainingVolume], settings: WindowSettings, *, batch: int, batches: int, seed: int, first: int = 0
-) -> Batches:
-    """The batches of `pipeline.window_dataset`, as arrays."""
-    return Batches(lambda number: batch_of_windows(volumes, settings, batch, (seed, number)), first, batches)

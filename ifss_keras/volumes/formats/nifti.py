@@ -62,6 +62,18 @@ def read_nifti(path: Path, max_gb: float | None) -> Stored:
     return Stored(array, affine, has_spacing, header=header, oriented=oriented)
 
 
+def nifti_shape(path: Path) -> tuple[int, int, int]:
+    """The sizes (i, j, k) that the header of a file says; no voxel is read.
+
+    Raises:
+        InputError: it is not NIfTI, or has more than three axes.
+    """
+    try:
+        return drop_trailing_axes(_read_header(path, is_gzip(path))[0].get_data_shape(), path)
+    except _UNUSABLE as error:
+        raise error if isinstance(error, InputError) else _refusal(path, str(error)) from None
+
+
 def write_nifti(
     path: Path, stored: np.ndarray, affine: np.ndarray, header: Any = None, metadata: Mapping[str, str] | None = None
 ) -> None:

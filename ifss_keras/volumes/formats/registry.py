@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from ifss_keras.volumes.formats.fields import Header
 from ifss_keras.volumes.formats.headed import read_headed
 from ifss_keras.volumes.formats.itk import write_itk
 from ifss_keras.volumes.formats.metaimage import metaimage_header
-from ifss_keras.volumes.formats.nifti import read_nifti, write_nifti
+from ifss_keras.volumes.formats.nifti import nifti_shape, read_nifti, write_nifti
 from ifss_keras.volumes.formats.nrrd import nrrd_header
 from ifss_keras.volumes.formats.stored import Stored
 
@@ -73,6 +74,20 @@ def format_of(path: Path) -> Format:
     raise InputError(
         f"{path} has an unknown extension: expected one of {', '.join(FORMATS)}; convert or rename the file."
     )
+
+
+def voxels_in(path: Path) -> int:
+    """How many voxels a file's header says that there are; components of colours count once.
+
+    Raises:
+        InputError: the header cannot be used.
+        OSError: the file cannot be read.
+    """
+    header_of = format_of(path).header
+    if header_of is None:
+        return math.prod(nifti_shape(path))
+    header = header_of(path)
+    return math.prod(size for axis, size in enumerate(header.layout.shape) if axis != header.component_axis)
 
 
 def files_of(path: Path) -> list[Path]:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings, draw_clip
+from ifss_keras.training.examples.clips import draw_clip
+from ifss_keras.training.examples.settings import ClipSettings
 
 SETTINGS = ClipSettings(windows=4, gap=(4, 20))
 PROPAGATION = PropagationSettings(size=16)

@@ -8,7 +8,7 @@ import pytest
 from ifss_keras.propagation.evidence import gather_evidence
 from ifss_keras.propagation.region import to_working
 from ifss_keras.training.examples import clips
-from ifss_keras.training.examples.clips import clip_length
+from ifss_keras.training.examples.draws import clip_length
 from tests.training.examples.clip_cases import PROPAGATION, SETTINGS, beginning, clip_of
 
 WINDOW = PROPAGATION.window

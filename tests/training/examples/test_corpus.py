@@ -134,3 +134,16 @@ def test_a_file_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_volume(tmp_path / "one.npz", np.zeros((9, 4, 5), np.uint8), np.ones((9, 4, 5), np.uint8), (1, 1, 1))
     assert not list(tmp_path.iterdir())
+
+
+def test_memory_mapped_arrays_stay_on_the_disk(tmp_path):
+    image, labels = arrays()
+    for name, array in (("image", image), ("labels", labels)):
+        np.save(tmp_path / f"{name}.npy", array)
+    mapped = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("image", "labels")]
+    volume = TrainingVolume.from_arrays(*mapped, (1.5, 0.5, 0.25))
+    assert volume.image is mapped[0]
+    assert volume.labels is mapped[1]
+    assert volume == TrainingVolume(
+        *mapped, (1.5, 0.5, 0.25), IntensityRange.from_volume(image), {2: (3, 17), 6: (1, 9)}
+    )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples.clips import ClipSettings, clip_length, draw_between, draw_one_sided
+from ifss_keras.training.examples.draws import clip_length, draw_between, draw_one_sided
+from ifss_keras.training.examples.settings import ClipSettings
 
 SETTINGS = ClipSettings(windows=4, gap=(4, 20))
 WINDOW = PropagationSettings().window

@@ -7,9 +7,11 @@ import pytest
 
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.training.examples import pipeline
-from ifss_keras.training.examples.clips import Clip, ClipSettings, clip_length, draw_clip
-from ifss_keras.training.examples.pipeline import batch_of_clips, clip_dataset
+from ifss_keras.training.examples import clips
+from ifss_keras.training.examples.clips import Clip, batch_of_clips, batches_of_clips, draw_clip
+from ifss_keras.training.examples.draws import clip_length
+from ifss_keras.training.examples.pipeline import clip_dataset
+from ifss_keras.training.examples.settings import ClipSettings
 
 SETTINGS = ClipSettings(windows=2, gap=(4, 20), rollout=(0, 6))
 PROPAGATION = PropagationSettings(size=16)
@@ -20,8 +22,8 @@ def flat(clip):
 
 
 def batches(volume, count, **changes):
-    arguments = {"batch": 2, "seed": 9, **changes}
-    return [flat(clip) for (clip,) in clip_dataset([volume], SETTINGS, PROPAGATION, batches=count, **arguments)]
+    drawn = batches_of_clips([volume], SETTINGS, PROPAGATION, 2, changes.pop("seed", 9))
+    return [flat(clip) for (clip,) in clip_dataset(drawn, PROPAGATION, batch=2, batches=count, **changes)]
 
 
 def assert_same(some, others):
@@ -48,7 +50,8 @@ def test_first_goes_on_with_the_same_sequence(moving_discs):
 
 
 def test_elements_are_clips_with_a_batch_axis(moving_discs):
-    dataset = clip_dataset([moving_discs], SETTINGS, PROPAGATION, batch=2, batches=3, seed=1)
+    drawn = batches_of_clips([moving_discs], SETTINGS, PROPAGATION, 2, 1)
+    dataset = clip_dataset(drawn, PROPAGATION, batch=2, batches=3)
     assert len(dataset) == 3
     for (clip,) in [dataset.element_spec, *dataset]:
         assert isinstance(clip, Clip)
@@ -92,7 +95,7 @@ def test_every_volume_and_every_sample_is_drawn(moving_discs, monkeypatch):
         drawn.append(volume)
         return draw_clip(rng, volume, *rest)
 
-    monkeypatch.setattr(pipeline, "draw_clip", recorded)
+    monkeypatch.setattr(clips, "draw_clip", recorded)
     volumes = [moving_discs, dataclasses.replace(moving_discs)]
     batch = batch_of_clips(volumes, dataclasses.replace(SETTINGS, rollout=(0, 0)), PROPAGATION, 16, 5)
     assert {id(volume) for volume in drawn} == {id(volume) for volume in volumes}

@@ -6,7 +6,13 @@ import pytest
 from ifss_keras.propagation.region import to_grid, to_working
 from ifss_keras.training.examples.corpus import TrainingVolume
 from ifss_keras.training.examples.pipeline import window_dataset
-from ifss_keras.training.examples.windows import WindowSettings, batch_of_windows, draw_window, whole_plane
+from ifss_keras.training.examples.windows import (
+    WindowSettings,
+    batch_of_windows,
+    batches_of_windows,
+    draw_window,
+    whole_plane,
+)
 
 SETTINGS = WindowSettings(size=16, slices=3, codes=(5, 2))
 
@@ -58,7 +64,7 @@ def test_the_same_seed_gives_the_same_batch_and_another_another(volume):
 
 
 def test_the_dataset_is_these_batches_in_order(volume):
-    drawn = list(window_dataset([volume], SETTINGS, batch=2, batches=2, seed=7, first=3))
+    drawn = list(window_dataset(batches_of_windows([volume], SETTINGS, 2, 7), SETTINGS, batch=2, batches=2, first=3))
     assert len(drawn) == 2
     for number, window in enumerate(drawn, start=3):
         expected = batch_of_windows([volume], SETTINGS, 2, (7, number))
