@@ -102,6 +102,7 @@ class Two:
     [
         ({"batch": 3}, "batch: expected a multiple of the 2 devices, received 3"),
         ({"optimizer": {"accumulate": 3}}, r"optimizer\.accumulate: expected 1 on 2 devices, received 3"),
+        ({"reconstruction": {"alternate": True}}, r"reconstruction\.alternate: expected one device, received 2"),
         ({"precision": "mixed_float16"}, "precision: expected float32 or mixed_bfloat16 on 2 devices"),
     ],
 )
@@ -111,6 +112,12 @@ def test_what_would_be_another_training_on_several_devices_is_refused(changes, s
     with pytest.raises(InputError, match=said):
         Devices(Two()).check(recipe)
     Devices(Two()).check(recipe_from(COMMON | SEGMENTATION))
+
+
+@pytest.mark.parametrize("changes", [{"passes": {}}, {"pseudo_labels": {"teacher": 0.9}}])
+def test_what_is_handed_from_step_to_step_stays_on_one_device(changes):
+    with pytest.raises(InputError, match=rf"{next(iter(changes))}.*: expected one device, received 2"):
+        Devices(Two()).check(recipe_from(COMMON | {"network": {"image_size": (16, 16)}} | changes))
 
 
 @pytest.mark.parametrize(
