@@ -54,9 +54,10 @@ class Devices:
                 f"batch: expected a multiple of the {self.replicas} devices, received {recipe.batch}; mend the recipe, "
                 f"or show fewer devices (CUDA_VISIBLE_DEVICES)."
             )
-        if getattr(recipe, "reconstruction", None) and recipe.reconstruction.alternate:
+        for key in _of_one_device(recipe):
             raise InputError(
-                f"reconstruction.alternate: expected one device, received {self.replicas}; mend the recipe."
+                f"{key}: expected one device, received {self.replicas}; mend the recipe, or show fewer devices "
+                f"(CUDA_VISIBLE_DEVICES)."
             )
         if recipe.optimizer.accumulate > 1:
             raise InputError(
@@ -77,7 +78,9 @@ class Devices:
         def parts(context):
             of_worker = self.replicas // self.workers
             own = slice(self.worker * of_worker, (self.worker + 1) * of_worker)
-            return dataset.flat_map(lambda *batch: _sliced(batch, self.replicas, own)).prefetch(2 * of_worker)
+            plain = type(dataset.element_spec) is tuple  # TensorFlow hands over the parts of these, named ones whole
+            sliced = dataset.flat_map(lambda *batch: _sliced(batch if plain else batch[0], self.replicas, own))
+            return sliced.prefetch(2 * of_worker)
 
         return self.strategy.distribute_datasets_from_function(parts)
 
@@ -98,6 +101,17 @@ class Devices:
             trainer._maybe_symbolic_build = lambda **_: None
             trainer.train_function = _steps(trainer, self.strategy, trainer.train_step)
             trainer.test_function = _steps(trainer, self.strategy, trainer.test_step)
+
+
+def _of_one_device(recipe: Recipe) -> list[str]:
+    """The keys of a recipe that only one device does as they say."""
+    reconstruction, pseudo_labels = (getattr(recipe, name, None) for name in ("reconstruction", "pseudo_labels"))
+    asked = {
+        "reconstruction.alternate": reconstruction and reconstruction.alternate,
+        "passes": getattr(recipe, "passes", None),
+        "pseudo_labels.teacher": pseudo_labels and pseudo_labels.teacher,
+    }
+    return [key for key, value in asked.items() if value]
 
 
 def find_devices() -> Devices:

@@ -57,11 +57,13 @@ def assert_the_same(folder, alone):
     for row, other in zip(rows, others, strict=True):
         assert set(row) == set(other)
         for name in row:
-            assert float(row[name]) == pytest.approx(float(other[name]), rel=1e-5, abs=1e-5), name
+            # moving statistics, which validation takes, add up what the sums differ by; a pixel at 0.5 may be found
+            close = 1e-3 if name.startswith("val_") else 1e-5
+            assert float(row[name]) == pytest.approx(float(other[name]), rel=close, abs=close), name
     (held, replicas), (expected, single) = weights(folder), weights(alone)
     assert (replicas, single) == (2, 1)
     for name, value in expected.items():
-        np.testing.assert_allclose(held[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(held[name], value, rtol=1e-3, atol=3e-4, err_msg=name)
 
 
 def test_two_devices_give_the_losses_and_the_weights_of_one(alone):
@@ -100,6 +102,7 @@ class Two:
     [
         ({"batch": 3}, "batch: expected a multiple of the 2 devices, received 3"),
         ({"optimizer": {"accumulate": 3}}, r"optimizer\.accumulate: expected 1 on 2 devices, received 3"),
+        ({"reconstruction": {"alternate": True}}, r"reconstruction\.alternate: expected one device, received 2"),
         ({"precision": "mixed_float16"}, "precision: expected float32 or mixed_bfloat16 on 2 devices"),
     ],
 )
@@ -109,6 +112,12 @@ def test_what_would_be_another_training_on_several_devices_is_refused(changes, s
     with pytest.raises(InputError, match=said):
         Devices(Two()).check(recipe)
     Devices(Two()).check(recipe_from(COMMON | SEGMENTATION))
+
+
+@pytest.mark.parametrize("changes", [{"passes": {}}, {"pseudo_labels": {"teacher": 0.9}}])
+def test_what_is_handed_from_step_to_step_stays_on_one_device(changes):
+    with pytest.raises(InputError, match=rf"{next(iter(changes))}.*: expected one device, received 2"):
+        Devices(Two()).check(recipe_from(COMMON | {"network": {"image_size": (16, 16)}} | changes))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Both trainers give the same losses on TensorFlow and on JAX."""
+"""Both trainers give the same losses on TensorFlow, on JAX and on PyTorch."""
 
 from dataclasses import replace
 
@@ -22,9 +22,9 @@ def windows(rng):
     return Window(image, Target(truth, np.zeros_like(image)), np.ones((2, 2, 3), np.float32))
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory, moving_disc, clip_settings, propagation):
-    """(logs here, logs on JAX) of the same batches and first weights; one process for both trainers."""
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def both(request, tmp_path_factory, moving_disc, clip_settings, propagation):
+    """(logs here, logs on the other backend) of the same batches and first weights; one process for both trainers."""
     folder, rng = tmp_path_factory.mktemp("backends"), np.random.default_rng(0)
     settings = replace(clip_settings, windows=1, rollout=(0, 1))
     clips = (batch_of_clips([moving_disc], settings, propagation, 2, seed) for seed in range(50))
@@ -33,13 +33,14 @@ def both(tmp_path_factory, moving_disc, clip_settings, propagation):
     for name, trainer in trainers().items():
         for index, weight in enumerate(random_weights(trainer.network).get_weights()):
             saved[f"{name}/weight/{index}"] = weight
-    return compute(saved), on_jax("tests.training.backend_losses", saved, folder)
+    there = on_jax("tests.training.backend_losses", saved, folder, request.param)  # first, as it may skip
+    return compute(saved), there
 
 
 @pytest.mark.parametrize(
     ("name", "logs"), [("propagation", {"loss", "dice", "alpha"}), ("segmentation", {"loss", "dice"})]
 )
-def test_same_logs_of_every_step_on_jax(both, name, logs):
+def test_same_logs_of_every_step_on_other_backends(both, name, logs):
     here, there = ({key: held for key, held in part.items() if key.startswith(f"{name}/")} for part in both)
     assert set(here) == set(there) == {f"{name}/{log}" for log in logs}
     assert len(here[f"{name}/loss"]) == STEPS

@@ -1,0 +1,62 @@
+"""Training in mixed precision, and that its preset is a float32 one."""
+
+import keras
+import numpy as np
+import pytest
+
+from ifss_keras.training import run
+from ifss_keras.training.build import build_trainer, network_of
+from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.training.recipe import recipe_from
+from ifss_keras.zoo import SegNetFS
+from tests.training.tiny_recipe import two_boxes
+
+TINY = {
+    "name": "tiny",
+    "model": "SegNetFS",
+    "labels": {1: "one", 2: "two"},
+    "slices": 2,
+    "network": {"image_size": (16, 16), "widths": (4, 6), "rates": (1, 2), "head_width": 3},
+    "training": {"shapes": 1, "first_seed": 1},
+    "validation": {"shapes": 1, "first_seed": 2},
+    "optimizer": {"warmup_steps": 0},
+    "batch": 2,
+    "steps_per_epoch": 2,
+    "epochs": 1,
+    "validation_steps": 1,
+}
+
+
+def kept_in(network):
+    return {weight.dtype for weight in network.weights}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_layers_compute_in_the_recipes_precision_and_keep_float32(precision):
+    network = network_of(recipe_from(TINY | {"precision": precision}))
+    computed = {layer.compute_dtype for layer in network._flatten_layers() if layer.weights}
+    assert precision.removeprefix("mixed_") in computed
+    assert kept_in(network) == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_float16_has_its_loss_scaled():
+    trainer = build_trainer(recipe_from(TINY | {"precision": "mixed_float16"}))
+    assert isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert not isinstance(build_trainer(recipe_from(TINY)).optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def test_a_training_in_bfloat16_leaves_a_preset_that_predicts_in_float32(tmp_path, monkeypatch):
+    image, labels = two_boxes(1)
+    volume = TrainingVolume.from_arrays(image, labels, (1.0, 0.5, 0.5))
+    monkeypatch.setattr(run, "prepare_volumes", lambda *_: [volume])
+    trained = run.train(recipe_from(TINY | {"precision": "mixed_bfloat16"}), tmp_path)
+    network = SegNetFS.from_preset(tmp_path)
+    assert {layer.compute_dtype for layer in network._flatten_layers()} == {"float32"}
+    for one, other in zip(trained.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    shown = {"image": (image[None, 4:6, :16, :16, None] / 255).astype(np.float32)}
+    exact, rounded = (keras.ops.convert_to_numpy(net(shown)["probabilities"]) for net in (network, trained))
+    assert exact.dtype == np.float32
+    np.testing.assert_allclose(exact.sum(axis=-1), 1, atol=1e-5)
+    assert 0 < np.abs(exact - rounded.astype(np.float32)).max() < 0.05, "near, but rounded where it was trained"
