@@ -64,7 +64,7 @@ def test_sweep_leaves_the_best_recipe_of_three_trainings(run, tmp_path):
     name, rate, batch, _ = max(trials, key=lambda trial: float(trial[3]))
     assert out.splitlines()[-1].startswith(f"the best is trial {name}: ")
     best = read_recipe(tmp_path / "sweep" / "best.yaml")
-    assert (best.optimizer.learning_rate, best.batch, best.epochs) == (float(rate), int(batch), 2)
+    assert (best.optimizer.learning_rate, best.batch, best.epochs) == (float(rate), int(batch), 1)
     for name, rate, batch, _ in trials:
         trained = read_recipe(tmp_path / "sweep" / "trials" / name / "recipe.yaml")
         assert (trained.optimizer.learning_rate, trained.batch) == (float(rate), int(batch))
