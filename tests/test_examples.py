@@ -69,15 +69,15 @@ def test_train_leaves_weights_that_predict(run, tmp_path):
 def test_the_septum_is_the_dark_line_where_the_label_ends(fine_tune):
     image, labels = fine_tune["septum_volume"](8, slices=20, size=96)
     depth = np.stack([distance_transform_edt(plane) - distance_transform_edt(1 - plane) for plane in labels])
-    grey = {far: image[(far <= depth) & (depth < far + 1)].mean() for far in range(-8, 9)}
-    assert min(grey, key=grey.get) in (-1, 0)
+    grey = {far: image[(far <= depth) & (depth < far + 1)].mean() for far in (*range(-8, 0), *range(1, 9))}
+    assert min(grey, key=grey.get) in (-1, 1)  # the pixels on either side of the border
     assert min(grey.values()) < 0.7 * np.median(list(grey.values()))
 
 
 def test_the_septum_moves_on_its_own_between_annotated_slices(fine_tune):
     _, labels = fine_tune["septum_volume"](8)
     areas = labels.sum((1, 2), dtype=float)
-    straight = np.interp(np.arange(120), (0, 30, 60, 90, 119), areas[[0, 30, 60, 90, 119]])
+    straight = np.interp(np.arange(120), (0, 40, 79, 119), areas[[0, 40, 79, 119]])
     assert np.abs(areas / straight - 1).max() > 0.2
     assert np.abs(np.diff(areas)).max() < 0.1 * areas.max()  # but not faster than can be followed
 
@@ -99,8 +99,8 @@ def test_the_fourth_volume_is_neither_trained_on_nor_validated_on(fine_tune, tmp
 
 
 def test_the_recipe_of_fine_tuning_fits_the_released_weights(fine_tune, tmp_path):
-    recipe, preset = fine_tune["recipe_for"](tmp_path, 240), find_preset(DEFAULT_PRESET)
-    assert recipe.epochs * recipe.steps_per_epoch == 240
+    recipe, preset = fine_tune["recipe_for"](tmp_path, 200), find_preset(DEFAULT_PRESET)
+    assert recipe.epochs * recipe.steps_per_epoch == 200
     network = network_of(recipe)
     assert network.count_params() == preset.parameters
     load_weights(network, verified_weights(preset))
