@@ -13,6 +13,7 @@ import yaml
 
 from ifss_keras import __version__
 from ifss_keras.core.backend import start_backend
+from ifss_keras.core.blas import single_threaded_blas
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.hidden import remove_abandoned
@@ -105,7 +106,7 @@ def train(
     write_record(recipe, folder, [*volumes], epochs=done, command=command, taken=taken)
     preset.write()
     if done < recipe.epochs:  # else it was killed between its last epoch and here
-        with _full_disk_told_of(folder):
+        with _full_disk_told_of(folder), single_threaded_blas():
             fitted(folder, folder)
     _with_best_weights(trainer.network, folder)
     finished(preset, card_of(recipe, preset, folder))
