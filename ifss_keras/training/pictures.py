@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
 from pathlib import Path
 
 import keras
@@ -52,8 +51,8 @@ class ValidationPictures(keras.callbacks.Callback):
 
 
 def shortest(batches):
-    """The first of a few batches with the fewest slices: pictures are made without a graph, and soon."""
-    return min(islice(batches, 4), key=lambda batch: keras.tree.flatten(batch)[0].shape[1])
+    """The first of all batches with the fewest slices: pictures are made without a graph, and soon."""
+    return min(batches, key=lambda batch: keras.tree.flatten(batch)[0].shape[1])
 
 
 def shown(trainer, batch):
