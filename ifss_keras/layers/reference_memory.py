@@ -84,7 +84,8 @@ class ReferenceMemory(keras.layers.Layer):
         """The logarithm of the prior, (pixel, pixel of the reference)."""
         row, column = np.indices((rows, columns)).reshape(2, -1).astype(np.float32)
         squared = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
-        return -0.5 * ops.exp(-2 * ops.cast(self.log_reach, "float32")) * squared
+        # a tensor: torch multiplies no array with what lies on a GPU
+        return -0.5 * ops.exp(-2 * ops.cast(self.log_reach, "float32")) * ops.convert_to_tensor(squared)
 
     def compute_output_shape(
         self, image_features_shape, mask_features_shape, memory_image_shape, memory_mask_shape, memory_weight_shape

@@ -81,6 +81,7 @@ def draw_clip(
     far = rng.random() >= settings.both_ends
     window, size = propagation.window, propagation.size
     certain, held = (array[::-1] if upside_down else array for array in (volume.known(code), volume.held(code)))
+    far = far or (not certain.all() and np.count_nonzero(held) < 2)  # nothing lies between one annotated slice
     draw = _draw(rng, certain, held, extent, far, settings, window, rollout)
     first, references, length = draw.first, draw.references, clip_length(settings, window, rollout)
 

@@ -82,7 +82,7 @@ def draw_known_between(rng, held, slices, settings: ClipSettings, window: int, r
 
     Args:
         rng: decides.
-        held: indices of the annotated slices that hold the muscle, ascending.
+        held: indices of the annotated slices that hold the muscle, ascending, two or more.
         slices: of the volume.
         settings, window, rollout: as above.
     """

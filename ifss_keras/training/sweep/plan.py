@@ -120,7 +120,7 @@ def read_sweep(path: str | Path) -> SweepPlan:
     try:
         return SweepPlan(recipe, _sweep_from({} if sweep is None else sweep))
     except InputError as error:
-        raise InputError(f"The recipe {path} cannot be used: {error}", setting=error.setting) from error
+        raise InputError(f"The recipe {path} cannot be used: {error}") from error
 
 
 def _sweep_from(held: Any) -> Sweep:

@@ -108,3 +108,12 @@ def test_where_nothing_is_annotated_a_label_is_what_its_neighbours_let_expect(sp
             overlap.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert np.mean(overlap) > 0.85
     np.testing.assert_array_equal(label.at(low - 1), sparse.labels[low] == code)  # beyond: as if carried
+
+
+def test_one_annotated_slice_alone_gives_clips_on_one_side(moving_discs):
+    (alone,) = supervised([moving_discs], Supervision(kind="every", every=48, run=1))
+    assert [int(alone.held(code).sum()) for code in alone.codes] == [1] * len(alone.codes)
+    for seed in range(30):
+        clip = clip_of(alone, seed, settings=dataclasses.replace(SETTINGS, both_ends=1))
+        assert clip.evidence.is_reference.sum() <= 1
+        assert not clip.evidence.has_anchor.any()
