@@ -13,7 +13,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
 
-from ifss_keras.training import run
+from ifss_keras.training import run, volumes
 from ifss_keras.training.distribution import find_devices
 from ifss_keras.training.examples.corpus import TrainingVolume
 from ifss_keras.training.recipe import recipe_from
@@ -57,7 +57,7 @@ def two_squares():
 def train(kind, folder):
     """The logs and the weights, as a flat dict of arrays; the number of this process."""
     found, volume = find_devices(), two_squares()
-    run.prepare_volumes = lambda *_: [volume]
+    volumes.prepare_volumes = lambda *_: [volume]
     run.find_devices = lambda: found
     recipe = recipe_from(COMMON | (SEGMENTATION if kind == "segmentation" else propagation()))
     network = run.train(recipe, folder)

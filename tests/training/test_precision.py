@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ifss_keras.training import run
+from ifss_keras.training import run, volumes
 from ifss_keras.training.build import build_trainer, network_of
 from ifss_keras.training.examples.corpus import TrainingVolume
 from ifss_keras.training.recipe import recipe_from
@@ -49,7 +49,7 @@ def test_float16_has_its_loss_scaled():
 def test_a_training_in_bfloat16_leaves_a_preset_that_predicts_in_float32(tmp_path, monkeypatch):
     image, labels = two_boxes(1)
     volume = TrainingVolume.from_arrays(image, labels, (1.0, 0.5, 0.5))
-    monkeypatch.setattr(run, "prepare_volumes", lambda *_: [volume])
+    monkeypatch.setattr(volumes, "prepare_volumes", lambda *_: [volume])
     trained = run.train(recipe_from(TINY | {"precision": "mixed_bfloat16"}), tmp_path)
     network = SegNetFS.from_preset(tmp_path)
     assert {layer.compute_dtype for layer in network._flatten_layers()} == {"float32"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.training import run
+from ifss_keras.training import run, volumes
 from ifss_keras.training.callbacks import seed_states
 from ifss_keras.training.event_log import FILE, read_events
 from ifss_keras.training.recipe import SegmentationRecipe
@@ -58,16 +58,16 @@ def recipe():
 @pytest.fixture
 def quick(monkeypatch, moving_disc):
     """One tiny volume in place of the corpus, and no graph to compile; a list of the volumes, to be changed."""
-    volumes, original = [moving_disc], run.build_trainer
+    held, original = [moving_disc], run.build_trainer
 
     def eager(recipe):
         trainer = original(recipe)
         trainer.run_eagerly = True
         return trainer
 
-    monkeypatch.setattr(run, "prepare_volumes", lambda *_: list(volumes))
+    monkeypatch.setattr(volumes, "prepare_volumes", lambda *_: list(held))
     monkeypatch.setattr(run, "build_trainer", eager)
-    return volumes
+    return held
 
 
 def files(folder, pattern):

@@ -9,7 +9,7 @@ model: SegNetFS
 seed: 4
 labels: {{1: one, 2: two}}
 slices: 2
-network: {{image_size: [32, 32], widths: [4, 6], rates: [1, 2], head_width: 3}}
+network: {{image_size: [32, 32], widths: [4], rates: [1], first_depth_multiplier: 1, head_width: 3}}
 training: {{shapes: 2, first_seed: 1}}
 validation: {{shapes: 1, first_seed: 3}}
 optimizer: {{learning_rate: 0.01, warmup_steps: 2}}
