@@ -93,6 +93,8 @@ def oracle_of(plan: SweepPlan):
         try:
             oracle = kind(max_trials=plan.sweep.trials or DEFAULT_TRIALS, **shared)
         except ImportError as error:
-            raise InputError("sweep.method bayesian needs scikit-learn: install it, or choose random.") from error
+            raise InputError(
+                'sweep.method bayesian needs the extra bayesian: pip install "ifss_keras[bayesian]", or choose random.'
+            ) from error
     oracle.verbose = 0
     return oracle

@@ -8,6 +8,7 @@ import pytest
 
 from ifss_keras.training.sweep.oracles import oracle_of
 from ifss_keras.training.sweep.space import hyperparameters, values_of
+from tests.training.sweep.needs import NEEDS_SKLEARN
 
 KNOBS = {
     "optimizer.learning_rate": {"low": 1e-4, "high": 1e-2, "scale": "log"},
@@ -82,7 +83,7 @@ def test_rounding_leaves_no_range(plan):
         assert values_of(sweep, {"loss.smooth": value}) == {"loss.smooth": rounded}
 
 
-@pytest.mark.parametrize("method", ["random", "bayesian"])
+@pytest.mark.parametrize("method", ["random", pytest.param("bayesian", marks=NEEDS_SKLEARN)])
 def test_another_seed_draws_other_values(method, plan, recipe):
     first, other = plan(method=method), plan(method=method)
     object.__setattr__(other, "recipe", recipe.model_copy(update={"seed": 0}))

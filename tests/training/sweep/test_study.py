@@ -11,6 +11,7 @@ from ifss_keras.jobs.tune import run_tune
 from ifss_keras.training.recipe import read_recipe
 from ifss_keras.training.sweep.outcome import best_of, outcomes_in
 from ifss_keras.training.sweep.plan import read_sweep
+from tests.training.sweep.needs import NEEDS_SKLEARN
 
 
 def rows_of(folder):
@@ -26,7 +27,7 @@ def rate(recipe):
     return recipe.optimizer.learning_rate
 
 
-@pytest.mark.parametrize("method", ["random", "bayesian"])
+@pytest.mark.parametrize("method", ["random", pytest.param("bayesian", marks=NEEDS_SKLEARN)])
 def test_the_best_trial_is_the_one_nearest_to_the_optimum(method, plan, folder, trainings, dice_of, best_rate):
     told = []
     sweep = plan(method=method, trials=10)
@@ -48,6 +49,7 @@ def test_the_best_trial_is_the_one_nearest_to_the_optimum(method, plan, folder, 
     assert (folder / "sweep.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@NEEDS_SKLEARN
 def test_the_bayesian_method_learns(plan, folder, trainings, best_rate):
     sweep = plan(
         method="bayesian", trials=9, knobs={"optimizer.learning_rate": {"low": 1e-5, "high": 1e-1, "scale": "log"}}
@@ -58,7 +60,7 @@ def test_the_bayesian_method_learns(plan, folder, trainings, best_rate):
     assert min(far[3:]) <= min(far[:3])
 
 
-@pytest.mark.parametrize("method", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("method", ["random", pytest.param("bayesian", marks=NEEDS_SKLEARN), "hyperband"])
 def test_a_sweep_killed_in_two_trials_ends_as_one_that_was_not(method, plan, tmp_path, trainings):
     sweep = plan(method=method) if method == "hyperband" else plan(method=method, trials=9)
     whole = run_tune(sweep, tmp_path / "whole")
@@ -190,7 +192,7 @@ def test_hyperband_goes_on_from_the_weights_of_the_best(plan, folder, trainings,
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"method": "bayesian"}, "another sweep"),
+        ({"method": "hyperband", "trials": None}, "another sweep"),
         ({"knobs": {"batch": {"choices": [1, 2]}}}, "another sweep"),
     ],
 )
