@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import pytest
 
+from ifss_keras.training.examples.clips import batches_of_clips
 from ifss_keras.training.examples.pipeline import clip_dataset, window_dataset
-from ifss_keras.training.examples.windows import WindowSettings
-from ifss_keras.training.examples.without_tensorflow import clip_batches, window_batches
+from ifss_keras.training.examples.windows import WindowSettings, batches_of_windows
+from ifss_keras.training.examples.without_tensorflow import Batches
 from ifss_keras.zoo import SegNetFS
 from tests.training.tiny_recipe import two_boxes, write
 
@@ -32,16 +33,18 @@ def assert_same(ours, theirs):
 
 
 def test_clips_are_those_of_the_pipeline(moving_disc, clip_settings, propagation):
-    which = {"batch": 2, "batches": 3, "seed": 5, "first": 7}
-    given = ([moving_disc], clip_settings, propagation)
-    assert_same(clip_batches(*given, **which), clip_dataset(*given, **which))
+    drawn = batches_of_clips([moving_disc], clip_settings, propagation, 2, 5)
+    ours = Batches(lambda number: (drawn(number),), 7, 3)
+    assert_same(ours, clip_dataset(drawn, propagation, batch=2, batches=3, first=7))
 
 
 def test_windows_are_those_of_the_pipeline_every_time_that_they_are_asked_for(moving_disc):
-    which, settings = {"batch": 2, "batches": 3, "seed": 5, "first": 7}, WindowSettings(16, 3, (1,))
-    ours = window_batches([moving_disc], settings, **which)
+    settings = WindowSettings(16, 3, (1,))
+    drawn = batches_of_windows([moving_disc], settings, 2, 5)
+    ours = Batches(drawn, 7, 3)
     for held in (ours, ours, ours.cache()):
-        assert_same(held, window_dataset([moving_disc], settings, **which))
+        assert_same(held, window_dataset(drawn, settings, batch=2, batches=3, first=7))
+    assert len(list(ours)) == 3
     kept = ours.cache()
     assert kept[1] is kept[1]
 

@@ -28,6 +28,8 @@ class Batches(keras.utils.PyDataset):
         return self.count
 
     def __getitem__(self, index):
+        if index >= self.count:
+            raise IndexError(index)  # which ends an iteration
         for ahead in range(index, min(index + 1 + _AHEAD, self.count)):
             if ahead not in self.drawn:
                 self.drawn[ahead] = self.pool.submit(self.draw, self.first + ahead)
