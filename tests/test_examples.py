@@ -60,7 +60,10 @@ def test_train_leaves_weights_that_predict(run, tmp_path):
     out = run("02_train.py", tmp_path / "run")
     assert re.search(r"^shape 1: [\d.]+ mL$", out, re.MULTILINE)
     held = {path.name for path in (tmp_path / "run").iterdir()}
-    assert held == {"best.weights.h5", "card.md", "config.json", "corpus", "last.weights.h5", "log.csv", "recipe.yaml"}
+    assert held == {
+        *("annotations.csv", "best.weights.h5", "card.md", "config.json", "corpus", "last.weights.h5", "log.csv"),
+        *("pictures", "recipe.yaml", "run.json", "tensorboard"),
+    }
     preset = find_preset(tmp_path / "run")
     assert verified_weights(preset) == tmp_path / "run" / "best.weights.h5"
     assert (preset.propagation.size, preset.architecture) == (32, "IFSSNet")

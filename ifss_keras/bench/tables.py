@@ -111,8 +111,8 @@ area), or `{given_in_words(SPACED, cohort)}` from there on, which is the paper's
 number of slices. Each muscle is scored over its whole volume, by itself. Numbers are means over volumes of the means
 over their muscles; mIoU is of the muscle alone; surface distances are of the muscles that were found, and a note says
 where some were not; VolErr is of the mean of both volumes. Seconds are as if a volume had 1400 slices, of one muscle
-where references are given and of all where not. `ifss bench --recipes FOLDER` writes the recipe of every row, and with
-`--full` that of the papers' size."""
+where references are given and of all where not. `ifss bench` also writes the recipe of every row alone, in the
+small setting or in the papers' size, see its help."""
 
 
 def _reading(tables: list[Table], results: Results, cohort: Cohort) -> str:

@@ -73,9 +73,9 @@ def test_labels_are_the_same_by_name_whatever_their_codes(tmp_path):
     assert rows == [[0], [1]]
 
 
-def test_the_default_calves_are_twelve_two_and_four():
+def test_the_default_calves_are_as_many_to_train_on_as_the_papers_volumes():
     counts = list(Calves().splits.values())
-    assert [counts.count(split) for split in ("train", "validation", "test")] == [12, 2, 4]
+    assert [counts.count(split) for split in ("train", "validation", "test")] == [29, 2, 4]
     assert min(Calves().splits) == 960_000
 
 

@@ -75,7 +75,6 @@ def test_an_output_that_is_a_file_is_refused(tmp_path, ifss, snapshot):
         ("ifss_syntetic_v5", "did you mean ifss_synthetic_v5?"),
         ("{folder}/recipe.yaml", "recipe.yaml is a file"),
         ("{folder}", "holds no preset"),
-        ("ifss_synthetic_v5", "do not fit the network"),
     ],
 )
 def test_what_cannot_be_started_from_is_refused(start, said, tmp_path, ifss, snapshot):
@@ -110,6 +109,7 @@ def test_options_are_handed_on_and_the_preset_is_named(more, handed_on, tmp_path
     ((given, named),) = calls
     assert given == (read_recipe(recipe), run)
     assert callable(named.pop("progress"))
+    assert named.pop("command").startswith("ifss train --recipe ")
     assert named == handed_on
 
 

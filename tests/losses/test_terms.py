@@ -23,7 +23,7 @@ def test_dice_is_the_numpy_one(pair, axes, smooth):
 
 def test_one_wrong_pixel_in_closed_form():
     truth, found = np.array([[1, 1, 0, 0]], np.float32), np.array([[1, 0, 0, 0]], np.float32)
-    np.testing.assert_allclose(soft_dice(truth, found, -1), [(2 + 1) / (2 + 1 + 1)], rtol=1e-6)
+    np.testing.assert_allclose(soft_dice(truth, found, (-1,)), [(2 + 1) / (2 + 1 + 1)], rtol=1e-6)
 
 
 def test_dice_of_masks_is_1_where_both_are_empty():

@@ -22,6 +22,7 @@ OTHER = PropagationSettings(
     empty_slices=2,
     least_area=0.125,
     recurrent=False,
+    carry_memory=False,
     recall_newest=True,
     bend=0.75,
     most_area=2.0,

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import ifss_keras.zoo
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.losses.segmentation import segmentation_loss
+from ifss_keras.losses import NamedLoss, segmentation_loss
 from ifss_keras.zoo.catalogue import ARCHITECTURES, build_network, keyword_arguments, network_class
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 from ifss_keras.zoo.weights_file import load_weights
@@ -145,12 +145,13 @@ def test_a_batch_seen_again_costs_less_and_every_weight_has_its_gradient(name, n
     network = network_class(name)(**SMALL[name][number])
     inputs = {key: np.abs(value) % 1 for key, value in random_inputs(network).items()}
     truth = truth_for(network, run(network, inputs))
-    optimizer = keras.optimizers.Adam(3e-3)
+    optimizer, named = keras.optimizers.Adam(3e-3), NamedLoss({"squared_dice": 1.0, "cross_entropy": 1.0})
     losses, largest = [], {weight.path: 0.0 for weight in network.trainable_weights}
     for _ in range(3):
         with tf.GradientTape() as tape:
             outputs = network(inputs, training=False)
-            loss = segmentation_loss(outputs, inputs["image"][..., :1], truth)
+            weights = tf.ones((*truth.shape[:2], truth.shape[-1]))
+            loss = segmentation_loss(named, outputs, truth, weights)
             # outputs that the loss does not ask for, such as a memory, must reach their weights too
             asked = loss + sum(1e-3 * tf.reduce_mean(tf.square(value)) for value in outputs.values())
         gradients = tape.gradient(asked, [weight.value for weight in network.trainable_weights])

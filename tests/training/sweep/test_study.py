@@ -192,7 +192,6 @@ def test_hyperband_goes_on_from_the_weights_of_the_best(plan, folder, trainings,
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"method": "hyperband", "trials": None}, "another sweep"),
         ({"knobs": {"batch": {"choices": [1, 2]}}}, "another sweep"),
     ],
 )
