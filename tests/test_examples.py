@@ -121,6 +121,7 @@ def test_fine_tuning_in_two_steps_prints_what_was_gained(run, tmp_path):
     assert verified_weights(find_preset(tmp_path / "run")).name == "best.weights.h5"
 
 
+@pytest.mark.slow
 def test_sweep_leaves_the_best_recipe_of_three_trainings(run, tmp_path):
     out = run("04_sweep.py", tmp_path / "sweep")
     line = r"^trial (\d): {'optimizer.learning_rate': ([\d.]+), 'batch': (\d)}, validation Dice ([\d.]+)$"

@@ -17,7 +17,7 @@ from ifss_keras.training.recipe import recipe_from
 from tests.training.distributed_training import COMMON, EPOCHS, SEGMENTATION
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ["segmentation", pytest.param("propagation", marks=pytest.mark.slow)]
+KINDS = ["segmentation", "propagation"]
 
 
 def started(kind, devices, folder, **environment):
@@ -66,6 +66,7 @@ def assert_the_same(folder, alone):
         np.testing.assert_allclose(held[name], value, rtol=1e-3, atol=3e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_and_the_weights_of_one(alone):
     kind, folder = alone
     two = folder.with_name("two")
@@ -73,6 +74,7 @@ def test_two_devices_give_the_losses_and_the_weights_of_one(alone):
     assert_the_same(two, folder)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_and_the_weights_of_one(alone):
     kind, folder = alone
     with socket.socket() as first, socket.socket() as second:
