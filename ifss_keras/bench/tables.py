@@ -92,7 +92,7 @@ def csv_text(tables: Iterable[Table], results: Results, cohort: Cohort) -> str:
 
 def _head(cohort: Cohort, setting: Setting, command: str) -> str:
     small = (
-        "This is the small setting: networks of a few widths at 64x64 pixels, trained for two to three minutes each on "
+        "This is the small setting: networks of a few widths at 64x64 pixels, trained for a few minutes each on "
         "2 cores. It shows what can be seen at that cost, and not what the networks can do: compare rows with each "
         "other, and not our numbers with the papers', whose data, sizes and hours of training are others."
         if setting.shrunk

@@ -32,7 +32,7 @@ def bench(call, tables, miccai, all_of_them, output, data, recipes, full):
     """Train and score the rows of the papers' tables, and show them beside the papers' figures.
 
     OUTPUT/tables.md has the tables and which of the papers' claims hold, tables.csv the numbers, tables.png a picture.
-    Each row takes at most 4 minutes on 2 cores. Interrupt it at any time: the same command goes on, and no finished row
+    Each row takes a few minutes on 2 cores. Interrupt it at any time: the same command goes on, and no finished row
     is done again.
 
     \b

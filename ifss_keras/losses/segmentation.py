@@ -8,7 +8,6 @@ from ifss_keras.losses.terms import weighted_mean
 # DAF3D's nine heads: four levels, four refined levels, the final one (the authors' code; Wang et al., TMI 2019, eq. 3)
 _CROSS_ENTROPY_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.5, 0.7, 0.8, 1.0)
 _DICE_WEIGHTS = (0.4, 0.5, 0.7, 0.8, 0.4, 0.7, 0.8, 1.0, 1.0)
-NEGATIVES = ("cross_entropy", "dice")
 
 
 def segmentation_loss(loss, outputs, truth, weights):
@@ -40,7 +39,7 @@ def negative_loss(kind, probability, negative, weights):
       2 sum(n g) / (sum(n^2) + sum(g^2)), minimised; which falls also where g grows outside n.
 
     Args:
-        kind: one of `NEGATIVES`.
+        kind: "cross_entropy" or "dice".
         probability: (batch, slice, row, column, class), in [0, 1], of the labels alone.
         negative: (batch, slice, row, column, 1), 1 where a pixel is known to be none of them.
         weights: (batch, slice, class); only where they are 0 is a label not annotated, and anything to pay.

@@ -51,17 +51,8 @@ def trained_windows(network, clip, state, window, windows, flow=FLOW, channels=N
     return probabilities[..., 0], state
 
 
-def trained_probability(network, clip, state, window, windows, flow=FLOW):
-    """The muscle's probability in the trained windows, (window number * batch, window, row, column).
-
-    Args:
-        network, clip, state, window, windows, flow: as in `trained_windows`.
-    """
-    return one_after_another(trained_windows(network, clip, state, window, windows, flow)[0])
-
-
 def trained_truth(clip, window, windows):
-    """What `trained_probability` should be, in its shape, and the weight of every slice in it."""
+    """What the probability in the trained windows should be, one after another, and the weight of every slice."""
     truth, weight = (part[:, -trained_slices(window, windows) :] for part in (clip.truth[..., 0], clip.weight))
     return tuple(one_after_another(in_windows(part, window, windows)) for part in (truth, weight))
 

@@ -45,6 +45,8 @@ def training_volumes(recipe: Recipe, folder: Path, window: int, progress: Progre
         synthetic = [[volume.only(recipe.labels) for volume in held] for held in synthetic]
     under = own if own[0] else synthetic
     under[0] = supervised(under[0], recipe.supervision, recipe.labels)
+    if recipe.supervision.kind == "files":  # what nobody annotated is not known in validation either
+        under[1] = supervised(under[1], recipe.supervision, recipe.labels)
     if recipe.supervision.kind != "full":
         _check_known_labels(recipe, under[0])
     return tuple(_together(recipe, *both) for both in zip(own, synthetic, strict=True))

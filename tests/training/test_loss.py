@@ -10,7 +10,7 @@ from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import Clip, batch_of_clips
-from ifss_keras.training.loss import clip_start, rolled_out_start, trained_probability, trained_truth
+from ifss_keras.training.loss import clip_start, one_after_another, rolled_out_start, trained_truth, trained_windows
 
 WINDOW, WINDOWS = 3, 2
 PROPAGATION = PropagationSettings(size=16, window=WINDOW)
@@ -37,7 +37,7 @@ def loss_of(network, clip, cross_entropy=0.5):
 
 def loss_after(network, clip, state, cross_entropy=0.5):
     """As `loss_of`, from the state before the trained windows on."""
-    probability = trained_probability(network, clip, state, WINDOW, WINDOWS)
+    probability = one_after_another(trained_windows(network, clip, state, WINDOW, WINDOWS)[0])
     truth, weight = trained_truth(clip, WINDOW, WINDOWS)
     terms = {"parametric_tversky": 1.0, "cross_entropy": cross_entropy}
     loss = NamedLoss(terms, rule="fixed")(truth, probability, weight)

@@ -3,7 +3,6 @@
 import csv
 import json
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,25 +12,9 @@ from ifss_keras.training.callbacks import seed_states
 from ifss_keras.training.event_log import FILE, read_events
 from ifss_keras.training.recipe import SegmentationRecipe
 from ifss_keras.training.run import train
+from tests.training.interruption import Interrupter, Interruption
 
 EPOCHS, STEPS = 2, 3
-
-
-class Interruption(Exception):
-    pass
-
-
-class Interrupter(keras.callbacks.Callback):
-    """Stops a training after a number of its steps."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise Interruption
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ifss_keras.training.batches import trainer_datasets
 from ifss_keras.training.build import build_trainer
 from ifss_keras.training.recipe import PropagationRecipe
 from ifss_keras.training.run import train
+from tests.training.interruption import Interrupter, Interruption
 
 
 @pytest.fixture
@@ -73,23 +74,6 @@ WHOLE = [
 ]
 
 
-class Interruption(Exception):
-    pass
-
-
-class Interrupter(keras.callbacks.Callback):
-    """Stops a training after a number of steps, as it counts them; at first in the middle of the second epoch."""
-
-    def __init__(self, steps=3):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise Interruption
-
-
 def logged(folder):
     with open(folder / "log.csv", newline="") as file:
         return list(csv.DictReader(file))
@@ -126,7 +110,7 @@ def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, re
     assert_same(best, weights_in(whole / "best.weights.h5", network))
 
     with pytest.raises(Interruption):
-        train(plan, parts, callbacks=[Interrupter()])
+        train(plan, parts, callbacks=[Interrupter(3)])
     assert "backup" in names(parts)
     assert len(logged(parts)) == 1
     again = train(plan, parts, resume=True)
@@ -143,7 +127,7 @@ def test_an_interrupted_and_resumed_training_gives_the_same_weights(tmp_path, re
 
 def test_a_folder_with_a_training_is_not_overwritten(tmp_path, recipe, quick):
     with pytest.raises(Interruption):
-        train(recipe(), tmp_path, callbacks=[Interrupter()])
+        train(recipe(), tmp_path, callbacks=[Interrupter(3)])
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
     with pytest.raises(InputError, match="already holds a training: resume it"):
         train(recipe(), tmp_path)

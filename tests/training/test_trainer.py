@@ -14,7 +14,7 @@ from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.training.examples.clips import batch_of_clips, batches_of_clips
 from ifss_keras.training.examples.pipeline import clip_dataset
-from ifss_keras.training.loss import rolled_out_start, trained_probability, trained_truth
+from ifss_keras.training.loss import one_after_another, rolled_out_start, trained_truth, trained_windows
 from ifss_keras.training.propagation_trainer import Answer, PropagationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
@@ -78,7 +78,8 @@ def test_a_step_is_forward_gradient_and_apply(tiny_network, long_clip):
     network = by_hand.network
     state = rolled_out_start(lambda inputs: network(inputs, training=False), long_clip, network.initial_memory(2), 3, 2)
     with tf.GradientTape() as tape:
-        probability = trained_probability(lambda inputs: network(inputs, training=True), long_clip, state, 3, 2)
+        found, _ = trained_windows(lambda inputs: network(inputs, training=True), long_clip, state, 3, 2)
+        probability = one_after_another(found)
         truth, weight = trained_truth(long_clip, 3, 2)
         loss = by_hand.named_loss(truth, probability, weight)
     gradients = tape.gradient(loss, [variable.value for variable in by_hand.trainable_variables])

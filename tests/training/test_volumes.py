@@ -116,3 +116,19 @@ def test_a_validation_without_a_label_is_refused_and_volumes_without_one_are_lef
     leg_3d_us(write_stored, tmp_path / "val", (5,))
     training, validation = training_volumes(recipe(tmp_path, labels={1: "SOL"}), tmp_path / "corpus", 3)
     assert [volume.extents for volume in (*training, *validation)] == [{1: (1, 12)}] * 3
+
+
+def test_what_the_files_hold_is_all_that_is_known_in_validation_too(tmp_path, legs):
+    """A schedule is for training alone; a slice that nobody annotated is known nowhere."""
+    training, validation = training_volumes(recipe(legs[0], supervision={"kind": "files"}), tmp_path, 3)
+    for volume in [*training, *validation]:
+        assert np.flatnonzero(volume.known(150)).tolist() == [*range(2, 11)]
+    share = {"kind": "share", "share": 0.5}
+    training, validation = training_volumes(recipe(legs[0], supervision=share), tmp_path, 3)
+    assert not any(volume.known(150).all() for volume in training)
+    assert all(volume.known(150).all() for volume in validation)
+
+
+def test_a_label_that_is_known_everywhere_is_held_where_it_is(tmp_path, legs):
+    (volume, *_), _ = training_volumes(recipe(legs[0]), tmp_path, 3)
+    assert np.flatnonzero(volume.held(150)).tolist() == [*range(2, 11)]

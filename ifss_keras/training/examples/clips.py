@@ -80,8 +80,11 @@ def draw_clip(
     extent = (slices - 1 - high, slices - 1 - low) if upside_down else (low, high)
     far = rng.random() >= settings.both_ends
     window, size = propagation.window, propagation.size
-    certain, held = (array[::-1] if upside_down else array for array in (volume.known(code), volume.held(code)))
-    far = far or (not certain.all() and np.count_nonzero(held) < 2)  # nothing lies between one annotated slice
+    certain, held = volume.known(code), None
+    if not certain.all():
+        held = volume.held(code)
+        far = far or np.count_nonzero(held) < 2  # nothing lies between one annotated slice
+    certain, held = (array[::-1] if upside_down and array is not None else array for array in (certain, held))
     draw = _draw(rng, certain, held, extent, far, settings, window, rollout)
     first, references, length = draw.first, draw.references, clip_length(settings, window, rollout)
 
@@ -147,9 +150,9 @@ def stack_clips(clips: Sequence[Clip]) -> Clip:
 
 
 def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: int, rollout: int) -> Draw:
-    """Anywhere where all is known, else about annotated slices."""
+    """Anywhere where all is known and `held` is None, else about annotated slices."""
     slices = len(known)
-    if known.all():
+    if held is None:
         return (draw_one_sided if far else draw_between)(rng, extent, slices, settings, window, rollout)
     there = np.flatnonzero(held)
     if far:

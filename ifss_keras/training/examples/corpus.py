@@ -58,7 +58,7 @@ class TrainingVolume:
 
     def held(self, code: int) -> np.ndarray:
         """(slice,) bool: the slices that are known to hold a label."""
-        return self.present[code] if code in self.present else self.known(code)
+        return self.present[code] if code in self.present else self.holds(code) & self.known(code)
 
     def holds(self, code: int) -> np.ndarray:
         """(slice,) bool: which slices hold a label, known or not."""

@@ -28,11 +28,6 @@ class DrawnLabel:
             middle = self.at(sum(extent) // 2).sum() * spacing_mm[0] * spacing_mm[1]
             self._offset_mm = rng.uniform(-1, 1) * min(border_mm, 0.2 * np.sqrt(middle / np.pi))
 
-    def held(self) -> list[int]:
-        """The slices that are known to hold it, ascending."""
-        low, high = self.extent
-        return [index for index in np.flatnonzero(self.known) if low <= index <= high and self._drawn(index).any()]
-
     def at(self, index: int) -> np.ndarray:
         """The mask (row, column) bool; where nothing would be left, it is the label's own.
 

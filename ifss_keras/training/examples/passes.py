@@ -80,7 +80,7 @@ def draw_pass(rng: np.random.Generator, volume: TrainingVolume, plan: PassPlan) 
     code, upside_down = int(rng.choice(sorted(volume.extents))), bool(rng.random() < 0.5)
     image, labels, certain, held = (
         array[::-1] if upside_down else array
-        for array in (volume.image, volume.labels, volume.known(code), _held(volume, code))
+        for array in (volume.image, volume.labels, volume.known(code), volume.held(code))
     )
     settings, spacing_mm = plan.propagation, volume.spacing_mm[1:]
     there = np.flatnonzero(held)
@@ -128,10 +128,3 @@ def batches_of_passes(plan: PassPlan, batch: int, seed: int):
         return plan.clip(whole(number // plan.clips), number % plan.clips)
 
     return of_number
-
-
-def _held(volume: TrainingVolume, code: int) -> np.ndarray:
-    """(slice,) bool: the slices that are known to hold a label."""
-    if code in volume.present:
-        return volume.present[code]
-    return volume.holds(code)
