@@ -16,8 +16,8 @@ from ifss_keras.datasets.listing import Case, read_dataset, splits
 from ifss_keras.synthetic.anatomy import MUSCLES
 from ifss_keras.synthetic.phantom import calf
 from ifss_keras.training.parts import DataSet
-from ifss_keras.volumes.io import present_codes, read_labels, write_labels, write_volume
-from ifss_keras.volumes.volume import Volume
+from ifss_keras.volumes.io import read_labels, write_labels, write_volume
+from ifss_keras.volumes.volume import Volume, present_codes
 
 SEED = 3  # of every recipe; it also draws the subjects that are validated on where a data set names none
 PAPER_SLICES = 1400

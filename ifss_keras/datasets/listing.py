@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.registry import FORMATS
+from ifss_keras.volumes.formats.registry import suffix_of
 
 COLUMNS = ("subject", "image", "labels", "split")
 SPLITS = {"train": "train", "training": "train", "val": "validation", "validation": "validation", "test": "test"}
@@ -120,10 +120,8 @@ def subjects_in_two_splits(cases: Iterable[Case]) -> dict[str, list[str]]:
 
 def stem_and_suffix(path: Path) -> tuple[str, str | None]:
     """A file's name without the suffix of its format, and that suffix; None if no volume has such a suffix."""
-    for suffix in FORMATS:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)], suffix
-    return path.stem, None
+    suffix = suffix_of(path)
+    return (path.name[: -len(suffix)] if suffix else path.stem), suffix
 
 
 def is_leg_3d_us(labels: Path) -> bool:

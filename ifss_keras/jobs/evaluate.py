@@ -10,7 +10,8 @@ from ifss_keras.jobs.outputs import report_outputs
 from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
 from ifss_keras.volumes.grid import check_same_grid
-from ifss_keras.volumes.io import present_codes, read_labels
+from ifss_keras.volumes.io import read_labels
+from ifss_keras.volumes.volume import present_codes
 
 
 def evaluate_files(

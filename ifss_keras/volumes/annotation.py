@@ -10,8 +10,8 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.volumes.grid import grid_offset
-from ifss_keras.volumes.io import present_codes, read_labels
-from ifss_keras.volumes.volume import Volume
+from ifss_keras.volumes.io import read_labels
+from ifss_keras.volumes.volume import Volume, present_codes
 
 
 @dataclass(frozen=True)

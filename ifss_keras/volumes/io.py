@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import replacing
+from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.itk import in_utf8
-from ifss_keras.volumes.formats.registry import files_made, format_of
-from ifss_keras.volumes.formats.slicer_segments import merge_layers, segment_metadata
+from ifss_keras.volumes.formats.registry import files_made, format_of, writing_format
+from ifss_keras.volumes.formats.slicer_segments import merged_labels
 from ifss_keras.volumes.formats.stored import Stored, grey
-from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, stored_order
+from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, present_codes, stored_order
 
 MOST_SCATTERED_CODES = 32
 
@@ -41,8 +44,9 @@ def read_volume(
     """
     path = Path(path)
     stored_order(axis)
-    stored = _read(path, spacing_mm, max_gb)
-    source = Source(path, format_of(path).name, axis, oriented=_oriented(stored), nifti_header=stored.header)
+    held = _format_at(path)
+    stored = _read(path, lambda: held.read(path, max_gb), spacing_mm)
+    source = Source(path, held.name, axis, oriented=_oriented(stored), nifti_header=stored.header)
     volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm)
     check_voxels(volume.array, str(path))
     return volume
@@ -54,11 +58,14 @@ def read_labels(
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
     max_gb: float | None = None,
+    like: Volume | None = None,
 ) -> Volume:
     """The label codes in a file as (slice, row, column) integers; 0 is no label.
 
-    `source.names` and `source.colours` hold those of a `.seg.nrrd`'s segments; its layers are merged (see
-    `merge_layers`). Arguments are as in `read_volume`.
+    `source.names` and `source.colours` hold those of the file's segments, where it names any; layers are merged (see
+    `merge_layers`). Arguments are as in `read_volume`, and
+
+        like: the image that the labels belong to, for formats that have no grid of their own.
 
     Raises:
         InputError: in one sentence, if the file cannot be read, holds anything but whole numbers from 0 up, or is
@@ -66,11 +73,13 @@ def read_labels(
     """
     path = Path(path)
     stored_order(axis)
-    stored = _read(path, spacing_mm, max_gb)
-    array, segments = merge_layers(stored.array, stored.metadata, path)
-    names = {code: segment.name for code, segment in segments.items()}
-    colours = {code: segment.colour for code, segment in segments.items() if segment.colour is not None}
-    source = Source(path, format_of(path).name, axis, names, colours, _oriented(stored), stored.header)
+    held = _format_at(path)
+    if held.labels:
+        stored = _read(path, lambda: held.labels(path, max_gb, like), spacing_mm)
+    else:
+        stored = merged_labels(_read(path, lambda: held.read(path, max_gb), spacing_mm), path)
+    array, names, colours = stored.array, dict(stored.names), dict(stored.colours)
+    source = Source(path, held.name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
     volume = Volume.from_stored(_codes(array, f"{path}"), stored.affine, source, spacing_mm)
     _refuse_an_image(volume.array, path)
@@ -103,13 +112,7 @@ def write_labels(
     labels = _codes(labels, "the label volume")
     largest = int(labels.max())
     dtype = np.dtype(np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.int32)
-    metadata = None
-    if format_of(path).segments:
-        names = names or {}
-        present = {code for code in present_codes(labels) if code}
-        codes = tuple(sorted(present | set(names)))
-        metadata = segment_metadata(codes, names, colours or {}, like.to_stored(labels).shape)
-    _write(path, labels.astype(dtype, copy=False), like, metadata)
+    _write(path, labels.astype(dtype, copy=False), like, names or {}, colours or {}, labels=True)
 
 
 def write_volume(path: str | Path, array: np.ndarray, like: Volume) -> None:
@@ -135,7 +138,7 @@ def check_writable(path: str | Path) -> None:
         InputError: for an unknown extension, a missing folder, a folder as target, or no permission.
     """
     path = Path(path)
-    if format_of(path).data_endings and not in_utf8(path.name):
+    if writing_format(path).data_endings and not in_utf8(path.name):
         raise InputError(
             f"{path} cannot be written: expected a name in UTF-8, as its header names a second file; give another name."
         )
@@ -165,29 +168,29 @@ def _refuse_foreign_data(path: Path) -> None:
             )
 
 
-def present_codes(labels: np.ndarray) -> tuple[int, ...]:
-    """The values that occur, in ascending order, found slice by slice to need little memory."""
-    codes: set[int] = set()
-    for plane in labels:
-        codes.update(np.unique(plane).tolist())
-    return tuple(sorted(codes))
+def _format_at(path: Path) -> Format:
+    """The format of something that is there and can be opened.
 
-
-def _read(path: Path, spacing_mm: tuple[float, float, float] | None, max_gb: float | None) -> Stored:
+    Raises:
+        InputError: it is not there, empty, of an unknown format, or may not be read.
+    """
     try:
         if not path.exists():
             raise InputError(f"{path} does not exist: expected an image file; check the path.")
+        held = format_of(path)
         if path.is_dir():
-            raise InputError(f"{path} is a folder: expected an image file; give the file inside it.")
-        file_format = format_of(path)
+            return held
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty: expected an image, received 0 bytes; copy or export it again.")
         with path.open("rb"):
-            pass
+            return held
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
+
+
+def _read(path: Path, read: Callable[[], Stored], spacing_mm: tuple[float, float, float] | None) -> Stored:
     try:
-        stored = file_format.read(path, max_gb)
+        stored = read()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}; copy or export it again.") from None
     except MemoryError:
@@ -245,17 +248,24 @@ def _whole(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
 
-def _write(path: Path, array: np.ndarray, like: Volume, metadata: dict[str, str] | None = None) -> None:
+def _write(
+    path: Path,
+    array: np.ndarray,
+    like: Volume,
+    names: Mapping[int, str] = MappingProxyType({}),
+    colours: Mapping[int, RGB] = MappingProxyType({}),
+    labels: bool = False,
+) -> None:
     if array.shape != like.array.shape:
         raise GeometryError(
             f"{path} cannot be written: expected an array of the image's shape {like.array.shape}, received "
             f"{array.shape}; bring it to the image's grid first."
         )
     check_writable(path)
-    write = format_of(path).write
+    written = Written(like.to_stored(array), like.stored_affine, like.source, names, colours, labels)
     try:
         with replacing(path) as target:
-            write(target, like.to_stored(array), like.stored_affine, like.source.nifti_header, metadata)
+            writing_format(path).write(target, written)
     except OSError as error:
         raise InputError(_unwritable(path, error)) from None
 

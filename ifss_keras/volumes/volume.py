@@ -10,6 +10,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.sweep import Sweep
 
 # Others are no body's: most often another unit was taken for millimetres.
 SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.001, 50.0
@@ -22,7 +23,7 @@ class Source:
 
     Attributes:
         path: the file, or `None` for a volume made in memory.
-        format: `"nifti"`, `"metaimage"` or `"nrrd"`, or `None`.
+        format: the name of its `Format`, or `None`.
         axis: the stored axis (0, 1 or 2; i, j, k in NIfTI, x, y, z elsewhere) that became the slice axis.
         names: for labels, the name of each code that the file itself names (the segments of a `.seg.nrrd`).
         colours: for labels, red, green and blue of each code that the file itself colours.
@@ -55,12 +56,15 @@ class Volume:
         spacing_mm: distance of neighbouring slices, rows and columns; from the affine unless overridden. Their product
             is the voxel's volume, also where axes are sheared, see `voxel_spacing_mm`.
         source: see `Source`.
+        sweep: where each slice lies, if these are the frames of a tracked sweep; the affine is then the file's own and
+            says nothing, and the distance of slices is the median of the true ones.
     """
 
     array: np.ndarray
     affine: np.ndarray
     spacing_mm: tuple[float, float, float]
     source: Source = field(default_factory=Source)
+    sweep: Sweep | None = None
 
     @classmethod
     def from_array(cls, array: np.ndarray, spacing_mm: tuple[float, float, float]) -> Volume:
@@ -225,3 +229,11 @@ def check_voxels(array: np.ndarray, name: str, *, image: bool = True) -> None:
         )
     if array.dtype.kind == "f" and not any(np.isfinite(plane).any() for plane in array):
         raise InputError(f"{name} has no finite voxel: expected intensities, received only NaN or infinity.")
+
+
+def present_codes(labels: np.ndarray) -> tuple[int, ...]:
+    """The values that occur, in ascending order, found slice by slice to need little memory."""
+    codes: set[int] = set()
+    for plane in labels:
+        codes.update(np.unique(plane).tolist())
+    return tuple(sorted(codes))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -15,37 +14,33 @@ import SimpleITK as sitk
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.quiet import quiet_stderr
 from ifss_keras.volumes.formats.fields import Header
+from ifss_keras.volumes.formats.format import Written
+from ifss_keras.volumes.formats.slicer_segments import segment_metadata
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS
 from ifss_keras.volumes.formats.voxels import is_whole
 
 
-def write_itk(
-    image_io: str,
-    header_of: Callable[[Path], Header],
-    path: Path,
-    stored: np.ndarray,
-    affine: np.ndarray,
-    header: Any = None,
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Writes voxels (x, y, z) with an affine to RAS millimetres, compressed, with custom fields for NRRD.
+def write_itk(image_io: str, header_of: Callable[[Path], Header], segments: bool, path: Path, written: Written) -> None:
+    """Writes voxels compressed.
 
     Args:
         image_io: ITK's name of the format.
         header_of: reads its headers.
-        header: another format's, not looked at.
+        segments: labels are named and coloured as 3D Slicer's segments.
+        path, written: see `Format`.
 
     Raises:
         OSError: it could not be written to its last byte.
     """
-    image = sitk.GetImageFromArray(stored.transpose(2, 1, 0))
-    lps = LPS_TO_RAS @ affine
+    image = sitk.GetImageFromArray(written.array.transpose(2, 1, 0))
+    lps = LPS_TO_RAS @ written.affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(lps[:3, 3].tolist())
     image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-    for key, value in (metadata or {}).items():
-        image.SetMetaData(key, value)
+    if segments and written.labels:
+        for key, value in segment_metadata(written.array, written.names, written.colours).items():
+            image.SetMetaData(key, value)
     with _named_in_utf8(path) as target:
         _write(image, image_io, target)
     if not _is_complete(header_of, path):  # a full disk is not always an error to ITK

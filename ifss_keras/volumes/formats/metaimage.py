@@ -12,6 +12,7 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, header_lines, spaced
+from ifss_keras.volumes.formats.headed import headed_format
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.voxels import Layout
 
@@ -126,3 +127,9 @@ def _affine(fields: Fields, axes: int) -> tuple[np.ndarray, bool]:
     affine[:3, 3] = next((given[name] for name in _ORIGIN if name in given), np.zeros(axes))[:3]
     in_mm = fields.values.get("DistanceUnits", "mm") in ("mm", "?")
     return LPS_TO_RAS @ affine, has_spacing and in_mm
+
+
+FORMATS = (
+    headed_format("metaimage", (".mha",), "MetaImageIO", metaimage_header),
+    headed_format("metaimage", (".mhd",), "MetaImageIO", metaimage_header, data_endings=(".zraw", ".raw")),
+)

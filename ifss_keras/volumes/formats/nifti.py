@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import spaced
+from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.stored import Stored, drop_trailing_axes
 from ifss_keras.volumes.formats.voxels import Layout, decompressed_start, is_gzip, read_voxels
 
@@ -62,28 +63,25 @@ def read_nifti(path: Path, max_gb: float | None) -> Stored:
     return Stored(array, affine, has_spacing, header=header, oriented=oriented)
 
 
-def nifti_shape(path: Path) -> tuple[int, int, int]:
-    """The sizes (i, j, k) that the header of a file says; no voxel is read.
+def nifti_voxels(path: Path) -> int:
+    """How many voxels the header of a file says; none is read.
 
     Raises:
         InputError: it is not NIfTI, or has more than three axes.
     """
     try:
-        return drop_trailing_axes(_read_header(path, is_gzip(path))[0].get_data_shape(), path)
+        return math.prod(drop_trailing_axes(_read_header(path, is_gzip(path))[0].get_data_shape(), path))
     except _UNUSABLE as error:
         raise error if isinstance(error, InputError) else _refusal(path, str(error)) from None
 
 
-def write_nifti(
-    path: Path, stored: np.ndarray, affine: np.ndarray, header: Any = None, metadata: Mapping[str, str] | None = None
-) -> None:
-    """Writes voxels (i, j, k) with an affine to RAS millimetres; compressed where the name ends in `.gz`.
+def write_nifti(path: Path, written: Written) -> None:
+    """Writes voxels, compressed where the name ends in `.gz`.
 
-    Args:
-        header: the header of the NIfTI file whose grid this is; its form codes and units are kept, everything
-            that described its own intensities is dropped.
-        metadata: custom fields, for which NIfTI has no place; not looked at.
+    Where the image is a NIfTI file, its form codes and units are kept, and everything that described its own
+    intensities is dropped.
     """
+    stored, affine, header = written.array, written.affine, written.source.nifti_header
     klass = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     if header is None:
         header = klass.header_class()
@@ -101,6 +99,9 @@ def write_nifti(
     header.set_data_dtype(stored.dtype)
     header.set_slope_inter(1, 0)
     klass(stored, affine, header).to_filename(path)
+
+
+FORMATS = (Format("nifti", (".nii.gz", ".nii"), read_nifti, nifti_voxels, write=write_nifti),)
 
 
 def _read_header(path: Path, compressed: bool) -> tuple[Any, bool]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, header_lines, spaced
+from ifss_keras.volumes.formats.headed import headed_format
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.voxels import Layout
 
@@ -186,3 +187,10 @@ def _vectors(fields: Fields, name: str, count: int) -> list[np.ndarray]:
             raise refusal
         vectors.append(Fields(fields.path, {name: numbers.replace(",", " ")}).numbers(name, 3))
     return vectors
+
+
+FORMATS = (
+    headed_format("nrrd", (".seg.nrrd",), "NrrdImageIO", nrrd_header, names_segments=True),
+    headed_format("nrrd", (".nrrd",), "NrrdImageIO", nrrd_header),
+    headed_format("nrrd", (".nhdr",), "NrrdImageIO", nrrd_header, data_endings=(".raw.gz", ".raw")),
+)

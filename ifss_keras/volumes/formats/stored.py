@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.sweep import Sweep
 
 # ITU-R BT.601 luma in thousandths; equal channels come back unchanged.
 _LUMA = (299, 587, 114)
@@ -28,6 +30,8 @@ class Stored:
         header: the NIfTI header, if it is NIfTI.
         oriented: whether the file says that its affine leads to the body's left, front and head.
         metadata: key and value of each custom field, if it is NRRD.
+        names, colours: of label codes, where the file is known to hold labels and says them.
+        sweep: where each of its frames lies, for a tracked sweep: frames are axis k.
     """
 
     array: np.ndarray
@@ -36,6 +40,9 @@ class Stored:
     header: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
     oriented: bool = False
+    names: Mapping[int, str] = field(default_factory=dict)
+    colours: Mapping[int, RGB] = field(default_factory=dict)
+    sweep: Sweep | None = None
 
 
 def drop_trailing_axes(shape: Sequence[int], path: Path) -> tuple[int, int, int]:
