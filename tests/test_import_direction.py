@@ -15,7 +15,7 @@ RANKS = {
             ["core"],
             ["layers", "losses", "metrics", "volumes", "synthetic"],
             ["propagation"],
-            ["zoo", "datasets"],
+            ["sweeps", "zoo", "datasets"],
             ["training"],
             ["inference"],
             ["report", "bench"],

@@ -123,22 +123,22 @@ ROWS: dict[str, Row] = {
         Row("V-Net", "VNet", 90, {"widths": [12, 24, 48, 97, 194], "kernel": 3, "prelu": False}, references=(NONE,)),
         Row("DAF3D", "DAF3D", 21, references=(NONE,)),
         Row("Seg-Net-FS", "SegNetFS", 150, references=(NONE,)),
-        Row("IFSS-Net-FS", "IFSSNet", 150),
-        Row("IFSS-Net-WS", "IFSSNet", 150, changes=_WEAK),
-        Row("IFSS-Net-FS, references looked up", "IFSSNet", 150, {"memory_level": 2}),
+        Row("IFSS-Net-FS", "IFSSNet", 400),
+        Row("IFSS-Net-WS", "IFSSNet", 400, changes=_WEAK),
+        Row("IFSS-Net-FS, references looked up", "IFSSNet", 400, {"memory_level": 2}),
         Row("IFSS-Net-FS, as the authors' code", "IFSSNetOriginal", 24, references=(FIRST,)),
         Row("PG-Net", "PGNet", 60),
-        Row("forward ConvLSTM", "IFSSNet", 150, {"temporal": "forward"}, _WEAK),
-        Row("no ConvLSTM", "IFSSNet", 150, {"temporal": "none"}, _WEAK),
-        Row("no recurrence", "IFSSNet", 150, changes={**_WEAK, "propagation": {"recurrent": False}}),
-        Row("cross-correlation", "IFSSNet", 150, {"fusion": "correlation"}, _WEAK),
-        Row("parametric Tversky alone", "IFSSNet", 150, changes=_pure("parametric_tversky")),
-        Row("Dice alone", "IFSSNet", 150, changes=_pure("dice")),
-        Row("every 100", "IFSSNet", 150, changes=_every(100)),
-        Row("every 200", "IFSSNet", 150, changes=_every(200)),
-        Row("every 300", "IFSSNet", 150, changes=_every(300)),
-        Row("decremental, annotated slices alone", "IFSSNet", 150, changes={"supervision": {"kind": "decremental"}}),
-        Row("window 10", "IFSSNet", 60, {"window": 10}, _WEAK),
+        Row("forward ConvLSTM", "IFSSNet", 400, {"temporal": "forward"}, _WEAK),
+        Row("no ConvLSTM", "IFSSNet", 400, {"temporal": "none"}, _WEAK),
+        Row("no recurrence", "IFSSNet", 400, changes={**_WEAK, "propagation": {"recurrent": False}}),
+        Row("cross-correlation", "IFSSNet", 400, {"fusion": "correlation"}, _WEAK),
+        Row("parametric Tversky alone", "IFSSNet", 400, changes=_pure("parametric_tversky")),
+        Row("Dice alone", "IFSSNet", 400, changes=_pure("dice")),
+        Row("every 100", "IFSSNet", 400, changes=_every(100)),
+        Row("every 200", "IFSSNet", 400, changes=_every(200)),
+        Row("every 300", "IFSSNet", 400, changes=_every(300)),
+        Row("decremental, annotated slices alone", "IFSSNet", 400, changes={"supervision": {"kind": "decremental"}}),
+        Row("window 10", "IFSSNet", 160, {"window": 10}, _WEAK),
         _method("last mask carried on", "held", (FIRST, SPACED)),
         _method("FBS", "morphological"),
         _method("GFS", "growcut"),
@@ -184,7 +184,7 @@ def recipe_of(row: Row, cohort: Cohort, setting: Setting = SMALL) -> dict[str, A
     if carries:
         recipe["loss"] = _LOSS
         if small:
-            recipe["clips"] = {"windows": 2, "rollout": [0, 8], "both_ends": 0.5}
+            recipe["clips"] = {"windows": 2, "rollout": [0, 32], "both_ends": 0.5}
     else:
         recipe |= {"labels": _labels(row, cohort), "slices": 16 if row.model == "VNet" else 8}
     return recipe | _fitted(row, cohort)

@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from scipy import ndimage
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.progress import Progress, silent
+from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.interpolation import restore_references
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import content_order
@@ -192,6 +194,9 @@ def _predict(
     `image` is float32 in [0, 1], `seeds` uint8: `LABEL`, `OTHER`, or `UNKNOWN`, with whole planes known at both ends.
     It returns a bool array of the same shape. `mark(seeds, label, box, spacing_mm)` adds to the seeds before, in place.
     """
+    if needs_order(volume):
+        again = partial(_predict, method, grow, progress=progress, mark=mark)
+        return along_sweep(again, volume, annotation)
     labels = np.zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
     intensity = IntensityRange.from_volume(volume.array)
     for code in reversed(content_order(annotation)):

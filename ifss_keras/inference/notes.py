@@ -22,7 +22,9 @@ def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def spacing_note(volume: Volume) -> str:
-    """That the mask's file has another spacing than was measured with; empty if it has the same."""
+    """That the mask's file has another spacing than was measured with; empty if it has the same, and for sweeps."""
+    if volume.sweep is not None:
+        return ""
     of_file_mm = voxel_spacing_mm(volume.affine)
     if np.allclose(of_file_mm, volume.spacing_mm, rtol=1e-4):
         return ""

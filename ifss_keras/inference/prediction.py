@@ -13,6 +13,8 @@ from ifss_keras.core.colours import RGB
 from ifss_keras.inference import messages
 from ifss_keras.inference.notes import notes_on
 from ifss_keras.inference.summary import LabelSummary, Origin, summarize
+from ifss_keras.propagation.places import Places
+from ifss_keras.sweeps.planes import Planes
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 from ifss_keras.volumes.io import write_labels
 from ifss_keras.volumes.volume import Volume
@@ -48,17 +50,18 @@ class Prediction:
             annotation: that was carried on.
             origins: label code to how it was made, or the one method of all.
         """
-        summaries = []
+        summaries, planes = [], _planes(volume)
         for code in annotation.codes:
             origin = Origin(origins) if isinstance(origins, str) else origins[code]
-            summaries.append(summarize(labels, volume.spacing_mm, annotation.for_label(code), origin))
+            summaries.append(summarize(labels, volume.spacing_mm, annotation.for_label(code), origin, planes))
         return cls(labels, tuple(summaries), volume, notes_on(volume, annotation), annotation.colours)
 
     @classmethod
     def of_found_labels(cls, labels: np.ndarray, volume: Volume, names: Mapping[int, str], method: str) -> Prediction:
         """The prediction of a method that needs no annotation; `names` are of all codes that it looks for."""
         held = (LabelAnnotation(code, name, {}, {}) for code, name in sorted(names.items()))
-        summaries = tuple(summarize(labels, volume.spacing_mm, label, Origin(method)) for label in held)
+        planes = _planes(volume)
+        summaries = tuple(summarize(labels, volume.spacing_mm, label, Origin(method), planes) for label in held)
         return cls(labels, summaries, volume, notes_on(volume, None))
 
     @property
@@ -98,3 +101,7 @@ class Prediction:
             InputError: the file cannot be written.
         """
         write_labels(path, self.labels, self.volume, self.names, self.colours)
+
+
+def _planes(volume: Volume) -> Planes | None:
+    return None if volume.sweep is None else Planes(volume.sweep, Places(volume.places))

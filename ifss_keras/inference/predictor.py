@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import Origin, content_order
@@ -67,6 +69,8 @@ class Predictor:
             annotation: on the volume's grid.
             progress: told of each label, the slices done and those to do.
         """
+        if needs_order(volume):
+            return along_sweep(partial(self.predict, progress=progress), volume, annotation)
         carrier = Carrier(self.runner, volume, self.settings)
         soft, masks, origins = {}, {}, {}
         for code in content_order(annotation):

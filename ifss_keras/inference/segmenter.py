@@ -10,6 +10,7 @@ from keras import ops
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Progress, silent
+from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.propagation.region import to_grid, to_working, whole_plane
@@ -64,6 +65,8 @@ class Segmenter:
             volume: any grid, any real voxel type.
             progress: told of "slices", those done and those there are.
         """
+        if needs_order(volume):
+            return along_sweep(lambda ordered, _: self.predict(ordered, progress=progress), volume, None)
         region = whole_plane(volume.array.shape[1:], volume.spacing_mm[1:])
         intensity = IntensityRange.from_volume(volume.array)
         probabilities = self.blended(

@@ -14,6 +14,8 @@ from ifss_keras.metrics.volume import MM3_PER_ML
 from ifss_keras.propagation.area import expected_areas
 from ifss_keras.propagation.cut import WITHIN_95, Certainty, curve_certainty
 from ifss_keras.propagation.ends import NO_ENDS, Ends
+from ifss_keras.propagation.places import EVEN, Places
+from ifss_keras.sweeps.planes import Planes, thickness_mm
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 
 THICK = 0.25  # of the largest area: where an annotated slice has more, a muscle hardly ends
@@ -36,7 +38,7 @@ class LabelSummary:
         first_slice, last_slice: of the mask, counted from 0; None if it is empty.
         reference_slices: the slices annotated for this label.
         touches_edge: the mask reaches the border of the volume, so part of the muscle may lie outside.
-        slice_mm: distance of neighbouring slices.
+        slice_mm: distance of neighbouring slices; of a sweep the mean.
         areas_mm2: (slice,) cross-section areas of the mask.
         area_deviations_mm2: (slice,) their standard deviations, 0 on references; None as for `volume_ml_low`.
         method: what made the mask: one of `inference.methods.METHODS`.
@@ -44,6 +46,7 @@ class LabelSummary:
         cut_off: outermost annotated slices where the label is still thick, and the mask ends there or short of the next
             one: because its method draws nothing further out, or presumes so.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
+        slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
     """
 
     code: int
@@ -65,6 +68,7 @@ class LabelSummary:
     ends: Ends = NO_ENDS
     cut_off: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
+    slabs_mm: np.ndarray | None = None
 
     @property
     def title(self) -> str:
@@ -78,8 +82,12 @@ class LabelSummary:
 
     @property
     def length_mm(self) -> float:
-        """How far the mask reaches along the volume: its slices from the first to the last, each as thick as one."""
-        return 0.0 if self.first_slice is None else (self.last_slice - self.first_slice + 1) * self.slice_mm
+        """How far the mask reaches along the volume: its slices from the first to the last, as thick as they are."""
+        if self.first_slice is None:
+            return 0.0
+        if self.slabs_mm is None:
+            return (self.last_slice - self.first_slice + 1) * self.slice_mm
+        return float(self.slabs_mm[self.areas_mm2 > 0].sum())
 
     @property
     def largest_area_mm2(self) -> float:
@@ -138,7 +146,11 @@ class Origin:
 
 
 def summarize(
-    labels: np.ndarray, spacing_mm: tuple[float, float, float], label: LabelAnnotation, origin: Origin
+    labels: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    label: LabelAnnotation,
+    origin: Origin,
+    planes: Planes | None = None,
 ) -> LabelSummary:
     """What the mask of a label measures.
 
@@ -147,18 +159,25 @@ def summarize(
         spacing_mm: (slice, row, column).
         label: what is annotated of it; empty where the method needs nothing.
         origin: how the mask came about.
+        planes: where the slices lie, if they are the frames of a sweep in their order along the body.
     """
     pixels, touches = np.zeros(len(labels), np.int64), False
+    centroids = np.zeros((len(labels), 2))
     for index, plane in enumerate(labels):
         mask = plane == label.code
         pixels[index] = mask.sum()
+        if planes and pixels[index]:
+            centroids[index] = np.argwhere(mask).mean(axis=0)
         edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
         touches = touches or bool(edge)
     held = np.flatnonzero(pixels)
     touches = touches or bool(pixels[0] or pixels[-1])
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
     ml = pixel_mm2 * spacing_mm[0] / MM3_PER_ML  # of a pixel on one slice
-    volume_ml, gaps = float(pixels.sum()) * ml, _gaps(pixels, label.masks)
+    slabs_mm = thickness_mm(planes.sweep, pixels, centroids) if planes else None
+    places = planes.places if planes else EVEN
+    volume_ml = float(pixels.sum() if slabs_mm is None else pixels @ slabs_mm / spacing_mm[0]) * ml
+    gaps = _gaps(pixels, label.masks)
     certainty = None if gaps else origin.certainty  # what was lost is not among the errors that it knows
     half_ml = certainty and WITHIN_95 * certainty.of_sum * ml
     deviations = None if certainty is None else np.zeros(len(labels))
@@ -170,9 +189,9 @@ def summarize(
         volume_ml=volume_ml,
         volume_ml_low=None if half_ml is None else max(volume_ml - half_ml, 0.0),
         volume_ml_high=None if half_ml is None else volume_ml + half_ml,
-        curve_volume_ml=_curve_volume_ml(label.masks, ml),
-        curve_half_ml=_curve_half_ml(label.masks, ml),
-        straight_volume_ml=_straight_volume_ml(label.masks, ml),
+        curve_volume_ml=_curve_volume_ml(label.masks, ml, places),
+        curve_half_ml=_curve_half_ml(label.masks, ml, places),
+        straight_volume_ml=_straight_volume_ml(label.masks, ml, places),
         first_slice=int(held[0]) if held.size else None,
         last_slice=int(held[-1]) if held.size else None,
         reference_slices=tuple(sorted(label.masks)),
@@ -184,25 +203,31 @@ def summarize(
         ends=origin.ends,
         cut_off=_cut_off(pixels, label, origin),
         gaps=gaps,
+        slabs_mm=slabs_mm,
     )
 
 
-def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
-    """See `LabelSummary`; `ml` is the volume of a pixel on one slice."""
+def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
+    """See `LabelSummary`; `ml` is the volume of a pixel on a slice that is one step thick."""
     held = [index for index, mask in masks.items() if mask.any()]
-    return sum(expected_areas(masks, min(held), max(held)).values()) * ml if len(masks) > 1 else None
+    if len(masks) < 2:
+        return None
+    areas = expected_areas(masks, min(held), max(held), places)
+    return float(np.array(list(areas.values())) @ places.thickness(list(areas))) * ml
 
 
-def _curve_half_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
-    certainty = curve_certainty(masks)
+def _curve_half_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
+    certainty = curve_certainty(masks, places)
     return certainty and WITHIN_95 * certainty.of_sum * ml
 
 
-def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float) -> float | None:
+def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
     """The same with straight lines from area to area."""
     known = sorted(masks)
-    areas = [np.count_nonzero(masks[index]) for index in known]
-    return float(np.interp(np.arange(known[0], known[-1] + 1), known, areas).sum()) * ml if len(masks) > 1 else None
+    if len(masks) < 2:
+        return None
+    slices, areas = range(known[0], known[-1] + 1), [np.count_nonzero(masks[index]) for index in known]
+    return float(np.interp(places.at(slices), places.at(known), areas) @ places.thickness(slices)) * ml
 
 
 def _cut_off(pixels: np.ndarray, label: LabelAnnotation, origin: Origin) -> tuple[int, ...]:

@@ -16,8 +16,8 @@ from ifss_keras.propagation.shape import ShapeSpan
 def anchor(
     mask_a: np.ndarray,
     mask_b: np.ndarray,
-    offsets: Sequence[int] | np.ndarray,
-    gap: int,
+    offsets: Sequence[float] | np.ndarray,
+    gap: float,
     softness: Softness | None = None,
     beyond: Beyond = NOTHING_BEYOND,
     pixels: np.ndarray | None = None,
@@ -29,17 +29,17 @@ def anchor(
 
     Args:
         mask_a: (row, column) bool, at working size.
-        mask_b: (row, column) bool, `gap` slices further.
+        mask_b: (row, column) bool, `gap` slices further; slices are counted by their distance, so need not be whole.
         offsets: (n,) slices from a, 0 to `gap`.
-        gap: slices from a to b, at least 1.
+        gap: slices from a to b, more than 0.
         softness: how t grows; `Softness()` if None.
         beyond: references before a and after b.
         pixels: (n,), how many the interpolated shapes shall hold; None: as they come out.
     """
     offsets = np.atleast_1d(np.asarray(offsets, float))
-    if gap < 1 or (offsets.size and not (offsets.min() >= 0 and offsets.max() <= gap)):
+    if gap <= 0 or (offsets.size and not (offsets.min() >= 0 and offsets.max() <= gap)):
         raise InputError(
-            f"Anchors need a gap of at least one slice and offsets from 0 to the gap, but got a gap of {gap} "
+            f"Anchors need a gap and offsets from 0 to the gap, but got a gap of {gap} "
             f"and the offsets {offsets.tolist()}; outside the references there is no anchor."
         )
     span = ShapeSpan(mask_a, mask_b, gap=gap, beyond=beyond)

@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+
+from ifss_keras.propagation.places import EVEN, Places
 
 
 @dataclass(frozen=True)
 class CurveSettings:
-    """Numbers of the process; areas count in the largest reference's, places in the distance of the outermost two.
+    """Numbers of the process; areas count in the largest reference's, lengths in the distance of the outermost two.
 
     Chosen on the volumes for development, see docs/propagation.md.
 
@@ -52,16 +53,18 @@ class AreaCurve:
 
     Args:
         areas: slice index to area, in any unit, of two references or more; 0 where the structure is known to be absent.
+        places: where slices lie.
 
     Attributes:
         references: how many areas it goes through.
         freedom: degrees of freedom of the Student t distribution of a deviation.
     """
 
-    def __init__(self, areas: Mapping[int, float]):
+    def __init__(self, areas: Mapping[int, float], places: Places = EVEN):
         slices = sorted(areas)
         self._slices, self._areas = np.array(slices), np.array([areas[index] for index in slices], float)
-        self._first, self._length = slices[0], slices[-1] - slices[0]
+        self._where, self._first = places, places.at(slices[0])
+        self._length = places.between(slices[0], slices[-1])
         self._unit = max(areas.values()) or 1.0
         self._places = self._placed(slices)
         values = self._areas / self._unit
@@ -76,7 +79,7 @@ class AreaCurve:
         self._roughness = (SETTINGS.trust * SETTINGS.roughness + seen) / self.freedom
 
     @classmethod
-    def of_masks(cls, masks: Mapping[int, np.ndarray]) -> AreaCurve | None:
+    def of_masks(cls, masks: Mapping[int, np.ndarray], places: Places = EVEN) -> AreaCurve | None:
         """The curve of references (row, column) bool by slice index, areas in pixels; None with fewer than two.
 
         Of those without the structure only the ones next to one with it count: farther away the curve is flat.
@@ -84,7 +87,7 @@ class AreaCurve:
         areas = {index: float(masks[index].sum()) for index in sorted(masks)}
         held = [0.0, *areas.values(), 0.0]
         near = {index: area for place, (index, area) in enumerate(areas.items()) if any(held[place : place + 3])}
-        return cls(near) if len(near) > 1 else None
+        return cls(near, places) if len(near) > 1 else None
 
     def at(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The expected area on each slice, never negative; beyond the outermost references it means little."""
@@ -101,26 +104,30 @@ class AreaCurve:
         return left * self._roughness * self._unit**2
 
     def _placed(self, slices) -> np.ndarray:
-        return (np.asarray(slices, float) - self._first) / self._length
+        return (self._where.at(slices) - self._first) / self._length
 
     def _basis(self, places: np.ndarray) -> np.ndarray:
         return np.column_stack([_likeness(places, self._places), np.ones(len(places)), places])
 
 
-def expected_areas(masks: Mapping[int, np.ndarray], first: int, last: int) -> dict[int, float]:
+def expected_areas(masks: Mapping[int, np.ndarray], first: int, last: int, places: Places = EVEN) -> dict[int, float]:
     """Slice index to area in pixels, from one reference to the next: there as annotated, between them as expected.
 
     Args:
         masks: slice index to (row, column) bool, all references that are known.
         first, last: two of them.
+        places: where slices lie.
     """
-    between, curve = range(first, last + 1), AreaCurve.of_masks(masks)
+    between, curve = range(first, last + 1), AreaCurve.of_masks(masks, places)
     expected = curve.at(between).tolist() if curve else [0.0] * len(between)
     return dict(zip(between, expected, strict=True)) | {index: float(masks[index].sum()) for index in (first, last)}
 
 
 def seen_areas(
-    ends: Mapping[int, np.ndarray], onwards: Mapping[int, np.ndarray], back: Mapping[int, np.ndarray]
+    ends: Mapping[int, np.ndarray],
+    onwards: Mapping[int, np.ndarray],
+    back: Mapping[int, np.ndarray],
+    places: Places = EVEN,
 ) -> dict[int, float]:
     """The same where the image tells more than the curve: from masks carried from each of the two to the other.
 
@@ -129,18 +136,19 @@ def seen_areas(
     Args:
         ends: slice index to (row, column) bool of the two references.
         onwards, back: the same of slices between, carried from the first and from the last of them.
+        places: where slices lie.
     """
     first, last = sorted(ends)
     between = range(first + 1, last)
     areas = np.ones(last - first + 1)
     areas[[0, -1]] = [ends[index].sum() for index in (first, last)]
     for index in between:
-        ways = ((onwards, last - index), (back, index - first))
+        ways = ((onwards, places.between(index, last)), (back, places.between(first, index)))
         found = [(way[index].sum(), weight) for way, weight in ways if index in way]
         if found:
             pixels, weights = zip(*found, strict=True)
             areas[index - first] = max(np.average(pixels, weights=weights), 1.0)
-    smooth = gaussian_filter1d(areas, SETTINGS.together, mode="nearest")
+    smooth = places.smoothed(areas, first, SETTINGS.together)
     return {index: float(smooth[index - first]) for index in between} | {first: float(areas[0]), last: float(areas[-1])}
 
 

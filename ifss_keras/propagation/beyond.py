@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifss_keras.propagation.places import EVEN, Places
 from ifss_keras.propagation.region import Region, region_around, to_working
 
 
@@ -38,7 +39,7 @@ class Further(NamedTuple):
     """A reference beyond one end of a span.
 
     Attributes:
-        slices: from that end, positive.
+        slices: from that end, positive; by their distance, so not always whole.
         mask: (row, column) bool, on pixels as large as the span's.
         origin: where in the span's pixels its pixel (0, 0) lies, (row, column).
     """
@@ -114,6 +115,7 @@ def gather_beyond(
     spacing_mm: tuple[float, float],
     size: int,
     part: float,
+    places: Places = EVEN,
 ) -> Beyond:
     """Of the span from `first` to `last` the references beyond both ends, at working size.
 
@@ -124,18 +126,19 @@ def gather_beyond(
         spacing_mm: (row, column).
         size: working rows and columns.
         part: of the bend; with 0 nothing is gathered.
+        places: where slices lie.
     """
     if part == 0:
         return NOTHING_BEYOND
     ends = zip(nearest_beyond(masks, first, last), (first, last), strict=True)
     found = (
-        None if index is None else _further(masks[index], abs(index - end), region, spacing_mm, size)
+        None if index is None else _further(masks[index], places.between(index, end), region, spacing_mm, size)
         for index, end in ends
     )
     return Beyond(*found, part)
 
 
-def _further(mask: np.ndarray, slices: int, region: Region, spacing_mm, size: int) -> Further | None:
+def _further(mask: np.ndarray, slices: float, region: Region, spacing_mm, size: int) -> Further | None:
     """The reference about its own centre; None if that lies so far off that the structure is hardly the same."""
     room = SETTINGS.room
     own = Region(region_around([mask], spacing_mm).center_mm, region.side_mm * room, region.shares)

@@ -16,6 +16,7 @@ from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
 from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.places import Places
 from ifss_keras.propagation.region import Region, region_around, to_grid, to_working
 from ifss_keras.propagation.runner import SpanRunner, both_directions, forwards
 from ifss_keras.propagation.settings import PropagationSettings
@@ -50,6 +51,7 @@ class Carrier:
         self.runner = runner
         self.volume = volume
         self.settings = settings
+        self.places = Places(volume.places)
         self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
 
     def carry(
@@ -68,13 +70,15 @@ class Carrier:
         """
         within, certainty = self._within(masks, done), None
         if self.settings.final_area and len(masks) > 1:
-            within, certainty = cut(within, masks, self._pixel_mm)
+            within, certainty = cut(within, masks, self._pixel_mm, self.places)
             certainty = certainty if len(masks) > 2 else None
         if ends_annotated:
             return Carried(within, NO_ENDS, certainty)
         ends = decide_ends(self.volume, self.intensity, masks, within, self.settings.threshold)
         outside = self._outside(masks, ends, done)
-        return Carried(within | outside, ends, certainty and certainty.with_beyond(outside, self._pixel_mm))
+        return Carried(
+            within | outside, ends, certainty and certainty.with_beyond(outside, self._pixel_mm, self.places)
+        )
 
     def _within(self, masks: Mapping[int, np.ndarray], done: Callable[[int], None]) -> dict[int, SoftMask]:
         """Slice index to soft mask, for the slices between two references."""
@@ -119,15 +123,16 @@ class Carrier:
         region, expected = self._expected(span, masks)
         indices = list(range(span.first, span.last + 1))
         size, bend = self.settings.size, self.settings.bend
-        beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend)
+        beyond = gather_beyond(masks, span.first, span.last, region, self._pixel_mm, size, bend, self.places)
         areas = expected and {index - span.first: area for index, area in expected.items()}
         evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
         run = both_directions if self.settings.both_directions else forwards
-        soft = run(self.runner, evidence, exemplars)
+        towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
+        soft = run(self.runner, evidence, exemplars, towards_end / towards_end[-1])
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
-        soft = ndimage.gaussian_filter(soft, (sigma, 0, 0), mode="nearest")
+        soft = self.places.smoothed(soft, span.first, sigma)
         return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
 
     def _expected(self, span: Span, masks: Mapping[int, np.ndarray]) -> tuple[Region, dict[int, float] | None]:
@@ -139,8 +144,8 @@ class Carrier:
         ends = {index: masks[index] for index in (span.first, span.last)}
         if not self.settings.anchor_area:
             return self._region(list(ends.values())), None
-        if not all(mask.any() for mask in ends.values()) or AreaCurve.of_masks(masks).references > 2:
-            expected = expected_areas(masks, span.first, span.last)
+        if not all(mask.any() for mask in ends.values()) or AreaCurve.of_masks(masks, self.places).references > 2:
+            expected = expected_areas(masks, span.first, span.last, self.places)
             return self._region(list(ends.values()), swelling(expected)), expected
         ways = []
         for start, stop in ((span.first, span.last - 1), (span.last, span.first + 1)):
@@ -149,7 +154,7 @@ class Carrier:
                 {index: self._on_plane(mask.region, mask.values[None])[0] > 0.5 for index, mask in soft.items()}
             )
         seen = [*ends.values(), *(mask for way in ways for mask in way.values())]
-        return self._region(seen), seen_areas(ends, *ways)
+        return self._region(seen), seen_areas(ends, *ways, self.places)
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> dict[int, SoftMask]:
         """From the outermost reference outwards, until the muscle has ended or the volume has."""
@@ -256,7 +261,8 @@ class Carrier:
             (index - first) * sign: to_working(mask[None], region, self._pixel_mm, size)[0]
             for index, mask in masks.items()
         }
-        return gather_evidence(image, known, 0, self.settings.softness, beyond, areas)
+        places = self.places.along(indices[0], indices[-1])
+        return gather_evidence(image, known, 0, self.settings.softness, beyond, areas, places)
 
     def _on_plane(self, region: Region, soft: np.ndarray) -> np.ndarray:
         """Soft masks (n, size, size) on the whole plane of the volume, (n, row, column)."""

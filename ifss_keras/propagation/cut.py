@@ -20,6 +20,7 @@ from scipy.special import expit, logit
 
 from ifss_keras.propagation.area import AreaCurve
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
+from ifss_keras.propagation.places import EVEN, Places
 from ifss_keras.propagation.shape import level_of
 
 
@@ -55,7 +56,8 @@ class Certainty(NamedTuple):
 
     Attributes:
         deviations: slice index to the standard deviation of its area.
-        within: standard deviation of the sum of the areas between two references that hold the label.
+        within: standard deviation of the sum of the areas between two references that hold the label, each times the
+            steps that its slice stands for.
         beyond: of the sum of all others, which err alike.
     """
 
@@ -68,18 +70,24 @@ class Certainty(NamedTuple):
         """Standard deviation of the sum of all areas."""
         return float(np.hypot(self.within, self.beyond))
 
-    def with_beyond(self, soft: Mapping[int, SoftMask], pixel_mm: tuple[float, float]) -> Certainty:
+    def with_beyond(
+        self, soft: Mapping[int, SoftMask], pixel_mm: tuple[float, float], places: Places = EVEN
+    ) -> Certainty:
         """The certainty of these slices and of others outside the references."""
-        return self.with_areas_beyond({index: pixels_inside(mask, pixel_mm) for index, mask in soft.items()})
+        return self.with_areas_beyond({index: pixels_inside(mask, pixel_mm) for index, mask in soft.items()}, places)
 
-    def with_areas_beyond(self, areas: Mapping[int, float]) -> Certainty:
+    def with_areas_beyond(self, areas: Mapping[int, float], places: Places = EVEN) -> Certainty:
         """The same, the others told by their areas."""
         beyond = {index: SETTINGS.beyond * area for index, area in areas.items()}
-        return Certainty(self.deviations | beyond, self.within, self.beyond + sum(beyond.values()))
+        more = sum(thick * held for thick, held in zip(places.thickness(list(beyond)), beyond.values(), strict=True))
+        return Certainty(self.deviations | beyond, self.within, self.beyond + float(more))
 
 
 def cut(
-    soft: Mapping[int, SoftMask], masks: Mapping[int, np.ndarray], pixel_mm: tuple[float, float]
+    soft: Mapping[int, SoftMask],
+    masks: Mapping[int, np.ndarray],
+    pixel_mm: tuple[float, float],
+    places: Places = EVEN,
 ) -> tuple[dict[int, SoftMask], Certainty]:
     """The soft masks of one label with the areas that are to be expected, and how sure these are.
 
@@ -87,17 +95,18 @@ def cut(
         soft: slice index to soft mask; those not between two references that hold the label are left as they are.
         masks: slice index to (row, column) bool, the references.
         pixel_mm: (row, column).
+        places: where slices lie.
     """
     references = np.array(sorted(masks))
     holds = np.array([masks[index].any() for index in references])
-    places = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
-    slices = [i for i, place in places.items() if 0 < place < len(references) and holds[place - 1 : place + 1].all()]
+    after = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
+    slices = [i for i, next_ in after.items() if 0 < next_ < len(references) and holds[next_ - 1 : next_ + 1].all()]
     inside = set(slices)
     others = {index: mask for index, mask in soft.items() if index not in inside}
     if not slices:
-        return others, Certainty({}, 0.0).with_beyond(others, pixel_mm)
+        return others, Certainty({}, 0.0).with_beyond(others, pixel_mm, places)
     found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
-    curve = AreaCurve.of_masks(masks)
+    curve = AreaCurve.of_masks(masks, places)
     expected, of_curve = curve.at(slices), curve.covariance(slices)
     softness = np.array([_softness(soft[index], pixel_mm) for index in slices])
     softness = np.maximum(softness, SETTINGS.least * np.maximum(expected, found))
@@ -106,10 +115,10 @@ def cut(
     areas = np.clip(expected + gain @ (found - expected), 0, None)
     left = gain @ of_network
     done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
-    return done | others, _certainty(slices, left, curve.freedom).with_beyond(others, pixel_mm)
+    return done | others, _certainty(slices, left, curve.freedom, places).with_beyond(others, pixel_mm, places)
 
 
-def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
+def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> Certainty | None:
     """How sure the areas of the area curve are, from one reference to the next; None with fewer than three references.
 
     Of two it knows only the line between them, and nothing of how far the structure swells.
@@ -117,8 +126,9 @@ def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
 
     Args:
         masks: slice index to (row, column) bool, the references.
+        places: where slices lie.
     """
-    curve = AreaCurve.of_masks(masks)
+    curve = AreaCurve.of_masks(masks, places)
     if curve is None or len(masks) < 3:
         return None
     slices = {0: [], 1: [], 2: []}  # by how many of the two references around hold the label
@@ -126,14 +136,16 @@ def curve_certainty(masks: Mapping[int, np.ndarray]) -> Certainty | None:
         slices[sum(masks[index].any() for index in (first, last))] += range(first + 1, last)
     towards_end = dict(zip(slices[1], curve.at(slices[1]).tolist(), strict=True))
     covariance = curve.covariance(slices[2])
-    return _certainty(slices[2], covariance, curve.freedom).with_areas_beyond(towards_end)
+    return _certainty(slices[2], covariance, curve.freedom, places).with_areas_beyond(towards_end, places)
 
 
-def _certainty(slices: Sequence[int], scale: np.ndarray, freedom: float) -> Certainty:
+def _certainty(slices: Sequence[int], scale: np.ndarray, freedom: float, places: Places) -> Certainty:
     """Of areas whose deviations are Student t, with this scale matrix (slice, slice)."""
     wider = stats.t.ppf(HALF_OF_95, freedom) / stats.norm.ppf(HALF_OF_95)
     deviations = (wider * np.sqrt(np.clip(np.diag(scale), 0, None))).tolist()
-    return Certainty(dict(zip(slices, deviations, strict=True)), wider * float(np.sqrt(max(scale.sum(), 0))))
+    thick = places.thickness(slices)
+    of_sum = wider * float(np.sqrt(max(thick @ scale @ thick, 0)))
+    return Certainty(dict(zip(slices, deviations, strict=True)), of_sum)
 
 
 def _softness(mask: SoftMask, pixel_mm) -> float:

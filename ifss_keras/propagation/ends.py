@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.intensity import IntensityRange
+from ifss_keras.propagation.places import EVEN, Places
 from ifss_keras.propagation.region import to_grid_part
 from ifss_keras.volumes.volume import Volume
 
@@ -26,6 +27,7 @@ class EndSettings:
         least_steps, most_steps: from slice to slice, of those nearest to the end, that are compared with.
         blur: of the root of the mask's area: speckle and fine texture change with every slice.
         core: of the same: so far inside the outline a muscle that only shrinks changes little.
+        longer: times the median step, from where on a step is too long to tell.
         near: slices; annotated slices within so many of each other count as one place of a series.
     """
 
@@ -34,6 +36,7 @@ class EndSettings:
     most_steps: int = 30
     blur: float = 0.1
     core: float = 0.1
+    longer: float = 1.5
     near: int = 3
 
 
@@ -65,10 +68,11 @@ def decide_ends(
     """Where a label is gone beyond its references; arguments as in `seen_ends`. What is seen comes before a series."""
     seen = seen_ends(volume, intensity, masks, soft, threshold)
     held = [index for index, mask in masks.items() if mask.any()]
-    return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
+    presumed = presumed_ends(held, [*masks, *seen], len(volume.array), Places(volume.places))
+    return Ends(tuple(seen), tuple(presumed))
 
 
-def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
+def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int, places: Places = EVEN) -> list[int]:
     """Slices where a label has presumably ended, since a series of annotated slices would go on there.
 
     Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
@@ -79,18 +83,25 @@ def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) ->
         held: slices on which the label is annotated and present, in any order.
         annotated: these, and those annotated as without it.
         slices: of the volume.
+        places: where slices lie; beyond the last of them there is nothing to presume.
     """
     indices = sorted(held)
-    gaps = [b - a for a, b in pairwise(indices) if b - a > SETTINGS.near]
+    gaps = [places.between(a, b) for a, b in pairwise(indices) if b - a > SETTINGS.near]
     if len(gaps) < 2:
         return []
-    step = round(median(gaps))
-    ends = []
-    if min(annotated) == indices[0]:
-        ends.append(indices[0] - step)
-    if max(annotated) == indices[-1]:
-        ends.append(indices[-1] + step)
-    return [index for index in ends if 0 <= index < slices]
+    step = median(gaps)
+    outermost = [index for index, end in ((indices[0], min(annotated)), (indices[-1], max(annotated))) if index == end]
+    ends = [_at(index, -step if index == indices[0] else step, slices, places) for index in outermost]
+    return [index for index in ends if index is not None]
+
+
+def _at(index: int, steps: float, slices: int, places: Places) -> int | None:
+    """The slice that lies so many steps from another; None beyond the last one."""
+    last = 0 if steps < 0 else slices - 1
+    if places.even:
+        found = index + round(steps)
+        return found if 0 <= found < slices else None
+    return places.nearest(places.at(index) + steps) if places.between(index, last) >= abs(steps) else None
 
 
 def seen_ends(
@@ -118,16 +129,19 @@ def seen_ends(
         threshold: of soft masks.
     """
     held = sorted(index for index, mask in masks.items() if mask.any())
-    ends = []
+    ends, places = [], Places(volume.places)
     for step, outermost, annotated in ((-1, held[0], min(masks)), (1, held[-1], max(masks))):
         if outermost != annotated or not 0 <= outermost + step < len(volume.array):
             continue
-        changes = []
+        changes, steps = [], []
         for index in range(outermost, outermost - step * (SETTINGS.most_steps + 1), -step):
             shape = _shape_at(index, masks, soft, volume, threshold)
             if shape is None:
                 break
             changes.append(_change(volume, intensity, index, index + step, *shape))
+            steps.append(places.between(index, index + step))
+        if steps and steps[0] > SETTINGS.longer * median(steps):
+            continue  # what lies further apart differs more
         if len(changes) > SETTINGS.least_steps and changes[0] > SETTINGS.clearly * max(changes[1:]):
             ends.append(outermost + step)
     return ends

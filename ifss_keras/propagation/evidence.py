@@ -10,6 +10,7 @@ import numpy as np
 
 from ifss_keras.propagation.anchor import anchor
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond
+from ifss_keras.propagation.places import EVEN, Places
 from ifss_keras.propagation.settings import Softness
 
 
@@ -34,6 +35,7 @@ def gather_evidence(
     softness: Softness | None,
     beyond: Beyond = NOTHING_BEYOND,
     areas: Mapping[int, float] | None = None,
+    places: Places = EVEN,
 ) -> Evidence:
     """The evidence for consecutive slices `first`, `first` + 1, ..., at working size.
 
@@ -48,6 +50,7 @@ def gather_evidence(
         beyond: further references before the first and after the last of `references`, which bend the anchors there.
         areas: slice index to the area that is expected there, of all slices between two references and of these, in any
             unit; anchors between two that hold the structure get it. None: those of the interpolated shapes.
+        places: where slices lie.
     """
     annotation, anchors = np.zeros_like(image), np.zeros_like(image)
     is_reference, has_anchor = np.zeros((2, len(image), 1, 1, 1), np.float32)
@@ -63,8 +66,9 @@ def gather_evidence(
             pair = [references[index] > 0.5 for index in (before, after)]
             ends = beyond.before if before == indices[0] else None, beyond.after if after == indices[-1] else None
             bent = Beyond(*ends, beyond.part)
+            away = places.at(between) - places.at(before)
             pixels = _pixels(areas, before, between, after, pair)
-            anchors[between - first] = anchor(*pair, between - before, after - before, softness, bent, pixels)
+            anchors[between - first] = anchor(*pair, away, places.between(before, after), softness, bent, pixels)
             has_anchor[between - first] = 1
     return Evidence(image[..., None], annotation[..., None], is_reference, anchors[..., None], has_anchor)
 

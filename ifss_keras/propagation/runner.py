@@ -99,7 +99,9 @@ def _compiled(function):
     return run
 
 
-def both_directions(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
+def both_directions(
+    runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None, towards_end: np.ndarray | None = None
+) -> np.ndarray:
     """Soft masks of a span between two references, (slice, row, column).
 
     The span is run forwards and backwards, as a batch of two; each direction counts in proportion to how
@@ -109,18 +111,26 @@ def both_directions(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars
         runner: of the network.
         evidence: (slice, row, column, 1), its first and last slices references.
         exemplars: (slot, row, column, 1), the references, for a network with a memory.
+        towards_end: (slice,), how far of the way each slice lies, from 0 to 1; None: evenly.
     """
     pair = Evidence(*(np.stack([part, part[::-1]]) for part in evidence))
     if exemplars is not None:
         exemplars = Exemplars(*(np.stack([part, part]) for part in exemplars))
     soft, _ = runner.run(pair, exemplars=exemplars)
     forward, backward = soft[0], soft[1, ::-1]
-    towards_end = np.linspace(0, 1, len(forward), dtype=np.float32)[:, None, None]
+    if towards_end is None:
+        towards_end = np.linspace(0, 1, len(forward))
+    towards_end = towards_end.astype(np.float32)[:, None, None]
     return (1 - towards_end) * forward + towards_end * backward
 
 
-def forwards(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
-    """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`."""
+def forwards(
+    runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None, towards_end: np.ndarray | None = None
+) -> np.ndarray:
+    """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`.
+
+    How far of the way each slice lies does not matter.
+    """
     if exemplars is not None:
         exemplars = Exemplars(*(part[None] for part in exemplars))
     soft, _ = runner.run(Evidence(*(part[None] for part in evidence)), exemplars=exemplars)

@@ -19,6 +19,7 @@ from scipy import ndimage
 from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.area import AreaCurve
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, Further, nearest_beyond
+from ifss_keras.propagation.places import EVEN, Places
 
 
 def signed_distance(mask: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
@@ -48,7 +49,7 @@ def signed_distance(mask: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.
 
 
 def interpolate_shapes(
-    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0)
+    masks: Mapping[int, np.ndarray], spacing_mm: tuple[float, float] = (1.0, 1.0), places: Places = EVEN
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every slice from the first reference to the last with its mask, one at a time, ascending.
 
@@ -58,6 +59,7 @@ def interpolate_shapes(
     Args:
         masks: slice index to (row, column) bool, empty masks allowed.
         spacing_mm: (row, column).
+        places: where slices lie.
 
     Yields:
         (slice index, mask (row, column) bool).
@@ -65,7 +67,7 @@ def interpolate_shapes(
     indices = sorted(masks)
     for start, stop in pairwise(indices):
         yield start, np.array(masks[start], bool)
-        for index, distance in distances_between(masks, start, stop, spacing_mm):
+        for index, distance in distances_between(masks, start, stop, spacing_mm, places=places):
             yield index, distance > 0
     if indices:
         yield indices[-1], np.array(masks[indices[-1]], bool)
@@ -77,6 +79,7 @@ def distances_between(
     stop: int,
     spacing_mm: tuple[float, float],
     slices: Sequence[int] | None = None,
+    places: Places = EVEN,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The signed distance to the interpolated shape on each slice between two neighbouring references.
 
@@ -89,6 +92,7 @@ def distances_between(
         start, stop: two of them.
         spacing_mm: (row, column).
         slices: those that are asked for; None: all between.
+        places: where slices lie.
 
     Yields:
         (slice index, distance (row, column) float32 in mm, positive inside, minus infinity where the shape cannot be).
@@ -96,17 +100,17 @@ def distances_between(
     between = range(start + 1, stop) if slices is None else slices
     if not len(between):
         return
-    span, box = _span_in_box(masks, start, stop, spacing_mm)
+    span, box = _span_in_box(masks, start, stop, spacing_mm, places)
     areas = [None] * len(between)
     if masks[start].any() and masks[stop].any():
-        areas = AreaCurve.of_masks(masks).at(between)
+        areas = AreaCurve.of_masks(masks, places).at(between)
     for index, area in zip(between, areas, strict=True):
         distance = np.full(masks[start].shape, -np.inf, np.float32)
-        distance[box] = span.at((index - start) / (stop - start), area)
+        distance[box] = span.at(places.between(start, index) / places.between(start, stop), area)
         yield index, distance
 
 
-def _span_in_box(masks, start, stop, spacing_mm) -> tuple[ShapeSpan, tuple[slice, slice]]:
+def _span_in_box(masks, start, stop, spacing_mm, places) -> tuple[ShapeSpan, tuple[slice, slice]]:
     """The span between two references, and a box that what lies between does not leave.
 
     A bent shape may leave the bounding box of all four references by a part of their size, a larger one by another.
@@ -115,9 +119,9 @@ def _span_in_box(masks, start, stop, spacing_mm) -> tuple[ShapeSpan, tuple[slice
     union = np.logical_or.reduce([masks[index] for index in (start, stop, *others) if index is not None])
     box = _box(union, 2 + max(side.stop - side.start for side in _box(union, 2)) // 2)
     away = zip(others, (start, stop), strict=True)
-    further = [None if index is None else Further(abs(index - end), masks[index][box]) for index, end in away]
+    further = [None if index is None else Further(places.between(index, end), masks[index][box]) for index, end in away]
     ends = (masks[index][box] for index in (start, stop))
-    return ShapeSpan(*ends, spacing_mm, gap=stop - start, beyond=Beyond(*further)), box
+    return ShapeSpan(*ends, spacing_mm, gap=places.between(start, stop), beyond=Beyond(*further)), box
 
 
 class ShapeSpan:

@@ -58,6 +58,8 @@ class Volume:
         source: see `Source`.
         sweep: where each slice lies, if these are the frames of a tracked sweep; the affine is then the file's own and
             says nothing, and the distance of slices is the median of the true ones.
+        places: (slice,) where each slice lies along the volume, ascending, in steps of the distance of slices; None:
+            one step apart each.
     """
 
     array: np.ndarray
@@ -65,6 +67,7 @@ class Volume:
     spacing_mm: tuple[float, float, float]
     source: Source = field(default_factory=Source)
     sweep: Sweep | None = None
+    places: np.ndarray | None = None
 
     @classmethod
     def from_array(cls, array: np.ndarray, spacing_mm: tuple[float, float, float]) -> Volume:

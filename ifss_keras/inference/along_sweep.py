@@ -1,0 +1,87 @@
+"""Predictions on the raw frames of a tracked sweep: found in their order along the body, told as the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ifss_keras.inference.notes import notes_on
+from ifss_keras.inference.prediction import Prediction
+from ifss_keras.inference.summary import LabelSummary
+from ifss_keras.propagation.ends import Ends
+from ifss_keras.sweeps.order import FrameOrder
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.volume import Volume
+
+Method = Callable[[Volume, Annotation | None], Prediction]
+
+
+def needs_order(volume: Volume) -> bool:
+    """Whether these are frames of a sweep as they were recorded."""
+    return volume.sweep is not None and volume.places is None
+
+
+def along_sweep(method: Method, volume: Volume, annotation: Annotation | None) -> Prediction:
+    """What a method finds in the frames of a sweep.
+
+    It is shown the frames in the order in which they lie along the body, with their true distances; the masks, and all
+    that is said of them, are those of the frames as the file numbers them. The volume is that of `sweeps.planes`.
+
+    Args:
+        method: from a volume and an annotation to a prediction.
+        volume: with a sweep.
+        annotation: of its frames; None for a method that needs none.
+    """
+    order = FrameOrder.of_sweep(volume.sweep, _middle(volume, annotation))
+    ordered = None if annotation is None else order.ordered_annotation(annotation)
+    found = method(order.ordered(volume), ordered)
+    summaries = tuple(_told(summary, order) for summary in found.summaries)
+    return replace(
+        found,
+        labels=order.on_frames(found.labels),
+        summaries=summaries,
+        volume=volume,
+        notes=notes_on(volume, annotation),
+    )
+
+
+def _middle(volume: Volume, annotation: Annotation | None) -> tuple[float, float]:
+    """(row, column) of the middle of all that is annotated, or of the frames."""
+    if annotation is None:
+        rows, columns = volume.array.shape[1:]
+        return (rows - 1) / 2, (columns - 1) / 2
+    held = np.argwhere((annotation.masks > 0).any(axis=0))
+    row, column = (held.min(axis=0) + held.max(axis=0)) / 2
+    return float(row), float(column)
+
+
+def _told(summary: LabelSummary, order: FrameOrder) -> LabelSummary:
+    """The summary of a label with the numbers that the frames have in the file."""
+    areas = order.on_frames(summary.areas_mm2)
+    held = np.flatnonzero(areas)
+    doubts = summary.area_deviations_mm2
+    return replace(
+        summary,
+        first_slice=int(held[0]) if held.size else None,
+        last_slice=int(held[-1]) if held.size else None,
+        reference_slices=_frames(summary.reference_slices, order),
+        areas_mm2=areas,
+        area_deviations_mm2=None if doubts is None else order.on_frames(doubts),
+        ends=Ends(_frames(summary.ends.seen, order), _frames(summary.ends.presumed, order)),
+        cut_off=_frames(summary.cut_off, order),
+        slabs_mm=order.on_frames(summary.slabs_mm),
+        gaps=tuple(run for first, last in summary.gaps for run in _runs(order.frames[first : last + 1])),
+    )
+
+
+def _frames(places: tuple[int, ...], order: FrameOrder) -> tuple[int, ...]:
+    return tuple(sorted(int(order.frames[place]) for place in places))
+
+
+def _runs(frames: np.ndarray) -> list[tuple[int, int]]:
+    """First and last of every run of consecutive frames."""
+    frames = np.sort(frames)
+    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+    return [(int(part[0]), int(part[-1])) for part in parts]

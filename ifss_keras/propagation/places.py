@@ -1,0 +1,75 @@
+"""Where slices lie along a volume: evenly, or as a tracker saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+
+class Places:
+    """The place of every slice, in steps of the volume's distance of slices; slice 0 has the smallest.
+
+    Args:
+        places: (slice,) strictly ascending; None: slice k lies at k.
+    """
+
+    def __init__(self, places: np.ndarray | None = None):
+        self._places = None if places is None else np.asarray(places, float)
+
+    @property
+    def even(self) -> bool:
+        """Whether slice k lies at k."""
+        return self._places is None
+
+    def at(self, slices: Sequence[int] | np.ndarray | int) -> np.ndarray:
+        """The places of some slices."""
+        return np.asarray(slices, float) if self.even else self._places[np.asarray(slices, int)]
+
+    def between(self, first: int, last: int) -> float:
+        """How far two slices lie apart, in steps."""
+        return float(abs(self.at(last) - self.at(first)))
+
+    def thickness(self, slices: Sequence[int]) -> np.ndarray:
+        """How much of the volume each of some slices stands for, in steps: half-way to its neighbours."""
+        if self.even:
+            return np.ones(len(slices))
+        ends = 2 * self._places[[0, -1]] - self._places[[1, -2]]  # as far out as the next one in
+        padded = np.r_[ends[0], self._places, ends[1]]
+        return ((padded[2:] - padded[:-2]) / 2)[np.asarray(slices, int)]
+
+    def along(self, first: int, last: int) -> Places:
+        """The places of the slices from `first` on, in the direction of `last`, numbered from 0 and counted from it."""
+        if self.even:
+            return self
+        way = self._places[first:] if last >= first else self._places[first::-1]
+        return Places(np.abs(way - way[0]))
+
+    def nearest(self, place: float) -> int:
+        """The slice that lies nearest to a place."""
+        return round(place) if self.even else int(np.argmin(np.abs(self._places - place)))
+
+    def smoothed(self, values: np.ndarray, first: int, sigma: float) -> np.ndarray:
+        """Values (slice, ...) of slices from `first` on, each the mean of those around by a Gaussian of `sigma` steps.
+
+        The outermost slices count as if they went on.
+        """
+        if self.even:
+            return ndimage.gaussian_filter(values, (sigma, *[0] * (values.ndim - 1)), mode="nearest")
+        if sigma == 0:
+            return values
+        slices = np.arange(first, first + len(values))
+        places, widths = self.at(slices), self.thickness(slices)
+        reach = np.arange(1, int(4 * sigma) + 1)
+        everywhere = np.r_[places[0] - reach[::-1], places, places[-1] + reach]
+        widths = np.r_[np.ones(len(reach)), widths, np.ones(len(reach))]
+        weights = widths * np.exp(-0.5 * ((places[:, None] - everywhere) / sigma) ** 2)
+        weights /= weights.sum(axis=1, keepdims=True)
+        inner = weights[:, len(reach) : len(reach) + len(places)]
+        inner[:, 0] += weights[:, : len(reach)].sum(axis=1)
+        inner[:, -1] += weights[:, len(reach) + len(places) :].sum(axis=1)
+        return np.tensordot(inner.astype(values.dtype), values, axes=1)
+
+
+EVEN = Places()
