@@ -34,13 +34,12 @@ def along_sweep(method: Method, volume: Volume, annotation: Annotation | None) -
         volume: with a sweep.
         annotation: of its frames; None for a method that needs none.
     """
-    order = FrameOrder.of_sweep(volume.sweep, _middle(volume, annotation))
-    ordered = None if annotation is None else order.ordered_annotation(annotation)
-    found = method(order.ordered(volume), ordered)
+    order = FrameOrder.of_sweep(volume.sweep, _middle(volume, annotation), volume.array.shape[1:])
+    found = method(order.laid(volume), annotation and order.laid_annotation(annotation))
     summaries = tuple(_told(summary, order) for summary in found.summaries)
     return replace(
         found,
-        labels=order.on_frames(found.labels),
+        labels=order.taken_up(found.labels),
         summaries=summaries,
         volume=volume,
         notes=notes_on(volume, annotation),
@@ -59,7 +58,7 @@ def _middle(volume: Volume, annotation: Annotation | None) -> tuple[float, float
 
 def _told(summary: LabelSummary, order: FrameOrder) -> LabelSummary:
     """The summary of a label with the numbers that the frames have in the file."""
-    areas = order.on_frames(summary.areas_mm2)
+    areas = order.by_frame(summary.areas_mm2)
     held = np.flatnonzero(areas)
     doubts = summary.area_deviations_mm2
     return replace(
@@ -68,10 +67,10 @@ def _told(summary: LabelSummary, order: FrameOrder) -> LabelSummary:
         last_slice=int(held[-1]) if held.size else None,
         reference_slices=_frames(summary.reference_slices, order),
         areas_mm2=areas,
-        area_deviations_mm2=None if doubts is None else order.on_frames(doubts),
+        area_deviations_mm2=None if doubts is None else order.by_frame(doubts),
         ends=Ends(_frames(summary.ends.seen, order), _frames(summary.ends.presumed, order)),
         cut_off=_frames(summary.cut_off, order),
-        slabs_mm=order.on_frames(summary.slabs_mm),
+        slabs_mm=order.by_frame(summary.slabs_mm),
         gaps=tuple(run for first, last in summary.gaps for run in _runs(order.frames[first : last + 1])),
     )
 

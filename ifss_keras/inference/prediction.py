@@ -104,4 +104,4 @@ class Prediction:
 
 
 def _planes(volume: Volume) -> Planes | None:
-    return None if volume.sweep is None else Planes(volume.sweep, Places(volume.places))
+    return None if volume.sweep is None else Planes(volume.sweep, Places(volume.places), volume.sweep.boxes)

@@ -164,10 +164,11 @@ def summarize(
     pixels, touches = np.zeros(len(labels), np.int64), False
     centroids = np.zeros((len(labels), 2))
     for index, plane in enumerate(labels):
-        mask = plane == label.code
+        box = planes.boxes[index] if planes else (slice(None), slice(None))
+        mask = plane[box] == label.code
         pixels[index] = mask.sum()
         if planes and pixels[index]:
-            centroids[index] = np.argwhere(mask).mean(axis=0)
+            centroids[index] = np.argwhere(mask).mean(axis=0) + [side.start for side in box]
         edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
         touches = touches or bool(edge)
     held = np.flatnonzero(pixels)

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.intensity import IntensityRange
-from ifss_keras.propagation.places import EVEN, Places
+from ifss_keras.propagation.places import Places
 from ifss_keras.propagation.region import to_grid_part
 from ifss_keras.volumes.volume import Volume
 
@@ -68,40 +68,33 @@ def decide_ends(
     """Where a label is gone beyond its references; arguments as in `seen_ends`. What is seen comes before a series."""
     seen = seen_ends(volume, intensity, masks, soft, threshold)
     held = [index for index, mask in masks.items() if mask.any()]
-    presumed = presumed_ends(held, [*masks, *seen], len(volume.array), Places(volume.places))
-    return Ends(tuple(seen), tuple(presumed))
+    return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
 
 
-def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int, places: Places = EVEN) -> list[int]:
+def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
     """Slices where a label has presumably ended, since a series of annotated slices would go on there.
 
     Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
     the median one of the series, in which neighbours within `near` slices count as one place; fewer than three places
-    are no series. Where a slice is annotated beyond the series, there is nothing to presume.
+    are no series. Where a slice is annotated beyond the series, there is nothing to presume. Slices are counted, not
+    millimetres, as who annotates counts them.
 
     Args:
         held: slices on which the label is annotated and present, in any order.
         annotated: these, and those annotated as without it.
         slices: of the volume.
-        places: where slices lie; beyond the last of them there is nothing to presume.
     """
     indices = sorted(held)
-    gaps = [places.between(a, b) for a, b in pairwise(indices) if b - a > SETTINGS.near]
+    gaps = [b - a for a, b in pairwise(indices) if b - a > SETTINGS.near]
     if len(gaps) < 2:
         return []
-    step = median(gaps)
-    outermost = [index for index, end in ((indices[0], min(annotated)), (indices[-1], max(annotated))) if index == end]
-    ends = [_at(index, -step if index == indices[0] else step, slices, places) for index in outermost]
-    return [index for index in ends if index is not None]
-
-
-def _at(index: int, steps: float, slices: int, places: Places) -> int | None:
-    """The slice that lies so many steps from another; None beyond the last one."""
-    last = 0 if steps < 0 else slices - 1
-    if places.even:
-        found = index + round(steps)
-        return found if 0 <= found < slices else None
-    return places.nearest(places.at(index) + steps) if places.between(index, last) >= abs(steps) else None
+    step = round(median(gaps))
+    ends = []
+    if min(annotated) == indices[0]:
+        ends.append(indices[0] - step)
+    if max(annotated) == indices[-1]:
+        ends.append(indices[-1] + step)
+    return [index for index in ends if 0 <= index < slices]
 
 
 def seen_ends(

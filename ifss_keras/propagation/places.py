@@ -46,10 +46,6 @@ class Places:
         way = self._places[first:] if last >= first else self._places[first::-1]
         return Places(np.abs(way - way[0]))
 
-    def nearest(self, place: float) -> int:
-        """The slice that lies nearest to a place."""
-        return round(place) if self.even else int(np.argmin(np.abs(self._places - place)))
-
     def smoothed(self, values: np.ndarray, first: int, sigma: float) -> np.ndarray:
         """Values (slice, ...) of slices from `first` on, each the mean of those around by a Gaussian of `sigma` steps.
 

@@ -11,6 +11,7 @@ Here every frame has an area, and straight lines err least where poses are noisy
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,17 @@ from ifss_keras.volumes.sweep import Sweep
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """Frames in their order along the body: which plane each lies in, and how far along it lies."""
+    """Frames in their order along the body.
+
+    Attributes:
+        sweep: which plane each lies in.
+        places: how far along the body.
+        boxes: rows and columns of each that the frame's picture covers.
+    """
 
     sweep: Sweep
     places: Places
+    boxes: Sequence[tuple[slice, slice]]
 
 
 def thickness_mm(sweep: Sweep, pixels: np.ndarray, centroids: np.ndarray) -> np.ndarray:

@@ -21,11 +21,14 @@ class Sweep:
             see the probe.
         timestamps_s: (frame,) when each was recorded, or None.
         space: name of the space, for texts.
+        boxes: rows and columns of the array that each frame's picture covers, where they were laid beside each other;
+            None: all.
     """
 
     poses: np.ndarray
     timestamps_s: np.ndarray | None = None
     space: str = "tracker"
+    boxes: list[tuple[slice, slice]] | None = None
 
     @classmethod
     def of_planes(cls, planes: np.ndarray, **more) -> Sweep:
