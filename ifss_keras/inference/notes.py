@@ -15,7 +15,7 @@ UNSEEN = 0.95  # share of a label's annotated voxels outside the image's contras
 
 def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
     """All that there is to say of a volume and the annotated slices, if any."""
-    notes = [spacing_note(volume), non_finite_note(volume)]
+    notes = [spacing_note(volume), untracked_note(volume), non_finite_note(volume)]
     if annotation is not None:
         notes += [unannotated_note(annotation), nothing_to_fill_note(annotation), unseen_note(volume, annotation)]
     return tuple(filter(None, notes))
@@ -33,6 +33,17 @@ def spacing_note(volume: Volume) -> str:
     return (
         f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
         f"count {ratio:.4g} times as much."
+    )
+
+
+def untracked_note(volume: Volume) -> str:
+    """How many frames of a sweep have no pose; empty if all have one."""
+    if volume.sweep is None or volume.sweep.tracked.all():
+        return ""
+    lost = np.count_nonzero(~volume.sweep.tracked)
+    return (
+        f"{lost} of {len(volume.array)} frames were not tracked: they get masks as if they lay between the frames "
+        "recorded before and after them, and their neighbours' thicker slabs stand for them in the millilitres."
     )
 
 

@@ -80,6 +80,7 @@ def test_frames_without_a_pose_get_masks_and_measure_nothing():
     lost = planes.copy()
     lost[[20, 21, 27]] = np.nan
     prediction = predict_by_shape(replace(volume, sweep=Sweep.of_planes(lost)), annotation)
+    assert any("3 of 50 frames were not tracked" in note for note in prediction.notes)
     assert agreement(prediction.labels[[20, 21, 27]] == 1, masks[[20, 21, 27]]) > 0.9
     assert prediction.summaries[0].volume_ml == pytest.approx(whole, rel=0.01)
     assert (prediction.summaries[0].slabs_mm[[20, 21, 27]] == 0).all()
