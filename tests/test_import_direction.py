@@ -16,7 +16,7 @@ RANKS = {
             ["layers", "losses", "metrics", "volumes", "synthetic"],
             ["propagation"],
             ["zoo", "datasets"],
-            ["training"],
+            ["training", "exports"],
             ["inference"],
             ["report", "bench"],
             ["jobs"],
