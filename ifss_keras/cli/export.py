@@ -32,8 +32,8 @@ _OF_NNUNET = {"sparse": "--sparse", "channel": "--channel", "licence": "--licenc
 )
 @click.option(
     "--smoothing-mm",
-    type=click.FloatRange(0, 50),
-    help="How far steps are smoothed; 0 leaves them.  [default: 0.7 of the largest spacing]",
+    type=click.FloatRange(0, 20, min_open=True),
+    help="Smooth each label by so much, its volume kept; smaller parts may vanish.  [default: only the voxels' steps]",
 )
 @options.spacing
 @options.max_gb

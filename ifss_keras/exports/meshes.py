@@ -13,11 +13,10 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
 from ifss_keras.core.progress import Counter, Progress, silent
 from ifss_keras.datasets.labels import codes_in, name_of
-from ifss_keras.exports.surface import closed_surface
+from ifss_keras.exports.surface import closed_surface, smoothed, smoothing_margins
 from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
 
-# Of the largest spacing: enough to take away the steps between slices, and little beside a muscle.
-SMOOTHING_OF_SPACING = 0.7
+_STEPS = 0.7  # of the largest spacing: a Gaussian that takes away the steps between slices and is little to a muscle
 _BYTES_PER_VOXEL = 24  # of a label's box: its mask, its parts, the smoothed mask and what making them takes
 _MM3_PER_ML = 1000.0
 
@@ -73,8 +72,9 @@ def label_meshes(
     Args:
         labels: codes (slice, row, column).
         names: of some codes; the others are named by their codes.
-        smoothing_mm: standard deviation of the Gaussian, the same along all axes of a grid that is not sheared; None:
-            0.7 times the largest spacing.
+        smoothing_mm: standard deviation of a Gaussian by which each label is smoothed first, its volume kept (see
+            `smoothed`), the same along all axes of a grid that is not sheared; None: only the steps of the voxels are
+            taken away, each voxel's centre stays on its side.
         max_gb: see `check_memory`.
         progress: told of "surfaces", how many are made.
 
@@ -89,29 +89,35 @@ def label_meshes(
     boxes = label_boxes(labels.array)
     if not boxes:
         raise InputError(f"{labels.source.path} holds no label: expected codes above 0, received only 0; annotate it.")
+    sigma = tuple((smoothing_mm or 0.0) / step_mm for step_mm in labels.spacing_mm)
+    beyond = np.add(smoothing_margins(sigma), 1)
     for box in boxes.values():
-        voxels = np.prod([part.stop - part.start + 2 for part in box], dtype=np.float64)
+        voxels = np.prod([part.stop - part.start for part in box] + 2.0 * beyond)
         check_memory(_BYTES_PER_VOXEL * voxels, f"The surface of {labels.source.path}", max_gb, settable=True)
-    affine = placed(labels)
-    sigma_mm = SMOOTHING_OF_SPACING * max(labels.spacing_mm) if smoothing_mm is None else smoothing_mm
     colours = label_colours(boxes, labels.source.colours)
     done, made = Counter(progress, "surfaces", len(boxes)), []
     for code, box in boxes.items():
-        mask = labels.array[box] == code
-        vertices, faces = closed_surface(mask, tuple(sigma_mm / step_mm for step_mm in labels.spacing_mm))
-        vertices += [part.start for part in box]
-        made.append(
-            LabelMesh(
-                code,
-                name_of(code, names),
-                colours[code],
-                (vertices @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32),
-                faces if np.linalg.det(affine) > 0 else np.ascontiguousarray(faces[:, ::-1]),
-                int(np.count_nonzero(mask)) * labels.voxel_volume_ml,
-            )
-        )
+        vertices, faces = _surface(labels, code, box, None if smoothing_mm is None else sigma)
+        count = np.count_nonzero(labels.array[box] == code)
+        voxels_ml = int(count) * labels.voxel_volume_ml
+        made.append(LabelMesh(code, name_of(code, names), colours[code], vertices, faces, voxels_ml))
         done()
     return made
+
+
+def _surface(
+    labels: Volume, code: int, box: Box, sigma: tuple[float, float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (vertex, 3) float32 in RAS mm and triangles of one label."""
+    mask, begin = labels.array[box] == code, np.array([part.start for part in box])
+    if sigma is not None:
+        mask, margins = smoothed(mask, sigma)
+        begin = begin - margins
+    steps_mm = _STEPS * max(labels.spacing_mm)
+    vertices, faces = closed_surface(mask, tuple(steps_mm / step_mm for step_mm in labels.spacing_mm))
+    affine = placed(labels)
+    placed_mm = ((vertices + begin) @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32)
+    return placed_mm, faces if np.linalg.det(affine) > 0 else np.ascontiguousarray(faces[:, ::-1])
 
 
 def placed(volume: Volume) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy import ndimage
 _NEAREST = 0.05
 _HALVINGS = 20
 _BLOCK_FACES = 1 << 18  # whose volumes are computed at a time, as their corners take 72 bytes each
+_TRUNCATE = 3.0  # of the Gaussians, in standard deviations
 _STEEP = 1e-6  # least drop of the smoothed mask from a voxel inside to one outside that is divided by
 
 
@@ -64,11 +65,34 @@ def closed_surface(mask: np.ndarray, sigma_voxels: tuple[float, float, float]) -
     return crossings.vertices(_levels(crossings, faces, voxels)) - 1, faces
 
 
+def smoothed(mask: np.ndarray, sigma_voxels: tuple[float, float, float]) -> tuple[np.ndarray, tuple[int, ...]]:
+    """As many voxels as the mask has, those where a Gaussian of it is highest, and how far the array reaches beyond it.
+
+    Parts that are smaller than the Gaussian may vanish or merge.
+
+    Args:
+        mask: (slice, row, column) bool.
+        sigma_voxels: standard deviation along each axis.
+    """
+    margins = smoothing_margins(sigma_voxels)
+    wide = np.pad(mask, [(margin, margin) for margin in margins])
+    heights = ndimage.gaussian_filter(wide.astype(np.float32), sigma_voxels, mode="constant", truncate=_TRUNCATE)
+    count = np.count_nonzero(mask)
+    kept = np.zeros(wide.shape, bool)
+    kept.ravel()[np.argpartition(heights.ravel(), -count)[-count:]] = True
+    return kept, margins
+
+
+def smoothing_margins(sigma_voxels: tuple[float, float, float]) -> tuple[int, ...]:
+    """How many voxels the array of `smoothed` reaches beyond the mask's on either side of each axis."""
+    return tuple(int(np.ceil(_TRUNCATE * sigma)) for sigma in sigma_voxels)
+
+
 def _crossings(vertices: np.ndarray, held: np.ndarray, parts: np.ndarray, sigma: tuple[float, ...]) -> _Crossings:
     low, high = np.floor(vertices).astype(np.int32), np.ceil(vertices).astype(np.int32)
     low_is_inside = held[tuple(low.T)][:, None]
     inside, outside = np.where(low_is_inside, low, high), np.where(low_is_inside, high, low)
-    smoothed = ndimage.gaussian_filter(held.astype(np.float32), sigma, mode="constant", truncate=3.0)
+    smoothed = ndimage.gaussian_filter(held.astype(np.float32), sigma, mode="constant", truncate=_TRUNCATE)
     start, end = smoothed[tuple(inside.T)], smoothed[tuple(outside.T)]
     return _Crossings(inside, outside, start, np.maximum(start - end, _STEEP), parts[tuple(inside.T)] - 1)
 

@@ -58,7 +58,7 @@ def test_one_file_for_all_labels(mask, millilitres, case, ifss):
     found = {}
     for suffix, read in ((".ply", read_ply), (".vtp", read_vtp), (".3mf", read_3mf)):
         path = case.folder / f"legs{suffix}"
-        outcome = ifss("export", mask, "-o", path, "--label", "3=SOL", "--label", "7=GM", "--smoothing-mm", 0)
+        outcome = ifss("export", mask, "-o", path, "--label", "3=SOL", "--label", "7=GM", "--smoothing-mm", 1)
         assert (outcome.code, outcome.err) == (0, "")
         assert outcome.out.endswith(f"Wrote {path}.\n")
         assert f"{millilitres[3]:.3f}" in outcome.out
@@ -91,7 +91,7 @@ def test_earlier_surfaces_of_the_same_mask_are_replaced_and_nothing_else(mask, c
     arguments = ("export", mask, "-o", case.folder / "m.stl")
     assert ifss(*arguments).code == 0
     assert {path.name for path in case.folder.glob("m*.stl*")} == {"m_3.stl", "m_7.stl", "m.stl.ifss.json"}
-    assert ifss(*arguments, "--smoothing-mm", 0).code == 0
+    assert ifss(*arguments, "--smoothing-mm", 1).code == 0
     (case.folder / "m_7.stl").write_text("mine")
     before = snapshot(case.folder)
     assert "m_7.stl is there already and was changed" in one_sentence(ifss(*arguments))
@@ -111,7 +111,7 @@ def test_earlier_surfaces_of_the_same_mask_are_replaced_and_nothing_else(mask, c
         (("{mask}", "-o", "{folder}/m.stl", "--label", "9=SOL"), "has no label 9: expected one of 3, 7"),
         (("{mask}", "-o", "{folder}/m.stl", "--max-gb", "0.00001"), "GB of memory"),
         (("{mask}", "-o", "{folder}/m.stl", "--sparse"), "--sparse does not go without --nnunet"),
-        (("{mask}", "-o", "{folder}/m.stl", "--smoothing-mm", "-1"), "-1"),
+        (("{mask}", "-o", "{folder}/m.stl", "--smoothing-mm", "0"), "smoothing-mm"),
         (("{image}", "-o", "{folder}/m.stl"), "looks like an image"),
         (("{folder}/none.mha", "-o", "{folder}/m.stl"), "does not exist"),
         (("{folder}", "--nnunet", "-o", "{folder}/legs"), "no name of a data set of nnU-Net"),

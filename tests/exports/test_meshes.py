@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.exports.meshes import label_boxes, label_meshes
@@ -89,14 +90,28 @@ def test_a_spacing_that_is_given_counts():
     assert other.volume_ml == pytest.approx(4 * mesh.volume_ml, rel=0.001)
 
 
-def test_smoothing_moves_no_surface_past_a_voxel():
-    mask, _ = voxelised("cone")
-    volume = volume_of(mask, plain())
-    (rough,), (smooth,) = (label_meshes(volume, {}, smoothing_mm=mm) for mm in (0.0, 5.0))
-    assert np.array_equal(rough.faces, smooth.faces)
-    moved_mm = np.abs(rough.vertices_mm - smooth.vertices_mm)
-    assert 0.2 < moved_mm.max() < 0.5
-    assert smooth.volume_ml == pytest.approx(smooth.voxels_ml, rel=0.0005)
+def test_smoothing_brings_a_noisy_mask_nearer_to_its_solid_and_keeps_its_volume():
+    mask, centre = voxelised("torus")
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=mask.shape), (0, 2, 2))  # slices differ
+    rough = (gaussian_filter(mask.astype(float), (0, 2, 2)) + noise / noise.std() / 5) > 0.5
+    rough &= binary_dilation(mask, iterations=3)
+    volume = volume_of(rough, oblique())
+    off_mm = {}
+    for smoothing_mm in (None, 1.0):
+        (mesh,) = label_meshes(volume, {}, smoothing_mm=smoothing_mm)
+        assert mesh.is_watertight
+        assert mesh.volume_ml == pytest.approx(np.count_nonzero(rough) * 0.09 / 1000, rel=0.001)
+        off_mm[smoothing_mm] = np.sqrt((SOLIDS["torus"][0](*in_solid(mesh, volume, centre)) ** 2).mean())
+    assert off_mm[1.0] < 0.6 * off_mm[None]
+
+
+def test_smoothing_reaches_beyond_the_grid():
+    labels = np.zeros((7, 20, 20), np.uint8)
+    labels[0:2, 0:4, 0:4] = 1
+    (mesh,) = label_meshes(volume_of(labels, plain()), {}, smoothing_mm=1.5)
+    assert mesh.is_watertight
+    assert mesh.volume_ml == pytest.approx(32 * 0.09 / 1000, rel=0.002)
+    np.testing.assert_allclose(mesh.vertices_mm.mean(axis=0), [0.45, 0.45, 0.5], atol=0.15)
 
 
 def test_boxes_hold_all_of_a_label_and_nothing_more():

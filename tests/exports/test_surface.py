@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ifss_keras.exports.surface import closed_surface
+from ifss_keras.exports.surface import closed_surface, smoothed
 from tests.exports.solids import enclosed, open_edges, winding_numbers
 
 
@@ -99,3 +99,17 @@ def test_smoothing_takes_the_steps_away():
         return np.abs(slope[:, 1] - np.polyval(line, slope[:, 0])).max()
 
     assert unevenness(1.5) < 0.08 < 0.3 < unevenness(0.0)
+
+
+def test_a_smoothed_mask_has_as_many_voxels_and_lacks_what_is_small():
+    mask = np.zeros((9, 12, 20), bool)
+    mask[2:7, 3:9, 3:11] = True
+    mask[4, 5, 17] = True
+    kept, margins = smoothed(mask, (0.5, 1.0, 1.5))
+    assert margins == (2, 3, 5)
+    assert kept.shape == (9 + 4, 12 + 6, 20 + 10)
+    assert np.count_nonzero(kept) == np.count_nonzero(mask)
+    inner = kept[2:-2, 3:-3, 5:-5]
+    assert np.count_nonzero(inner) == np.count_nonzero(kept)
+    assert not inner[4, 5, 17]
+    assert inner[4, 5, 6]
