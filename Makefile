@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow test-parity lint benchmark clean
+.PHONY: setup demo test test-slow test-parity test-nnunet test-slicer lint benchmark clean
 
 setup: .venv/installed
 
@@ -28,8 +28,24 @@ test-parity: setup
 	$(BIN)/python -m pip install --quiet --editable ".[dev,parity]"
 	$(BIN)/python -m pytest -m parity -rP
 
+test-nnunet: setup .venv-nnunet/installed
+	$(BIN)/python -m pytest -m slow tests/nnunet
+
+.venv-nnunet/installed:
+	$(PYTHON) -m venv .venv-nnunet
+	.venv-nnunet/bin/python -m pip install --quiet torch==2.13.0 nnunetv2==2.8.1
+	touch $@
+
+test-slicer: setup .venv-slicer/installed
+	$(BIN)/python -m pytest -m slow tests/slicer
+
+.venv-slicer/installed:
+	$(PYTHON) -m venv .venv-slicer
+	.venv-slicer/bin/python -m pip install --quiet slicer-core==5.13.31053.0 numpy
+	touch $@
+
 benchmark: setup
 	$(BIN)/python benchmarks/hard_calves.py
 
 clean:
-	rm -rf .venv build dist demo *.egg-info
+	rm -rf .venv .venv-nnunet .venv-slicer build dist demo *.egg-info

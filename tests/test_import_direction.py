@@ -16,7 +16,7 @@ RANKS = {
             ["layers", "losses", "metrics", "volumes", "synthetic"],
             ["propagation"],
             ["sweeps", "zoo", "datasets"],
-            ["training"],
+            ["training", "exports"],
             ["inference"],
             ["report", "bench"],
             ["jobs"],

@@ -13,6 +13,7 @@ COMMANDS = {
     "data": "Check your own volumes before a training, or make their working copies",
     "demo": "See the whole job on a synthetic calf",
     "evaluate": "Compare a mask with the truth",
+    "export": "Write the surfaces of a mask, or a data set for nnU-Net",
     "models": "List and describe networks, list and verify released weights, or average your own",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",

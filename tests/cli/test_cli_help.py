@@ -8,7 +8,7 @@ import pytest
 from ifss_keras import __version__
 from ifss_keras.cli.group import COMMANDS, cli
 
-HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
+HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib', 'trimesh'}"
 
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis",
@@ -24,6 +24,8 @@ OPTIONS = {
     ("data", "prepare"): ["DATASET", "--output"],
     ("tune",): ["RECIPE", "--output", "--corpus", "--trials", "--json"],
     ("demo",): ["--output", "--force"],
+    ("export",): ["SOURCE", "--output", "--nnunet", "--label", "--space", "--smoothing-mm", "--spacing-mm", "--max-gb",
+                  "--sparse", "--channel", "--licence", "--force", "--json"],
     ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
     ("models",): ["list", "describe", "verify", "average"],
     ("models", "list"): ["--json"],
