@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow test-parity lint benchmark clean
+.PHONY: setup demo registry test test-slow test-parity lint benchmark clean
 
 setup: .venv/installed
 
@@ -27,6 +27,9 @@ test-slow: setup
 test-parity: setup
 	$(BIN)/python -m pip install --quiet --editable ".[dev,parity]"
 	$(BIN)/python -m pytest -m parity -rP
+
+registry: setup
+	$(BIN)/python -m tests.zoo.make_registry --write
 
 benchmark: setup
 	$(BIN)/python benchmarks/hard_calves.py
