@@ -27,6 +27,7 @@ class Host:
         Request.host = host
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Request)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # of clients that went away
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
