@@ -1,7 +1,8 @@
 PYTHON ?= python3
+PYTHON311 ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup demo test test-slow test-parity test-nnunet test-slicer lint benchmark clean
+.PHONY: setup demo registry test test-slow test-parity test-nnunet test-slicer test-tfio lint benchmark clean
 
 setup: .venv/installed
 
@@ -44,8 +45,22 @@ test-slicer: setup .venv-slicer/installed
 	.venv-slicer/bin/python -m pip install --quiet slicer-core==5.13.31053.0 numpy
 	touch $@
 
+test-tfio: .venv-tfio/installed
+	.venv-tfio/bin/python -m pytest -m tfio tests/datasets/test_dicom_frames.py
+
+# tensorflow-io 0.37.1 wants Python 3.11 at most, and TensorFlow 2.16
+.venv-tfio/installed: pyproject.toml
+	$(PYTHON311) -m venv .venv-tfio
+	.venv-tfio/bin/python -m pip install --quiet "tensorflow-io[tensorflow]==0.37.1" "keras>=3.12" "pydicom>=3" "pytest>=9" \
+		"pydantic>=2.11" "pyyaml>=6.0.2" nibabel SimpleITK
+	.venv-tfio/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+registry: setup
+	$(BIN)/python -m tests.zoo.make_registry --write
+
 benchmark: setup
 	$(BIN)/python benchmarks/hard_calves.py
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-slicer build dist demo *.egg-info
+	rm -rf .venv .venv-nnunet .venv-slicer .venv-tfio build dist demo *.egg-info

@@ -23,6 +23,17 @@ def test_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_presets(tmp_path_factory):
+    """The presets, hosts and settings of whoever runs the tests are left alone: an empty cache, and no host."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IFSS_WEIGHTS_URL", "IFSS_OFFLINE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("IFSS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def oblique_affine() -> np.ndarray:
     """(4, 4) from stored indices to RAS mm: turned about three axes, one flipped, 0.5 x 0.8 x 2.5 mm."""

@@ -14,7 +14,7 @@ COMMANDS = {
     "demo": "See the whole job on a synthetic calf",
     "evaluate": "Compare a mask with the truth",
     "export": "Write the surfaces of a mask, or a data set for nnU-Net",
-    "models": "List and describe networks, list and verify released weights, or average your own",
+    "models": "List and describe networks; list, fetch, verify or average weights",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "train": "Train a network by a recipe",

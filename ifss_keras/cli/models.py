@@ -1,4 +1,4 @@
-"""`ifss models`: list, describe, verify, average."""
+"""`ifss models`: list, describe, average; and what `weights` adds."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from pathlib import Path
 
 import click
 
-from ifss_keras.cli import options
+from ifss_keras.cli import options, weights
 
 
 @click.group()
 def models():
-    """List and describe networks, list and verify released weights, or average your own."""
+    """List and describe networks; list, fetch, verify or average weights."""
+
+
+for command in (weights.pull, weights.path, weights.verify, weights.remove):
+    models.add_command(command)
 
 
 @models.command("list")
 @options.as_json
 def list_models(as_json):
-    """The networks of the zoo, and the presets that `ifss predict --preset` takes."""
+    """The networks of the zoo, and the presets that `ifss predict --preset` takes.
+
+    An embedded preset is part of the package, a cached one has been fetched, a remote one is when it is used.
+    """
     from ifss_keras.cli.console import print_table
-    from ifss_keras.zoo import ARCHITECTURES, DEFAULT_PRESET, released_presets
+    from ifss_keras.zoo import ARCHITECTURES, DEFAULT_PRESET
 
     if as_json:
         networks = [_network(architecture) for architecture in ARCHITECTURES.values()]
-        presets = [_preset(preset, preset.name == DEFAULT_PRESET) for preset in released_presets().values()]
+        presets = [_preset(preset, where) for preset, where in weights.released()]
         click.echo(json.dumps({"networks": networks, "presets": presets}, indent=2))
         return
     rows = [
@@ -44,12 +51,13 @@ def list_models(as_json):
             preset.name + (" (default)" if preset.name == DEFAULT_PRESET else ""),
             f"{preset.parameters:,}",
             f"{preset.size_bytes / 1e6:.1f}",
+            where,
             preset.licence,
             preset.summary,
         ]
-        for preset in released_presets().values()
+        for preset, where in weights.released()
     ]
-    print_table("Presets", ["name", "parameters", "MB", "licence", "summary"], rows)
+    print_table("Presets", ["name", "parameters", "MB", "where", "licence", "summary"], rows)
 
 
 def _network(architecture):
@@ -70,9 +78,11 @@ def _network(architecture):
     }
 
 
-def _preset(preset, default):
+def _preset(preset, where):
+    from ifss_keras.zoo import DEFAULT_PRESET
+
     facts = ("name", "summary", "parameters", "size_bytes", "sha256", "licence", "data")
-    return {fact: getattr(preset, fact) for fact in facts} | {"default": default}
+    return {fact: getattr(preset, fact) for fact in facts} | {"default": preset.name == DEFAULT_PRESET, "where": where}
 
 
 @models.command("describe")
@@ -126,19 +136,6 @@ def _told(value):
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@models.command("verify")
-@click.argument("names", nargs=-1)
-def verify(names):
-    """Check the SHA-256 of the weights of NAMES, presets or their folders, or of all that are released."""
-    from ifss_keras.zoo.presets import find_preset, released_presets, verified_weights
-
-    for name in names or released_presets():
-        preset = find_preset(name)
-        path = verified_weights(preset)
-        known = "is the file that the preset names" if preset.sha256 else "is there, of a training that has not ended"
-        click.echo(f"{name}: {path.name} {known}.")
-
-
 @models.command("average")
 @click.argument("trainings", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder, or a file *.weights.h5.")
@@ -151,7 +148,7 @@ def average(trainings, output):
     from ifss_keras.core.backend import start_backend
 
     start_backend()
-    from ifss_keras.zoo.presets import average_presets
+    from ifss_keras.zoo.averaging import average_presets
     from ifss_keras.zoo.weights_file import average_weights
 
     write = average_weights if output.name.endswith(".h5") else average_presets

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ifss_keras.core.errors import PresetError
+from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.methods import NETWORK
 from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset
 
@@ -56,10 +57,10 @@ class Job:
             return "none (shape interpolation)"
         return self.preset_or_default if self.method == NETWORK else f"none ({self.method})"
 
-    def found_preset(self) -> Preset:
-        """The preset; PresetError if there is none of its name."""
+    def found_preset(self, progress: Progress = silent) -> Preset:
+        """The preset, fetched if need be; PresetError if there is none of its name, or none to be had."""
         try:
-            return find_preset(self.preset_or_default)
+            return find_preset(self.preset_or_default, progress)
         except PresetError as error:
             error.setting = "preset"
             raise

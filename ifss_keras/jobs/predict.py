@@ -72,7 +72,7 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
 
     Args:
         job: to do.
-        progress: told of each label.
+        progress: told of each label, and before of a preset that is fetched.
         call: how it was asked for; None: now, from Python.
 
     Raises:
@@ -80,6 +80,8 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     """
     call = call or Call()
     refuse_places(job)
+    if job.method == NETWORK:
+        job.found_preset(progress)
     refuse_what_does_not_go_together(job)
     if job.method == NETWORK:
         verified_weights(job.found_preset())

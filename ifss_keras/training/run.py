@@ -83,7 +83,7 @@ def train(
     with devices.scope():
         trainer, taken = build_trainer(recipe), None
         if start_from is not None and not resume:
-            taken = start_with(trainer.network, recipe, start_from)
+            taken = start_with(trainer.network, recipe, start_from, progress)
             print(taken, flush=True)
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ifss_keras.core.checks import known_names
 from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.core.progress import Progress, silent
 from ifss_keras.training.recipe import Recipe
 from ifss_keras.zoo.catalogue import build_network
 from ifss_keras.zoo.presets import find_preset, load_network
@@ -42,7 +43,7 @@ class Transfer:
         return told
 
 
-def start_with(network, recipe: Recipe, source: str | Path) -> Transfer:
+def start_with(network, recipe: Recipe, source: str | Path, progress: Progress = silent) -> Transfer:
     """Gives a network the weights of a preset or a training that have the same path and shape, or those of a file.
 
     So the working size, the number of labels or a part of the network may be others. A file does not say which network
@@ -53,6 +54,7 @@ def start_with(network, recipe: Recipe, source: str | Path) -> Transfer:
         network: of the recipe.
         recipe: of the training.
         source: a preset's name or folder, or a file *.weights.h5.
+        progress: told of a preset that is fetched.
 
     Raises:
         PresetError: neither, or nothing in it fits.
@@ -60,7 +62,7 @@ def start_with(network, recipe: Recipe, source: str | Path) -> Transfer:
     try:
         if str(source).endswith(".h5"):
             return _from_file(network, recipe, Path(source))
-        return _from_network(network, load_network(find_preset(source)), str(source))
+        return _from_network(network, load_network(find_preset(source, progress)), str(source))
     except PresetError as error:
         error.setting = "start_from"
         raise

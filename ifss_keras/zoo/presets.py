@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 from ifss_keras.core.checks import known_names, require
 from ifss_keras.core.errors import ChecksumError, PresetError
 from ifss_keras.core.files import replacing, write_whole
+from ifss_keras.core.progress import Progress, silent
 from ifss_keras.core.records import sha256_of
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class
+from ifss_keras.zoo.remote.registry import registry
 
 DEFAULT_PRESET = "ifss_synthetic_v5"
 MOST_BYTES = 1_000_000  # of a config.json
@@ -140,15 +142,25 @@ def released_presets() -> dict[str, Preset]:
     return {folder.name: Preset.read(folder) for folder in folders}
 
 
-def find_preset(preset: str | Path) -> Preset:
-    """The preset of that name, or in that folder.
+def find_preset(preset: str | Path, progress: Progress = silent) -> Preset:
+    """The preset of that name, or in that folder; a released one that the package does not hold is fetched.
+
+    Args:
+        preset: its name or folder.
+        progress: told of what is fetched.
 
     Raises:
-        PresetError: neither; the text lists the names there are.
+        PresetError: neither, the text lists the names there are; or it is nowhere to be fetched from.
+        InputError: settings of where to fetch from that cannot be used.
     """
-    known, folder = released_presets(), Path(str(preset))
-    if str(preset) in known:
-        return known[str(preset)]
+    held, remote, folder = released_presets(), registry(), Path(str(preset))
+    if str(preset) in held:
+        return held[str(preset)]
+    if str(preset) in remote:
+        from ifss_keras.zoo.remote.pull import folder_of
+
+        return Preset.read(folder_of(remote[str(preset)], progress))
+    known = [*held, *remote]
     if not str(preset).strip():
         raise PresetError(f"A preset has a name or a folder, received {preset!r}: {known_names('', known)}")
     if (folder / CONFIG).is_file():
@@ -168,30 +180,39 @@ def verified_weights(preset: Preset) -> Path:
     Raises:
         ChecksumError: the file is missing or is not the one that the preset names.
     """
-    released = preset.folder.parent == released_folder()
-    mend = "reinstall ifss_keras" if released else "copy the folder again, or train it to the end"
     try:
-        _refuse_more_than_the_parameters(preset, mend)
+        _refuse_more_than_the_parameters(preset)
         found = sha256_of(preset.path)
     except OSError as error:
         raise ChecksumError(
-            f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {mend}."
+            f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {_mend(preset)}."
         ) from error
     if preset.sha256 is not None and found != preset.sha256:
         raise ChecksumError(
             f"The weights of {preset.name} are corrupted: expected SHA-256 {preset.sha256[:12]}..., received "
-            f"{found[:12]}... in {preset.path}: {mend}."
+            f"{found[:12]}... in {preset.path}: {_mend(preset)}."
         )
     return preset.path
 
 
-def _refuse_more_than_the_parameters(preset: Preset, mend: str) -> None:
+def _mend(preset: Preset) -> str:
+    """How to get the weights of a preset again."""
+    if preset.folder.parent == released_folder():
+        return "reinstall ifss_keras"
+    from ifss_keras.zoo.remote.settings import read_settings
+
+    if preset.name in registry() and preset.folder.parent == read_settings().cache:
+        return f"`ifss models pull {preset.name}` fetches them again"
+    return "copy the folder again, or train it to the end"
+
+
+def _refuse_more_than_the_parameters(preset: Preset) -> None:
     """Refuses a weights file many times larger than its parameters, before a byte of it is read."""
     expected = 8 * preset.parameters + 50_000_000  # of the widest numbers, and what HDF5 keeps beside them
     if preset.sha256 is not None and preset.size_bytes > expected:
         raise ChecksumError(
             f"The weights of {preset.name} are corrupted: expected at most {expected:,} bytes, received "
-            f"{preset.size_bytes:,} in {preset.path}: {mend}."
+            f"{preset.size_bytes:,} in {preset.path}: {_mend(preset)}."
         )
 
 
@@ -260,34 +281,3 @@ def finished(preset: Preset, card: str | None = None) -> Preset:
     whole = replace(preset, sha256=sha256_of(preset.path))
     whole.write(card)
     return whole
-
-
-def average_presets(presets: Sequence[str | Path], folder: str | Path) -> Preset:
-    """Writes the mean of several presets of one network as a preset, see `average_weights`.
-
-    Raises:
-        PresetError: fewer than two, presets that are not of one network shown volumes alike, or a folder that holds
-            other files or cannot be written.
-    """
-    from ifss_keras.zoo.weights_file import average_weights
-
-    if len(presets) < 2:
-        raise PresetError(f"A mean is of two presets or more, received {len(presets)}: name another.")
-    held, folder = [find_preset(preset) for preset in presets], Path(folder)
-    for name in ("architecture", "arguments", "propagation", "labels"):
-        for preset in held:
-            if getattr(preset, name) != getattr(held[0], name):
-                raise PresetError(
-                    f"{preset.name} and {held[0].name} differ in {name}: average trainings of one recipe."
-                )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PresetError(f"{folder} is there already: expected a new folder for the mean; choose another name.")
-    weights = [verified_weights(preset) for preset in held]
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise PresetError(f"{folder} cannot be made ({error.strerror}): choose another place.") from None
-    average_weights(weights, folder / WEIGHTS)
-    names = ", ".join(preset.name for preset in held)
-    mean = replace(held[0], folder=folder, weights=WEIGHTS, summary=f"The mean of {names}.")
-    return finished(mean, f"# {mean.name}\n\nThe mean of the weights of {names}.\n")

@@ -27,10 +27,13 @@ OPTIONS = {
     ("export",): ["SOURCE", "--output", "--nnunet", "--label", "--space", "--smoothing-mm", "--spacing-mm", "--max-gb",
                   "--sparse", "--channel", "--licence", "--force", "--json"],
     ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
-    ("models",): ["list", "describe", "verify", "average"],
+    ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
-    ("models", "verify"): ["NAMES"],
+    ("models", "pull"): ["NAMES", "--all", "--json"],
+    ("models", "path"): ["NAME", "--json"],
+    ("models", "verify"): ["NAMES", "--json"],
+    ("models", "remove"): ["NAMES", "--json"],
     ("models", "average"): ["TRAININGS", "--output"],
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 from ifss_keras.zoo import ARCHITECTURES, presets
 from ifss_keras.zoo.description import describe
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, released_presets
+from ifss_keras.zoo.remote.registry import registry
 
 PRESETS = released_presets()
 
@@ -36,11 +37,16 @@ def test_list_as_json_holds_every_preset_and_every_network(ifss):
         counts = {variant["name"]: variant["parameters"] for variant in networks[name]["variants"]}
         assert counts == {variant.name: variant.parameters for variant in architecture.variants}
     held = {item["name"]: item for item in listed["presets"]}
-    assert set(held) == set(PRESETS)
+    assert list(held) == [*PRESETS, *registry()]
     for name, preset in PRESETS.items():
         for fact in ("summary", "parameters", "size_bytes", "sha256", "licence", "data"):
             assert held[name][fact] == getattr(preset, fact)
         assert held[name]["default"] is (name == DEFAULT_PRESET)
+        assert held[name]["where"] == "embedded"
+    for name, record in registry().items():
+        assert (held[name]["where"], held[name]["default"]) == ("remote", False)
+        assert (held[name]["size_bytes"], held[name]["sha256"]) == (record.size_bytes, record.sha256)
+        assert (held[name]["summary"], held[name]["parameters"]) == (record.summary, record.parameters)
 
 
 def test_list_is_a_table(ifss):
