@@ -57,6 +57,13 @@ def offset_text(offset: tuple[int, int, int]) -> str:
     return f"The reference lies on a part of the image's grid, which begins at (slice, row, column) {place}."
 
 
+def by_shape_text(by_shape: bool) -> str:
+    """That only its shape puts the reference on the frames of a sweep; empty if its place in space does, too."""
+    if not by_shape:
+        return ""
+    return "The reference lies elsewhere in space than the sweep's file says: it was put on the frames one by one."
+
+
 def unseen_note(volume: Volume, annotation: Annotation) -> str:
     """Which labels are annotated where the image is black or white throughout, as beside the body; empty if none."""
     seen = IntensityRange.from_volume(volume.array)
