@@ -14,7 +14,7 @@ RANKS = {
         [
             ["core"],
             ["layers", "losses", "metrics", "volumes", "synthetic"],
-            ["propagation"],
+            ["propagation", "sweeps"],
             ["zoo", "datasets"],
             ["training"],
             ["inference"],

@@ -16,6 +16,7 @@ COMMANDS = {
     "models": "List and describe networks, list and verify released weights, or average your own",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
+    "reconstruct": "Make a volume of a tracked sweep, for display",
     "train": "Train a network by a recipe",
     "tune": "Search the best settings of a recipe",
 }

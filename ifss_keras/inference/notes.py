@@ -28,8 +28,9 @@ def spacing_note(volume: Volume) -> str:
         return ""
     ratio = np.prod(of_file_mm) / np.prod(volume.spacing_mm)
     shown = ", ".join(f"{value:.4g}" for value in of_file_mm)
+    measure = "given spacing" if volume.sweep is None else "sweep's poses"
     return (
-        f"Millilitres are by the given spacing; the mask keeps the file's ({shown} mm), by which other programs will "
+        f"Millilitres are by the {measure}; the mask keeps the file's ({shown} mm), by which other programs will "
         f"count {ratio:.4g} times as much."
     )
 

@@ -18,6 +18,8 @@ OPTIONS = {
                     "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
+    ("reconstruct",): ["SWEEP", "--output", "--labels", "--labels-output", "--spacing-mm", "--weighting", "--fill-mm",
+                       "--poses", "--calibration", "--space", "--max-gb", "--force", "--json"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
     ("data",): ["check", "prepare"],
     ("data", "check"): ["DATASET", "--report", "--force", "--json"],
