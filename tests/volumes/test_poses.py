@@ -114,7 +114,7 @@ def test_a_csv_that_cannot_be_used_is_refused(tmp_path, image, said, text):
     [
         ("an array 'poses' or one alone of the shape", {"a": POSES[:6]}),
         ("an array 'poses' or one alone of the shape", {"a": POSES, "b": POSES}),
-        ("received objects", {"objects": np.array([{}, {}])}),
+        ("received 'objects'", {"objects": np.array([{}, {}])}),
         ("no size of a pixel", {"a": POSES, "pixel_mm": np.zeros(3)}),
         ("no size of a pixel", {"a": POSES, "pixel_mm": np.array([1.0, -1.0])}),
     ],

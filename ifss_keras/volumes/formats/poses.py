@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import zipfile
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +18,8 @@ from ifss_keras.volumes.formats.plus import Frames, matrix_of, named_frames
 _MOST_BYTES = 1 << 26
 _MATRIX_NUMBERS, _MATRIX_AND_PIXEL = 17, 19  # frame and 16 numbers; and the size of a pixel
 _LEAST_SHAPES = ((), (1,), (2,))
+# What zipfile and NumPy raise on bytes that are not theirs.
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, ValueError, TypeError, EOFError, LookupError, RuntimeError)
 
 
 def read_poses(path: Path, frames: int) -> np.ndarray:
@@ -78,9 +82,9 @@ def read_calibration(path: Path) -> dict[Frames, np.ndarray]:
     except (ElementTree.ParseError, ValueError):
         raise refusal from None
     transforms = {
-        (element.get("From"), element.get("To")): matrix_of(element.get("Matrix"), str(path))
+        between: matrix_of(element.get("Matrix"), str(path))
         for element in found
-        if element.get("From") and element.get("To") and element.get("Matrix")
+        if (between := named_frames(f"{element.get('From')}To{element.get('To')}")) and element.get("Matrix")
     }
     if not transforms:
         raise refusal
@@ -124,22 +128,23 @@ def _numbers(row: list[str]) -> list[float] | None:
 
 
 def _npz_poses(path: Path, frames: int) -> tuple[np.ndarray, np.ndarray | None]:
-    shape = (frames, 4, 4)
+    shape, content = (frames, 4, 4), io.BytesIO(path.read_bytes())
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(content) as archive:
             shapes = {name.removesuffix(".npy"): _shape_in(archive, name) for name in archive.namelist()}
         fitting = [name for name, held in shapes.items() if held == shape]
         if "poses" not in fitting and len(fitting) != 1:
             raise InputError(
                 f"{path} holds no poses: expected an array 'poses' or one alone of the shape {shape}, received "
-                f"{', '.join(f'{name} {held}' for name, held in shapes.items()) or 'none'}; correct it.",
+                f"{', '.join(f'{name!a} {held}' for name, held in shapes.items()) or 'none'}; correct it.",
                 setting="poses",
             )
-        with np.load(path, allow_pickle=False) as arrays:
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as arrays:
             poses = np.array(arrays["poses" if "poses" in fitting else fitting[0]], np.float64)
             sized = shapes.get("pixel_mm") in _LEAST_SHAPES
             pixel_mm = np.array(arrays["pixel_mm"], np.float64) if sized else None
-    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, NotImplementedError) as error:
+    except _BROKEN as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
