@@ -21,6 +21,20 @@ ARRAY = frames_of((FRAMES, ROWS, COLUMNS))
 FIELD = re.compile(r"^[ \t]*(\w+)[ \t]*(?::=|=)([^\n]*)$", re.MULTILINE)
 DATA = re.compile(r"^ElementDataFile", re.MULTILINE)
 FUZZ = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+SW = f"""RES_BUF_FRAMES {FRAMES}
+RES_BUF_WIDTH {COLUMNS}
+RES_BUF_HEIGHT {ROWS}
+RES_BUF_RF false
+RES_POS_REC true
+RES_XTRANS 0.5
+RES_ROLL 30
+RES_XSCALE 0.02
+RES_YSCALE 0.03
+IM 0 1 2 3 4 5 6
+IM 1 1 2 4 4 5 6
+IM 2 1 2 5 4 5 6
+IM 3 1 2 6 4 5 7
+"""
 POSES = tracked(FRAMES)[0] @ np.diag([0.2, 0.3, 1, 1])
 
 
@@ -34,7 +48,8 @@ def valid(tmp_path_factory):
     for name, kinds in (("d.seq.nrrd", "list domain domain"), ("e.igs.nrrd", "domain domain domain list")):
         made.append(write_nrrd(folder / name, ARRAY, fields, kinds, compressed=name[0] == "e"))
     parts = [[path, *path.parent.glob(f"{path.name}.raw")] for path in made]
-    return [Files(paths[0].name, {path.name: path.read_bytes() for path in paths}) for paths in parts]
+    stradwin = Files("f.sw", {"f.sw": SW.encode(), "f.sxi": ARRAY.tobytes()})
+    return [*(Files(paths[0].name, {path.name: path.read_bytes() for path in paths}) for paths in parts), stradwin]
 
 
 def attempt(path, **more):
