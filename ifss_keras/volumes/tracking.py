@@ -55,10 +55,10 @@ def sweep_of(stored: Stored, axis: int, tracking: Tracking, path: Path) -> Sweep
     """
     frames, rows, columns = (stored.array.shape[index] for index in stored_order(axis))
     sequence = stored.sweep is None and is_tracked(stored.metadata)
-    needless = [name for name in ("calibration", "space") if getattr(tracking, name) is not None]
-    if needless and (tracking.poses or not sequence):
-        why = "the poses say where its frames lie" if tracking.poses else "it holds no transforms by name"
-        raise InputError(f"{path} takes no {needless[0]}, as {why}: leave it out.", setting=needless[0])
+    for name in ("calibration", "space"):
+        if getattr(tracking, name) is not None and (tracking.poses or not sequence):
+            why = "the poses say where its frames lie" if tracking.poses else "it holds no transforms by name"
+            raise InputError(f"{path} takes no {name}, as {why}: leave it out.", setting=name)
     if tracking.poses:
         return Sweep.of_planes(read_poses(tracking.poses, frames))
     if not sequence and stored.sweep is None:

@@ -130,9 +130,8 @@ def test_an_npz_that_cannot_be_used_is_refused(tmp_path, image, said, arrays):
 def test_files_that_are_none_are_refused(tmp_path, image, name):
     if name != "absent.csv":
         (tmp_path / name).write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(InputError, match=name) as error:
+    with pytest.raises(InputError, match=name):
         read_volume(image, tracking=Tracking(poses=tmp_path / name))
-    assert error.value.setting == "poses"
 
 
 @pytest.mark.parametrize("affine", [np.diag([1.0, 1, 5, 1]), np.eye(4), np.diag([-3.0, 2, 1, 1])])

@@ -39,7 +39,7 @@ def read_poses(path: Path, frames: int) -> np.ndarray:
     readers = {".csv": _csv_poses, ".npz": _npz_poses}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path} holds no poses: expected a .csv or .npz file; convert it.", setting="poses")
-    _check_file(path, "poses")
+    _check_file(path)
     poses, pixel_mm = readers[path.suffix.lower()](path, frames)
     known = poses[np.isfinite(poses).all(axis=(1, 2))]
     if not np.array_equal(known[:, 3], np.broadcast_to((0, 0, 0, 1), (len(known), 4))):
@@ -66,7 +66,7 @@ def read_calibration(path: Path) -> dict[Frames, np.ndarray]:
     Raises:
         InputError: there is none.
     """
-    _check_file(path, "calibration")
+    _check_file(path)
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix.lower() != ".xml":
         return {named_frames(path.stem) or ("Image", "Probe"): matrix_of(text, str(path))}
@@ -179,8 +179,8 @@ def _no_size(path: Path) -> InputError:
     )
 
 
-def _check_file(path: Path, setting: str) -> None:
+def _check_file(path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"{path} does not exist: expected a file; check the path.", setting=setting)
+        raise InputError(f"{path} does not exist: expected a file; check the path.")
     if path.stat().st_size > _MOST_BYTES:
-        raise InputError(f"{path} is too large: expected the numbers of a sweep; give another file.", setting=setting)
+        raise InputError(f"{path} is too large: expected the numbers of a sweep; give another file.")
