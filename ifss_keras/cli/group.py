@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "List and describe networks; list, fetch, verify or average weights",
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
+    "reconstruct": "Make a volume of a tracked sweep, for display",
     "train": "Train a network by a recipe",
     "tune": "Search the best settings of a recipe",
 }

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 # setting of a library's error: how the command line calls it
 OPTIONS = {
     "axis": "--axis",
+    "calibration": "--calibration",
     "complete": "--complete",
     "ends_annotated": "--ends-annotated",
+    "fill_mm": "--fill-mm",
     "force": "--force",
     "labels": "--label CODE=NAME",
+    "labels_output": "--labels-output",
     "max_gb": "--max-gb",
     "method": "--method",
+    "poses": "--poses",
     "preset": "--preset",
     "reference": "--reference",
     "resume": "--resume",
+    "space": "--space",
     "spacing_mm": "--spacing-mm",
     "start_from": "--start-from",
 }
@@ -113,6 +120,21 @@ max_gb = click.option(
     "--max-gb",
     type=float,
     help="The most memory that the voxels of a file may take, in GB.  [default: what is free]",
+)
+poses = click.option(
+    "--poses",
+    type=click.Path(path_type=Path),
+    help="For a sweep: .csv or .npz with a matrix for each frame, from its pixels to mm.",
+)
+calibration = click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="For a sweep of PLUS: its configuration (.xml), or the matrix ImageToProbe in a text file.",
+)
+space = click.option(
+    "--space",
+    type=LineOfText(),
+    help="For a sweep of PLUS: the coordinate frame that it lies in.  [default: Reference, World or Tracker]",
 )
 subject = click.option("--subject", type=LineOfText(), help="Whom the volume shows, for the report and the tables.")
 force = click.option(

@@ -36,6 +36,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @options.axis(None)
 @options.spacing
 @options.max_gb
+@options.poses
+@options.calibration
+@options.space
 @options.label
 @click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")
 @click.option(
@@ -50,11 +53,11 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @options.force
 @options.as_json
 @click.pass_obj
-def predict(call, as_json, labels, **choices):
+def predict(call, as_json, labels, poses, calibration, space, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
     Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP or any tool that writes
-    NIfTI, MetaImage or NRRD. OUTPUT lies on the image's grid.
+    NIfTI, MetaImage or NRRD. OUTPUT lies on the image's grid. IMAGE may also be a tracked sweep, frame after frame.
 
     \b
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
@@ -63,8 +66,10 @@ def predict(call, as_json, labels, **choices):
     from ifss_keras.core.backend import start_backend
     from ifss_keras.jobs.job import Job
     from ifss_keras.jobs.predict import run_job
+    from ifss_keras.volumes.tracking import Tracking
 
-    job = Job(labels=options.label_names(labels), **choices)
+    tracking = Tracking(poses, calibration, space)
+    job = Job(labels=options.label_names(labels), tracking=tracking, **choices)
     if job.method == NETWORK:
         _say_that_it_is_slow(start_backend())
     with slice_progress() as progress:
@@ -86,12 +91,12 @@ def _say_that_it_is_slow(backend):
 
 def _print(result):
     from ifss_keras.cli.console import print_table
-    from ifss_keras.inference.notes import offset_text
+    from ifss_keras.inference.notes import by_shape_text, offset_text
     from ifss_keras.report.tables import console_table
 
     job, prediction = result.job, result.prediction
     print_table(f"Volumes of {job.subject}" if job.subject else "Volumes", *console_table(prediction))
-    if text := offset_text(result.reference_offset):
+    for text in filter(None, (offset_text(result.reference_offset), by_shape_text(result.reference_by_shape))):
         click.echo(text)
     for text in prediction.remarks:
         click.echo(text)

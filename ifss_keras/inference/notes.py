@@ -22,9 +22,9 @@ def notes_on(volume: Volume, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def spacing_note(volume: Volume) -> str:
-    """That the mask's file has another spacing than was measured with; empty if it has the same, and for sweeps."""
+    """That who counts the voxels of the mask's file finds other millilitres; empty if they are the same."""
     if volume.sweep is not None:
-        return ""
+        return "Millilitres are by the poses of the frames: a program that counts the mask's voxels finds others."
     of_file_mm = voxel_spacing_mm(volume.affine)
     if np.allclose(of_file_mm, volume.spacing_mm, rtol=1e-4):
         return ""
@@ -68,6 +68,13 @@ def offset_text(offset: tuple[int, int, int]) -> str:
         return ""
     place = ", ".join(map(str, offset))
     return f"The reference lies on a part of the image's grid, which begins at (slice, row, column) {place}."
+
+
+def by_shape_text(by_shape: bool) -> str:
+    """That only its shape puts the reference on the frames of a sweep; empty if its place in space does, too."""
+    if not by_shape:
+        return ""
+    return "The reference lies elsewhere in space than the sweep's file says: it was put on the frames one by one."
 
 
 def unseen_note(volume: Volume, annotation: Annotation) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ifss_keras.core.errors import PresetError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.methods import NETWORK
+from ifss_keras.volumes.tracking import UNTRACKED, Tracking
 from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset
 
 
@@ -23,6 +24,7 @@ class Job:
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
         max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
+        tracking: where the frames of a sweep lie, as far as its file does not say it.
         labels: code to name.
         complete, ends_annotated: see `Annotation`.
         report: folder for the report, if any.
@@ -38,6 +40,7 @@ class Job:
     axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
     max_gb: float | None = None
+    tracking: Tracking = UNTRACKED
     labels: dict[int, str] | None = None
     complete: bool = False
     ends_annotated: bool = False

@@ -22,7 +22,7 @@ from ifss_keras.jobs.refusals import (
     refuse_places,
     refuse_what_does_not_go_together,
 )
-from ifss_keras.volumes.annotation import check_names, read_annotation
+from ifss_keras.volumes.annotation import Annotation, check_names, read_annotation
 from ifss_keras.volumes.io import read_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import verified_weights
@@ -40,6 +40,7 @@ class JobResult:
         provenance: where it comes from.
         seconds: wall time since it was asked for.
         reference_offset: (slice, row, column) of the image at which the first voxel of the reference file lies.
+        reference_by_shape: whether only its shape put it on the frames of a sweep.
     """
 
     job: Job
@@ -47,6 +48,7 @@ class JobResult:
     provenance: Provenance
     seconds: float
     reference_offset: tuple[int, int, int] = (0, 0, 0)
+    reference_by_shape: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The run and its prediction as JSON holds them."""
@@ -56,6 +58,7 @@ class JobResult:
             "image": str(job.image),
             "reference": str(job.reference) if job.reference else None,
             "reference_offset": list(self.reference_offset),
+            "reference_by_shape": self.reference_by_shape,
             "output": str(job.output),
             "method": job.method,
             "weights": job.source_of_weights,
@@ -86,23 +89,27 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     if job.method == NETWORK:
         verified_weights(job.found_preset())
     axis = LAST_AXIS if job.axis is None else job.axis
-    volume = read_volume(job.image, axis=axis, spacing_mm=job.spacing_mm, max_gb=job.max_gb)
+    volume = read_volume(job.image, axis=axis, spacing_mm=job.spacing_mm, max_gb=job.max_gb, tracking=job.tracking)
     refuse_a_constant_image(job, volume)
     source = fingerprints(image=job.image)
     mask = volume_outputs(job.output, source, force=job.force)
     report = report_outputs(job.report, source, force=job.force) if job.report is not None else None
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
-    prediction, offset = _segment(job, volume, progress) if job.reference is None else _predict(job, volume, progress)
+    annotation = None if job.reference is None else _annotation(job, volume)
+    prediction = _segment(job, volume, progress) if annotation is None else _predict(job, volume, annotation, progress)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save)
-    result = JobResult(job, prediction, provenance, call.seconds, offset)
+    result = JobResult(job, prediction, provenance, call.seconds)
+    if annotation is not None:
+        result = replace(result, reference_offset=annotation.offset, reference_by_shape=annotation.by_shape)
     if report is not None:
         _report(result, report)
     return replace(result, seconds=call.seconds)
 
 
-def _predict(job: Job, volume: Volume, progress: Progress) -> tuple[Prediction, tuple[int, int, int]]:
+def _annotation(job: Job, volume: Volume) -> Annotation:
+    """The references, looked at before anything is computed."""
     annotation = read_annotation(
         job.reference,
         volume,
@@ -114,16 +121,20 @@ def _predict(job: Job, volume: Volume, progress: Progress) -> tuple[Prediction, 
     if job.axis is None:
         refuse_another_axis(job, volume, annotation)
     refuse_nothing_between(job, annotation)
+    return annotation
+
+
+def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress) -> Prediction:
     if job.method != NETWORK:
-        return untrained_method(job.method)(volume, annotation, progress=progress), annotation.offset
+        return untrained_method(job.method)(volume, annotation, progress=progress)
     start_backend()
     from ifss_keras.inference.predictor import Predictor
 
     predictor = Predictor.from_preset(job.preset_or_default)
-    return predictor.predict(volume, annotation, progress=progress), annotation.offset
+    return predictor.predict(volume, annotation, progress=progress)
 
 
-def _segment(job: Job, volume: Volume, progress: Progress) -> tuple[Prediction, tuple[int, int, int]]:
+def _segment(job: Job, volume: Volume, progress: Progress) -> Prediction:
     start_backend()
     from ifss_keras.inference.segmenter import Segmenter
 
@@ -137,12 +148,13 @@ def _segment(job: Job, volume: Volume, progress: Progress) -> tuple[Prediction, 
             )
         segmenter.names[code] = name
     check_names(segmenter.names, str(job.preset))
-    return segmenter.predict(volume, progress=progress), (0, 0, 0)
+    return segmenter.predict(volume, progress=progress)
 
 
 def _other_inputs(job: Job) -> dict[str, Fingerprint]:
     weights = {"weights": Fingerprint.of(job.found_preset().path)} if job.method == NETWORK else {}
-    return fingerprints(reference=job.reference) | weights
+    tracking = {name: Fingerprint.of(path) for name, path in job.tracking.files.items()}
+    return fingerprints(reference=job.reference) | tracking | weights
 
 
 def _report(result: JobResult, report: Outputs) -> None:

@@ -67,6 +67,8 @@ class Annotation:
         unannotated: code and name of labels that the file names and holds no voxel of.
         colours: red, green and blue of the labels that the file colours.
         offset: (slice, row, column) of the image at which the first voxel of the file lay.
+        by_shape: whether the file was put on the frames of a sweep because it has as many voxels, its place in space
+            being another.
     """
 
     slices: np.ndarray
@@ -77,6 +79,7 @@ class Annotation:
     unannotated: tuple[tuple[int, str], ...] = ()
     colours: dict[int, RGB] = field(default_factory=dict)
     offset: tuple[int, int, int] = (0, 0, 0)
+    by_shape: bool = False
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -167,7 +170,8 @@ def read_annotation(
 
     The file may be in another format than the image's. Its grid is the image's or a voxel-aligned part of it
     (3D Slicer crops what it saves); it may reach beyond the image where it is empty. The file's axes are
-    taken as the image's are.
+    taken as the image's are. For the frames of a sweep, whose place in space the poses say, a file of the same shape
+    lies on them wherever it says to lie.
 
     Args:
         path: a label volume in any format that `read_labels` reads.
@@ -181,7 +185,7 @@ def read_annotation(
         InputError: if it cannot be read, is the image itself, has no annotated slice, or lacks a label that is named.
     """
     volume = read_labels(path, axis=image.source.axis, spacing_mm=image.spacing_mm, max_gb=max_gb)
-    offset = grid_offset(image, volume, str(path))
+    offset, by_shape = _place(image, volume, path)
     given = np.array([index for index, plane in enumerate(volume.array) if plane.any()], np.int64)
     if given.size and volume.array.shape == image.array.shape and all(map(np.array_equal, volume.array, image.array)):
         raise InputError(
@@ -195,7 +199,19 @@ def read_annotation(
     for code in names:
         if code not in annotation.names:
             raise InputError(_absent(code, str(path), annotation.names), setting="labels")
-    return replace(annotation, ends_annotated=ends_annotated, colours=volume.source.colours, offset=offset)
+    return replace(
+        annotation, ends_annotated=ends_annotated, colours=volume.source.colours, offset=offset, by_shape=by_shape
+    )
+
+
+def _place(image: Volume, labels: Volume, path: str | Path) -> tuple[tuple[int, int, int], bool]:
+    """Where the labels' first voxel lies in the image, and whether only the shape says so."""
+    try:
+        return grid_offset(image, labels, str(path)), False
+    except GeometryError:
+        if image.sweep is None or labels.array.shape != image.array.shape:
+            raise
+        return (0, 0, 0), True
 
 
 def check_names(names: dict[int, str], origin: str) -> None:

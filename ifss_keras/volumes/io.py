@@ -18,6 +18,7 @@ from ifss_keras.volumes.formats.itk import in_utf8
 from ifss_keras.volumes.formats.registry import files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
 from ifss_keras.volumes.formats.stored import Stored, grey
+from ifss_keras.volumes.tracking import UNTRACKED, Tracking, sweep_of
 from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, present_codes, stored_order
 
 MOST_SCATTERED_CODES = 32
@@ -29,14 +30,16 @@ def read_volume(
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
     max_gb: float | None = None,
+    tracking: Tracking = UNTRACKED,
 ) -> Volume:
     """The image in a file as (slice, row, column), in its stored type and held once; colours become grey.
 
     Args:
-        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or `.nhdr`.
+        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or `.nhdr`; tracked sweeps of PLUS and 3D Slicer among them.
         axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; x, y, z elsewhere).
         spacing_mm: slice, row, column, used in place of the file's for distances and millilitres.
         max_gb: the most memory that its voxels may take, in 10^9 bytes; None for what is free.
+        tracking: where the frames of a sweep lie, as far as the file does not say it.
 
     Raises:
         InputError: in one sentence, for anything that cannot be used as a volume; a file that says no spacing is
@@ -45,9 +48,12 @@ def read_volume(
     path = Path(path)
     stored_order(axis)
     held = _format_at(path)
-    stored = _read(path, lambda: held.read(path, max_gb), spacing_mm)
-    source = Source(path, held.name, axis, oriented=_oriented(stored), nifti_header=stored.header)
-    volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm)
+    stored = _read(path, lambda: held.read(path, max_gb))
+    sweep = sweep_of(stored, axis, tracking, path)
+    if sweep is None:
+        _check_spaced(stored, path, spacing_mm)
+    source = Source(path, held.name, axis, oriented=_oriented(stored) and not sweep, nifti_header=stored.header)
+    volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm, sweep)
     check_voxels(volume.array, str(path))
     return volume
 
@@ -75,9 +81,10 @@ def read_labels(
     stored_order(axis)
     held = _format_at(path)
     if held.labels:
-        stored = _read(path, lambda: held.labels(path, max_gb, like), spacing_mm)
+        stored = _read(path, lambda: held.labels(path, max_gb, like))
     else:
-        stored = merged_labels(_read(path, lambda: held.read(path, max_gb), spacing_mm), path)
+        stored = merged_labels(_read(path, lambda: held.read(path, max_gb)), path)
+    _check_spaced(stored, path, spacing_mm)
     array, names, colours = stored.array, dict(stored.names), dict(stored.colours)
     source = Source(path, held.name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
@@ -188,20 +195,22 @@ def _format_at(path: Path) -> Format:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
 
 
-def _read(path: Path, read: Callable[[], Stored], spacing_mm: tuple[float, float, float] | None) -> Stored:
+def _read(path: Path, read: Callable[[], Stored]) -> Stored:
     try:
-        stored = read()
+        return read()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}; copy or export it again.") from None
     except MemoryError:
         raise InputError(f"{path} needs more memory than there is: close other programs, or cut it smaller.") from None
+
+
+def _check_spaced(stored: Stored, path: Path, spacing_mm: tuple[float, float, float] | None) -> None:
     if spacing_mm is None and not stored.has_spacing:
         raise InputError(
             f"{path} does not say how far its voxels lie apart in mm: expected that in its header, once; "
             "give it as SLICE,ROW,COLUMN.",
             setting="spacing_mm",
         )
-    return stored
 
 
 def _oriented(stored: Stored) -> bool:

@@ -9,6 +9,9 @@ import numpy as np
 from ifss_keras.core.errors import InputError
 
 _LEAST_TRACKED = 2
+_LEAST_STEP_MM = 0.001  # less is a frame that was stored twice
+_NO_LENGTH = 1e-12
+_QUARTERS = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +78,24 @@ class Sweep:
         """Distance of neighbouring rows and of neighbouring columns."""
         row_mm, column_mm = np.linalg.norm(self.poses[self.tracked][0, :3, 1:3], axis=0)
         return float(row_mm), float(column_mm)
+
+    def spacing_mm(self, rows: int, columns: int) -> tuple[float, float, float]:
+        """Distance of neighbouring frames, rows and columns, for frames of that size.
+
+        That of frames is a median: of how far, on average, the middles of an image's four quarters move along the
+        normal from one tracked frame to the next. Frames that repeat the one before do not count.
+
+        Raises:
+            InputError: all frames lie in one plane.
+        """
+        frames = np.flatnonzero(self.tracked)
+        poses = self.poses[frames]
+        quarters = np.array([[0, row * (rows - 1), column * (columns - 1), 1] for row, column in _QUARTERS]).T
+        moved = np.diff((poses @ quarters)[:, :3], axis=0)
+        normals = poses[1:, :3, 0] + poses[:-1, :3, 0]
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), _NO_LENGTH)
+        steps_mm = np.abs(np.einsum("fxq,fx->fq", moved, normals)).mean(axis=1) / np.diff(frames)
+        steps_mm = steps_mm[steps_mm > _LEAST_STEP_MM]
+        if not len(steps_mm):
+            raise InputError("The sweep's frames all lie in one plane: expected a moving probe; give other transforms.")
+        return float(np.median(steps_mm)), *self.pixel_mm

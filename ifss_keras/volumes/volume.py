@@ -15,6 +15,7 @@ from ifss_keras.volumes.sweep import Sweep
 # Others are no body's: most often another unit was taken for millimetres.
 SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.001, 50.0
 SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 1.0, 2500.0  # of the longest side
+_SAME_PIXEL = 0.01  # relative
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Volume:
         stored_affine: np.ndarray,
         source: Source,
         spacing_mm: tuple[float, float, float] | None = None,
+        sweep: Sweep | None = None,
     ) -> Volume:
         """A slice-first view of an array in stored axis order, without reorientation.
 
@@ -107,10 +109,12 @@ class Volume:
             stored: (i, j, k).
             stored_affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
             source: where it came from; its `axis` becomes the slice axis.
-            spacing_mm: slice, row, column, in place of the affine's.
+            spacing_mm: slice, row, column, in place of the affine's or the sweep's.
+            sweep: where each slice lies, if these are the frames of a tracked sweep.
 
         Raises:
-            InputError: if the affine cannot be inverted, or sizes are larger than a body.
+            InputError: if the affine cannot be inverted, sizes are larger than a body, or the spacing contradicts the
+                sweep.
         """
         order = source.stored_order
         affine = np.asarray(stored_affine, np.float64)[:, [*order, 3]]
@@ -119,11 +123,14 @@ class Volume:
                 f"{source.path} does not say where its voxels lie: expected three directions and an origin in numbers, "
                 "received zeros or no numbers; export it again."
             )
-        spacing = voxel_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
         array = stored.transpose(order)
+        if sweep is not None:
+            spacing = _sweep_spacing_mm(sweep, array.shape, source, spacing_mm)
+        else:
+            spacing = voxel_spacing_mm(affine) if spacing_mm is None else check_spacing_mm(spacing_mm)
         check_extent(array.shape, spacing, str(source.path))
         array.flags.writeable = False
-        return cls(array=array, affine=affine, spacing_mm=spacing, source=source)
+        return cls(array=array, affine=affine, spacing_mm=spacing, source=source, sweep=sweep)
 
     @property
     def stored_affine(self) -> np.ndarray:
@@ -193,6 +200,24 @@ def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, flo
             setting="spacing_mm",
         )
     return values
+
+
+def _sweep_spacing_mm(
+    sweep: Sweep, shape: tuple[int, ...], source: Source, given_mm: tuple[float, float, float] | None
+) -> tuple[float, float, float]:
+    """The spacing of a sweep; what is given may change the distance of its frames, but not the size of its pixels."""
+    spacing_mm = sweep.spacing_mm(*shape[1:])
+    if given_mm is None:
+        return spacing_mm
+    given_mm = check_spacing_mm(given_mm)
+    if not np.allclose(given_mm[1:], spacing_mm[1:], rtol=_SAME_PIXEL):
+        row_mm, column_mm = spacing_mm[1:]
+        raise InputError(
+            f"{source.path} is a tracked sweep with rows {row_mm:.4g} and columns {column_mm:.4g} mm apart: expected "
+            f"these, received {given_mm[1]:g} and {given_mm[2]:g}; leave the spacing out, or correct the calibration.",
+            setting="spacing_mm",
+        )
+    return given_mm
 
 
 def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str) -> None:

@@ -98,6 +98,7 @@ def test_what_lies_beside_the_picture_is_not_counted():
     np.testing.assert_allclose(summary.areas_mm2, (prediction.labels == 1).sum(axis=(1, 2)) * hands.PIXEL_MM**2)
 
 
-def test_nothing_is_said_of_the_affine_of_a_sweep():
+def test_it_is_said_that_counting_voxels_is_not_measuring_frames():
     volume, _, annotation = recorded(hands.straight(30), hands.ball, every=4)
-    assert not any("other programs" in note for note in predict_by_shape(volume, annotation).notes)
+    (note,) = predict_by_shape(volume, annotation).notes
+    assert "a program that counts the mask's voxels finds others" in note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +34,7 @@ class Header:
         has_spacing: whether it says how far voxels lie apart in millimetres; where not, the affine has 1 mm.
         metadata: custom fields.
         oriented: whether its affine is said to lead to the body's left, front and head.
+        frame_axis: for a sequence, which of the axes without that of components holds its frames; None: the third.
     """
 
     layout: Layout
@@ -42,6 +43,7 @@ class Header:
     has_spacing: bool
     metadata: Mapping[str, str]
     oriented: bool
+    frame_axis: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,14 @@ def data_files(fields: Fields, name: str, listed: list[str]) -> tuple[Path, ...]
     if not names or any(sign < " " for name in names for sign in name):
         raise fields.refusal(name, "names of files")
     return tuple(fields.path.parent / name for name in names)
+
+
+def frames_third(sizes: Sequence[int], frame_axis: int | None) -> list[int]:
+    """The sizes of stored axes, that of the frames third."""
+    sizes = list(sizes)
+    if frame_axis is not None:
+        sizes.insert(2, sizes.pop(frame_axis))
+    return sizes
 
 
 def spaced(spacing: np.ndarray | None) -> tuple[np.ndarray, bool]:

@@ -52,6 +52,8 @@ def read_headed(header_of: HeaderReader, path: Path, max_gb: float | None) -> St
     components = header.component_axis is not None
     if components:
         array = np.moveaxis(array, header.component_axis, -1)
+    if header.frame_axis is not None:
+        array = np.moveaxis(array, header.frame_axis, 2)
     array = array[(slice(None),) * 3 + (0,) * (array.ndim - components - 3)]  # further axes hold one element each
     if components and array.shape[3] == 1:
         array = array[..., 0]

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, header_lines, spaced
+from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, frames_third, header_lines, spaced
 from ifss_keras.volumes.formats.headed import headed_format
+from ifss_keras.volumes.formats.plus import is_sequence, sequence_fields
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.voxels import Layout
 
@@ -53,7 +54,9 @@ def metaimage_header(path: Path) -> Header:
     if not 1 <= axes <= 10:
         raise fields.refusal("NDims", "a number of axes")
     sizes = fields.sizes("DimSize", axes)
-    drop_trailing_axes(sizes, path)
+    metadata = sequence_fields(fields.values)
+    frame_axis = 3 if axes == 4 and is_sequence(metadata, path) else None  # behind frames of one plane each
+    drop_trailing_axes(frames_third(sizes, frame_axis), path)
     if not fields.choice("BinaryData", _BOOLEANS, "True"):
         raise fields.refusal("BinaryData", "binary voxels, True,")
     components = fields.sizes("ElementNumberOfChannels", 1)[0] if "ElementNumberOfChannels" in fields.values else 1
@@ -72,7 +75,8 @@ def metaimage_header(path: Path) -> Header:
         stream_bytes=stream_bytes or None,
     )
     affine, has_spacing = _affine(fields, axes)
-    return Header(layout, 0 if components > 1 else None, affine, has_spacing, {}, oriented=True)
+    component_axis = 0 if components > 1 else None
+    return Header(layout, component_axis, affine, has_spacing, metadata, oriented=True, frame_axis=frame_axis)
 
 
 def _read_fields(path: Path) -> tuple[Fields, int, list[str]]:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, header_lines, spaced
+from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, frames_third, header_lines, spaced
 from ifss_keras.volumes.formats.headed import headed_format
+from ifss_keras.volumes.formats.plus import is_sequence
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.voxels import Layout
 
@@ -77,13 +78,18 @@ def nrrd_header(path: Path) -> Header:
         raise fields.refusal("kinds", f"{axes} words")
     spatial = [axis for axis, kind in enumerate(kinds) if kind in _SPATIAL_KINDS]
     others = [axis for axis, kind in enumerate(kinds) if kind in _COMPONENT_KINDS]
-    if len(others) > 1 or len(spatial) + len(others) < axes:
+    listing = [axis for axis in others if kinds[axis] == "list"] if is_sequence(metadata, path) else []
+    others = [axis for axis in others if axis not in listing]
+    if len(others) > 1 or len(listing) > 1 or len(spatial) + len(others) + len(listing) < axes:
         raise fields.refusal("kinds", "axes of space, and at most one of colours or layers")
-    drop_trailing_axes([sizes[axis] for axis in spatial], path)
+    placed = sorted(spatial + listing)
+    frame_axis = placed.index(listing[0]) if listing else None
+    drop_trailing_axes(frames_third([sizes[axis] for axis in placed], frame_axis), path)
     layout = _layout(fields, sizes, begin, listed)
     affine, has_spacing = _affine(fields, axes, spatial)
     oriented = fields.values.get("space") in _OF_THE_BODY
-    return Header(layout, others[0] if others else None, affine, has_spacing, metadata, oriented)
+    component_axis = others[0] if others else None
+    return Header(layout, component_axis, affine, has_spacing, metadata, oriented, frame_axis)
 
 
 def _read_fields(path: Path) -> tuple[Fields, dict[str, str], int, list[str]]:
@@ -153,14 +159,14 @@ def _affine(fields: Fields, axes: int, spatial: list[int]) -> tuple[np.ndarray, 
         if "spacings" in fields.values:
             raise fields.refusal("spacings", "none beside space directions")
         vectors = _vectors(fields, "space directions", axes)
-        columns = np.array([vectors[axis] for axis in spatial[:3]]).T
+        columns = _three(np.array([vectors[axis] for axis in spatial[:3]]).T)
         _, has_spacing = spaced(np.linalg.norm(columns, axis=0))
         if not has_spacing:
             columns = np.where(np.isfinite(columns).all(0) & columns.any(0), columns, np.eye(3))
         affine[:3, :3] = columns
     else:
         spacings = fields.numbers("spacings", axes)
-        spacings, has_spacing = spaced(None if spacings is None else spacings[spatial[:3]])
+        spacings, has_spacing = spaced(None if spacings is None else np.resize(spacings[spatial[:3]], 3))
         affine[:3, :3] = np.diag(spacings)
         if "axis mins" in fields.values:
             raise fields.refusal("axis mins", "space directions and a space origin in place of this")
@@ -171,6 +177,15 @@ def _affine(fields: Fields, axes: int, spatial: list[int]) -> tuple[np.ndarray, 
     units = re.findall(r'"([^"]*)"', said) or said.split()  # some writers leave the quotes out
     in_mm = all(unit in _MM for unit in units)
     return to_ras @ affine, has_spacing and in_mm
+
+
+def _three(columns: np.ndarray) -> np.ndarray:
+    """(3, 3) directions; where there are two, of the planes of a sequence, the third is their normal of 1 mm."""
+    if columns.shape != (3, 2):
+        return columns
+    normal = np.cross(*columns.T)
+    length = np.linalg.norm(normal)
+    return np.column_stack([columns, normal / length if length > 0 else np.zeros(3)])
 
 
 def _vectors(fields: Fields, name: str, count: int) -> list[np.ndarray]:
