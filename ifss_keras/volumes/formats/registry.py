@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats import matlab, metaimage, nifti, nrrd
+from ifss_keras.volumes.formats import frames, matlab, metaimage, nifti, nrrd, tiff
 from ifss_keras.volumes.formats.format import Format
 
-_ALL = (*nifti.FORMATS, *metaimage.FORMATS, *nrrd.FORMATS, *matlab.FORMATS)
+_ALL = (*nifti.FORMATS, *metaimage.FORMATS, *nrrd.FORMATS, *matlab.FORMATS, *tiff.FORMATS, *frames.FORMATS)
 
 FORMATS: dict[str, Format] = {suffix: held for held in _ALL for suffix in held.suffixes}
 
