@@ -32,6 +32,7 @@ _KINDS = (
 )
 _FIRST_NUMERIC, _LAST_NUMERIC = 6, 15
 _COMPLEX, _LOGICAL = 0x800, 0x200
+_FLAWED = 0xFF  # no class
 _MOST_HEADER_BYTES = 1 << 20  # of names and sizes
 
 
@@ -138,19 +139,17 @@ class _Elements:
         if not count:
             yield Variable(name or "", "nothing", (0, 0))
             return
-        flags = self._numbers(16)
-        if not len(flags):
-            raise ValueError
-        code = int(flags[0]) & 0xFF
-        shape = () if code == _OPAQUE else tuple(self._numbers(256).tolist())
+        flags = next(iter(self._wholes(16)), _FLAWED)
+        code = flags & 0xFF
+        shape = () if code == _OPAQUE else tuple(self._wholes(256))
         own = self._text(_MOST_HEADER_BYTES)
         name = own if name is None else name
         if code >= len(_KINDS) or (code != _OPAQUE and len(shape) < 2) or min(shape, default=0) < 0:
             raise ValueError
-        if flags[0] & _COMPLEX:
+        if flags & _COMPLEX:
             yield Variable(name, "complex", shape)
         elif _FIRST_NUMERIC <= code <= _LAST_NUMERIC:
-            yield self._array(name, "logical" if flags[0] & _LOGICAL else _KINDS[code], shape)
+            yield self._array(name, "logical" if flags & _LOGICAL else _KINDS[code], shape)
         elif code == _CHAR and math.prod(shape) <= SMALL_BYTES:
             yield Variable(name, "char", shape, value=self._text(4 * SMALL_BYTES))
         elif code == _CELL and math.prod(shape) <= MOST_CELLS and depth < MOST_DEPTH:
@@ -188,11 +187,11 @@ class _Elements:
         return cell.value
 
     def _fields(self, name: str, depth: int) -> Iterator[Variable]:
-        (length,) = self._numbers(8)
+        (length,) = self._wholes(8)
         names = self._data(_MOST_HEADER_BYTES)[1]
         if not 0 < length <= 1024 or len(names) % length:
             raise ValueError
-        for first in range(0, len(names), int(length)):
+        for first in range(0, len(names), length):
             field = names[first : first + length].split(b"\0")[0].decode("ascii", "replace")
             kind, count, _ = self._tag()
             if kind != _MATRIX:
@@ -218,9 +217,12 @@ class _Elements:
         self.source.skip(room - count)
         return kind, content
 
-    def _numbers(self, most: int) -> np.ndarray:
+    def _wholes(self, most: int) -> list[int]:
         kind, content = self._data(most)
-        return np.frombuffer(content, self.order + _NUMBERS.get(kind, "u1"))
+        dtype = np.dtype(self.order + _NUMBERS.get(kind, "f8"))
+        if dtype.kind == "f":
+            raise ValueError
+        return np.frombuffer(content, dtype).tolist()
 
     def _text(self, most: int) -> str:
         kind, content = self._data(most)

@@ -36,6 +36,7 @@ _NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
 _PART = re.compile(rf"(.+\.mat):({_NAME.pattern})", re.ASCII | re.IGNORECASE | re.DOTALL)
 _AXES = [1, 0, 2]  # (i, j, k) to MATLAB's dimensions, and back
 _MOST_TOLD = 12
+_MOST_MM = 1e6  # more is no distance, and less than its inverse neither
 _WRITTEN_BY = b"MATLAB 5.0 MAT-file, written by ifss_keras"
 _TEXT_BYTES = 116
 _HDF5 = b"MATLAB 7.3"
@@ -172,12 +173,8 @@ def _affine(path: Path, beside: list[Variable]) -> tuple[np.ndarray | None, bool
     """(4, 4) from (i, j, k, 1) to RAS, None if neither it nor a spacing is there; and whether the file has it."""
     spacing = _spacing(path, beside)
     for variable in beside:
-        affine = variable.value
-        if (
-            variable.name.rpartition(".")[2] != "affine"
-            or np.shape(affine) != (4, 4)
-            or affine[3].tolist() != [0, 0, 0, 1]
-        ):
+        affine = _small(variable)
+        if variable.name.rpartition(".")[2] != "affine" or affine.shape != (4, 4) or affine[3].tolist() != [0, 0, 0, 1]:
             continue
         sizes = np.array(affine_spacing_mm(affine))
         if spacing is not None and not np.allclose(sizes, spacing, rtol=1e-3):
@@ -185,7 +182,7 @@ def _affine(path: Path, beside: list[Variable]) -> tuple[np.ndarray | None, bool
                 f"{path} says two spacings: expected the first three columns of affine to be as long as its spacing "
                 f"in mm, received {_numbers_text(sizes)} and {_numbers_text(spacing)}; correct one, or remove affine."
             )
-        return np.asarray(affine, np.float64)[:, [*_AXES, 3]], True
+        return affine[:, [*_AXES, 3]], True
     return (None if spacing is None else default_affine(spacing[_AXES])), False
 
 
@@ -194,17 +191,24 @@ def _spacing(path: Path, beside: list[Variable]) -> np.ndarray | None:
     found: dict[str, np.ndarray] = {}
     for variable in beside:
         short = variable.name.rpartition(".")[2].lower().replace("_", "")
-        numbers = variable.value if variable.read else None
-        if short not in SPACINGS or not isinstance(numbers, np.ndarray) or numbers.size != 3:
-            continue
-        if np.isfinite(numbers).all() and numbers.min() > 0:
-            found.setdefault(variable.scope, numbers.ravel().astype(np.float64))
-            if variable.scope == next(iter(found)) and not np.allclose(found[variable.scope], numbers.ravel()):
+        numbers = _small(variable).ravel()
+        if short in SPACINGS and numbers.size == 3 and numbers.min() > 1 / _MOST_MM:
+            found.setdefault(variable.scope, numbers)
+            if variable.scope == next(iter(found)) and not np.allclose(found[variable.scope], numbers):
+                first = _numbers_text(found[variable.scope])
                 raise InputError(
-                    f"{path} says two spacings, {_numbers_text(found[variable.scope])} and "
-                    f"{_numbers_text(np.ravel(numbers))} mm: expected one; remove the wrong one."
+                    f"{path} says two spacings, {first} and {_numbers_text(numbers)} mm: expected one; remove the "
+                    "wrong one."
                 )
     return next(iter(found.values()), None)
+
+
+def _small(variable: Variable) -> np.ndarray:
+    """The numbers of a variable that may say where voxels lie; none where it cannot."""
+    numbers = variable.value
+    if not isinstance(numbers, np.ndarray) or not (np.abs(numbers) < _MOST_MM).all():  # as NaN is not, either
+        return np.empty(0)
+    return numbers.astype(np.float64)
 
 
 def _names(path: Path) -> dict[int, str]:

@@ -213,7 +213,7 @@ def _imagej_spacing_mm(tiff: Any) -> tuple[float, float, float] | None:
     if unit is None or "spacing" not in held or "XResolution" not in tags or "YResolution" not in tags:
         return None
     try:
-        column, row = (float(np.divide(*tags[name].value[::-1])) for name in ("XResolution", "YResolution"))
+        column, row = (tags[name].value[1] / tags[name].value[0] for name in ("XResolution", "YResolution"))
         spacing_mm = (column * unit, row * unit, abs(float(held["spacing"])) * unit)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
