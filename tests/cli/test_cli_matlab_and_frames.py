@@ -75,3 +75,10 @@ def test_folders_of_frames(tmp_path, ifss, arrays):
     again = predict(ifss, *given, "--spacing-mm", "2.5,0.8,0.5")  # in the same place, so it may replace its mask
     assert (again.code, again.err) == (0, "")
     assert json.loads(again.out)["provenance"]["inputs"]["image"]["sha256"] != first["sha256"]
+
+    made = given[2].read_bytes()
+    for number in range(1, 14):
+        if number - 1 not in ANNOTATED:
+            (tmp_path / "drawn" / f"frame{number}.png").unlink()
+    assert predict(ifss, *given, "--spacing-mm", "2.5,0.8,0.5").code == 0
+    assert given[2].read_bytes() == made

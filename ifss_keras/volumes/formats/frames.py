@@ -2,7 +2,8 @@
 
 The stored axes are columns, rows and frames. Other files in the folder are passed over; frames that are not named
 alike, differ in size or type, or lack a number between others are refused. Opacity and EXIF's orientation are ignored.
-Of labels, grey values and palette indices are codes. No frame says how far frames lie apart: the spacing must be given.
+Of labels, grey values and palette indices are codes; only the frames that hold any need to be there, numbered as those
+of the image. No frame says how far frames lie apart: the spacing must be given.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ifss_keras.volumes.formats import tiff
 from ifss_keras.volumes.formats.format import Format
 from ifss_keras.volumes.formats.stored import Stored, grey
 from ifss_keras.volumes.volume import Volume
+
+NAME = "frames"
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 _JPEG = (".jpg", ".jpeg")
@@ -54,6 +57,48 @@ def frame_files(folder: Path) -> list[Path]:
     Raises:
         InputError: there are fewer than two, they are named in two ways, or numbers are missing or doubled.
     """
+    frames = _by_number(folder)
+    if len(frames) < 2:
+        raise InputError(f"{folder} holds one frame, {next(iter(frames.values())).name}: expected 2 or more; add them.")
+    _refuse_gaps(folder, frames)
+    return list(frames.values())
+
+
+def read_frames(path: Path, max_gb: float | None) -> Stored:
+    """The frames as (i, j, k) grey values.
+
+    Raises:
+        InputError: see `frame_files`; frames that cannot be read, or differ; or more memory is needed than allowed.
+    """
+    return _stacked(path, max_gb, _grey)
+
+
+def read_frame_labels(path: Path, max_gb: float | None, like: Volume | None) -> Stored:
+    """The frames as (i, j, k) codes; where they are fewer than those of `like`, each at the frame of its number."""
+    if like is not None and like.source.format == NAME:
+        whole = list(_by_number(like.source.path))
+        given = _by_number(path)
+        if len(given) < len(whole):
+            return _among(whole, given, path, max_gb)
+    return _stacked(path, max_gb, _codes)
+
+
+def frames_voxels(path: Path) -> int:
+    """How many pixels all frames have, by the first one's header."""
+    files = frame_files(path)
+    return len(files) * math.prod(_size(files[0])[0])
+
+
+def _is_frame(entry: Path) -> bool:
+    return entry.suffix.lower() in _SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+
+
+def _by_number(folder: Path) -> dict[tuple[int, ...], Path]:
+    """The frames of a folder by the numbers in their names, ascending.
+
+    Raises:
+        InputError: they are named in two ways, or numbers are doubled.
+    """
     named: dict[tuple[str, str], dict[tuple[int, ...], Path]] = {}
     for path in sorted(entry for entry in folder.iterdir() if _is_frame(entry)):
         scheme = (re.sub(r"\d+", "#", path.stem).lower(), path.suffix.lower())
@@ -71,39 +116,12 @@ def frame_files(folder: Path) -> list[Path]:
             "one volume, named alike but for their numbers; move the others away."
         )
     (frames,) = named.values()
-    if len(frames) < 2:
-        raise InputError(f"{folder} holds one frame, {next(iter(frames.values())).name}: expected 2 or more; add them.")
-    ordered = sorted(frames)
-    _refuse_gaps(folder, ordered, frames)
-    return [frames[numbers] for numbers in ordered]
+    return dict(sorted(frames.items()))
 
 
-def read_frames(path: Path, max_gb: float | None) -> Stored:
-    """The frames as (i, j, k) grey values.
-
-    Raises:
-        InputError: see `frame_files`; frames that cannot be read, or differ; or more memory is needed than allowed.
-    """
-    return _stacked(path, max_gb, _grey)
-
-
-def read_frame_labels(path: Path, max_gb: float | None, like: Volume | None) -> Stored:
-    """The frames as (i, j, k) label codes."""
-    return _stacked(path, max_gb, _codes)
-
-
-def frames_voxels(path: Path) -> int:
-    """How many pixels all frames have, by the first one's header."""
-    files = frame_files(path)
-    return len(files) * math.prod(_size(files[0])[0])
-
-
-def _is_frame(entry: Path) -> bool:
-    return entry.suffix.lower() in _SUFFIXES and not entry.name.startswith(".") and entry.is_file()
-
-
-def _refuse_gaps(folder: Path, ordered: list[tuple[int, ...]], frames: dict[tuple[int, ...], Path]) -> None:
+def _refuse_gaps(folder: Path, frames: dict[tuple[int, ...], Path]) -> None:
     """Refuses numbers of which some are left out, which would make a muscle shorter than it is."""
+    ordered = list(frames)
     table = np.array(ordered, object).reshape(len(ordered), -1)
     varying = [column for column in table.T if len(set(column)) > 1]
     if len(varying) != 1:  # as dates and times are
@@ -118,8 +136,31 @@ def _refuse_gaps(folder: Path, ordered: list[tuple[int, ...]], frames: dict[tupl
             )
 
 
+def _among(
+    whole: list[tuple[int, ...]], given: dict[tuple[int, ...], Path], folder: Path, max_gb: float | None
+) -> Stored:
+    """The frames that are given, among empty ones, each where its numbers are in all."""
+    places = {numbers: index for index, numbers in enumerate(whole)}
+    for numbers, file in given.items():
+        if numbers not in places:
+            raise InputError(
+                f"{file} belongs to no frame of the image: expected names with the numbers of its frames, received "
+                f"{' '.join(map(str, numbers)) or 'none'}; rename it."
+            )
+    frames = _frames(folder, list(given.values()), max_gb, _codes)
+    check_memory(len(whole) * frames[0].nbytes, str(folder), max_gb, settable=True)
+    stacked = np.zeros((len(whole), *frames.shape[1:]), frames.dtype)
+    stacked[[places[numbers] for numbers in given]] = frames
+    return Stored(stacked.transpose(2, 1, 0), None, has_spacing=False)
+
+
 def _stacked(folder: Path, max_gb: float | None, read: Callable[[Path], np.ndarray]) -> Stored:
-    files = frame_files(folder)
+    frames = _frames(folder, frame_files(folder), max_gb, read)
+    return Stored(frames.transpose(2, 1, 0), None, has_spacing=False)
+
+
+def _frames(folder: Path, files: list[Path], max_gb: float | None, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+    """(frame, row, column)."""
     (rows, columns), dtype = _size(files[0])
     for file in files:
         size, other = _size(file)
@@ -133,7 +174,7 @@ def _stacked(folder: Path, max_gb: float | None, read: Callable[[Path], np.ndarr
     frames = np.empty((len(files), rows, columns), dtype)
     for index, file in enumerate(files):
         frames[index] = read(file)
-    return Stored(frames.transpose(2, 1, 0), None, has_spacing=False)
+    return frames
 
 
 def _size(path: Path) -> tuple[tuple[int, int], np.dtype]:
@@ -219,12 +260,12 @@ def _raw_mode(picture: Any) -> str:
 
 FORMATS = (
     Format(
-        "frames",
+        NAME,
         (),
         read_frames,
         frames_voxels,
         labels=read_frame_labels,
-        files=frame_files,
+        files=lambda path: list(_by_number(path).values()),
         takes=is_folder_of_frames,
     ),
 )

@@ -150,6 +150,29 @@ def test_a_mask_of_a_few_frames_annotates_the_folder(tmp_path, folder, frames):
     np.testing.assert_array_equal(annotation.masks, labels[[2, 8]])
 
 
+@pytest.mark.parametrize(("axis", "to_array"), [(2, (0, 1, 2)), (0, (2, 0, 1))])
+def test_only_the_frames_that_are_annotated_need_to_be_there(tmp_path, folder, frames, axis, to_array):
+    save(folder, frames, "frame{}.bmp")
+    (tmp_path / "labels").mkdir()
+    labels = np.zeros_like(frames)
+    labels[[2, 8, 9], 1:4, 2:6] = np.array([3, 3, 7], np.uint8)[:, None, None]
+    for place in (2, 8, 9):  # frame3, frame9, frame10
+        Image.fromarray(labels[place]).save(tmp_path / "labels" / f"mask{place + 1:03d}.png")
+    image = read_volume(folder, axis=axis, spacing_mm=SPACING_MM)
+    annotation = read_annotation(tmp_path / "labels", image)
+    found = np.zeros(image.array.shape, np.uint8)
+    found[annotation.slices] = annotation.masks
+    np.testing.assert_array_equal(found, labels.transpose(to_array))
+    refuse(tmp_path / "labels", r"holds mask003\.png and then mask009\.png")  # alone they are no volume
+    Image.fromarray(labels[0]).save(tmp_path / "labels" / "mask012.png")
+    with pytest.raises(InputError, match=r"mask012\.png belongs to no frame of the image"):
+        read_annotation(tmp_path / "labels", image)
+    (tmp_path / "labels" / "mask012.png").unlink()
+    Image.fromarray(labels[0, 1:]).save(tmp_path / "labels" / "mask001.png")
+    with pytest.raises(InputError, match="frames that differ"):
+        read_annotation(tmp_path / "labels", image)
+
+
 def refuse(folder, word, **more):
     with pytest.raises(InputError, match=word) as caught:
         read(folder, **more)
