@@ -53,7 +53,7 @@ def in_reconstruction(phantom, swept):
     for index in range(len(labels)):
         places = [lps @ place for place in ([index, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0])]
         z, y, x = (np.rint(_line(places, axis, made.array.shape, phantom)).astype(int) for axis in range(3))
-        inside = [(0 <= part) & (part < size) for part, size in zip((z, y, x), (slices, rows, columns), strict=True)]
+        inside = [(part >= 0) & (part < size) for part, size in zip((z, y, x), (slices, rows, columns), strict=True)]
         if inside[0].any():
             plane = phantom.labels[z[0]][np.ix_(np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1))]
             labels[index] = np.where(inside[1][:, None] & inside[2], plane, 0)

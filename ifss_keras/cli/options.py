@@ -100,7 +100,8 @@ def axis(default: int | None):
         "--axis",
         type=click.IntRange(0, 2),
         default=default,
-        help="Stored axis along which the slices lie: i, j, k in NIfTI; x, y, z in MetaImage and NRRD.  [default: 2]",
+        help="Stored axis along which the slices lie: i, j, k in NIfTI; x, y, z in MetaImage and NRRD; columns, rows, "
+        "slices in .mat, TIFF and folders of frames.  [default: 2]",
     )
 
 

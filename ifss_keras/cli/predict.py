@@ -47,7 +47,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     help="The first and the last annotated slice of each label are its ends: nothing is drawn beyond them.",
 )
 @click.option(
-    "--report", type=click.Path(path_type=Path), help="Folder for report.html, overlay.png, volumes.csv, slices.csv."
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Folder for report.html, overlay.png, volumes.csv, slices.csv and volumes.xlsx.",
 )
 @options.subject
 @options.force
@@ -56,8 +58,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 def predict(call, as_json, labels, poses, calibration, space, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
-    Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP or any tool that writes
-    NIfTI, MetaImage or NRRD. OUTPUT lies on the image's grid. IMAGE may also be a tracked sweep, frame after frame.
+    Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP, MATLAB or any tool that
+    writes NIfTI, MetaImage, NRRD or TIFF. Folders of frames are volumes, too; an array of a MAT-file is calf.mat:name.
+    OUTPUT lies on the image's grid. IMAGE may also be a tracked sweep, frame after frame.
 
     \b
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report

@@ -36,6 +36,14 @@ class Fingerprint:
         """That of a file as it is now; OSError if it cannot be read."""
         return cls(os.path.realpath(path), sha256_of(path))
 
+    @classmethod
+    def of_folder(cls, folder: Path, files: Iterable[Path]) -> Fingerprint:
+        """That of some files in a folder, by their names and their content, as one."""
+        found = hashlib.sha256()
+        for file in files:
+            found.update(f"{sha256_of(file)}  {file.name}\n".encode("utf-8", "surrogateescape"))
+        return cls(os.path.realpath(folder), found.hexdigest())
+
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal digits, read piece by piece."""

@@ -17,7 +17,7 @@ from ifss_keras.core.hidden import hidden_folder
 from ifss_keras.core.records import sha256_of
 from ifss_keras.datasets.listing import Case, stem_and_suffix
 from ifss_keras.datasets.working_copy import WorkingCopy, open_copy, write_copy
-from ifss_keras.volumes.formats.registry import files_of, voxels_in
+from ifss_keras.volumes.formats.registry import file_of, files_of, voxels_in
 
 _ROOM_BYTES = 100_000_000  # that a disk should keep
 
@@ -108,7 +108,7 @@ def _files(case: Case) -> list[Path]:
 def _fingerprints(case: Case) -> dict[str, dict[str, Any]]:
     """Absolute path of each file to its size, its time and its SHA-256."""
     for path in (case.image, case.labels):
-        if not path.is_file():
+        if not file_of(path).exists():
             raise InputError(f"{path} does not exist: expected a file of the subject {case.subject}; check the path.")
     return {os.path.realpath(path): _look(path) | {"sha256": sha256_of(path)} for path in _files(case)}
 

@@ -50,7 +50,7 @@ def run_demo(
     """The evaluation of a prediction on a calf that nothing was trained on.
 
     Leaves in `folder`: image.nii.gz, references.nii.gz, truth.nii.gz, mask.nii.gz, from the report volumes.csv,
-    slices.csv, evaluation.json, overlay.png, report.html, and records of all these.
+    slices.csv, volumes.xlsx, evaluation.json, overlay.png, report.html, and records of all these.
 
     Raises:
         InputError: the folder cannot be written, or holds files of these names that are not an earlier demo's.

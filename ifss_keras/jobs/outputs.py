@@ -13,7 +13,7 @@ from ifss_keras.jobs.provenance import Provenance
 from ifss_keras.volumes.formats.registry import files_made
 from ifss_keras.volumes.io import check_writable
 
-REPORT_FILES = ("report.html", "overlay.png", "volumes.csv", "slices.csv", "evaluation.json")
+REPORT_FILES = ("report.html", "overlay.png", "volumes.csv", "slices.csv", "volumes.xlsx", "evaluation.json")
 REPORT_RECORD = "report.ifss.json"
 
 

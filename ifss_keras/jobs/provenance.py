@@ -60,9 +60,12 @@ class Provenance:
 
 
 def fingerprints(**volumes: Path | None) -> dict[str, Fingerprint]:
-    """Of the files of some volumes, by what they are; the second file of a header is called its voxels."""
+    """Of the files of some volumes, by what they are: the second one of a header is its voxels, a folder is as one."""
     found = {}
     for name, path in volumes.items():
+        if path and path.is_dir():
+            found[name] = Fingerprint.of_folder(path, files_of(path))
+            continue
         for held, what in zip(files_of(path) if path else (), (name, f"{name} voxels"), strict=False):
             found[what] = Fingerprint.of(held)
     return found

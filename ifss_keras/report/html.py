@@ -18,9 +18,12 @@ from ifss_keras.report.overlay import overlay_png
 from ifss_keras.report.page import render_page
 from ifss_keras.report.pictures import area_curves, curve_pictures, overlay_picture
 from ifss_keras.report.run_info import EvaluationRunInfo, RunInfo, facts_of
-from ifss_keras.report.tables import evaluation_rows, slices_csv, volume_rows, volumes_csv
+from ifss_keras.report.tables import Table, csv_text, evaluation_rows, slices_table, volume_rows, volumes_table
 from ifss_keras.report.viewer import Shown
+from ifss_keras.report.workbook import workbook_xlsx
 from ifss_keras.volumes.volume import Source, Volume
+
+MEASURED = {"volumes": volumes_table, "slices": slices_table}
 
 
 def write_report(
@@ -30,7 +33,7 @@ def write_report(
     evaluation: Evaluation | None = None,
     truth: np.ndarray | None = None,
 ) -> list[Path]:
-    """The files written: report.html, overlay.png, volumes.csv, slices.csv, and evaluation.json if evaluated.
+    """The files written: report.html, overlay.png, volumes.csv, slices.csv, volumes.xlsx; evaluation.json if evaluated.
 
     Everything is drawn before the first file is written, and each file replaces an older one in one step.
 
@@ -59,6 +62,7 @@ def write_report(
     overlay = overlay_png(
         labels, styles, volume.spacing_mm, image=volume.array, truth=truth, view=shown.view, doubts=doubts
     )
+    facts = facts_of(run, shape=labels.shape, spacing_mm=volume.spacing_mm, axis=volume.source.axis)
     page = render_page(
         shown,
         [
@@ -68,16 +72,15 @@ def write_report(
         title="Muscle volumes",
         whom=run.subject,
         subject=f"{Path(run.image_path).name} · {run.date}",
-        facts=facts_of(run, shape=labels.shape, spacing_mm=volume.spacing_mm, axis=volume.source.axis),
+        facts=facts,
         volumes=volume_rows(summaries, styles),
         warnings=prediction.warnings,
         remarks=prediction.remarks,
         evaluation=evaluation_rows(evaluated, styles),
     )
-    tables = {
-        "volumes.csv": volumes_csv(summaries, run.subject),
-        "slices.csv": slices_csv(summaries, run.subject),
-    }
+    measured = {name: make(summaries, run.subject) for name, make in MEASURED.items()}
+    tables = {f"{name}.csv": csv_text(table) for name, table in measured.items()}
+    tables["volumes.xlsx"] = workbook_xlsx({**measured, "run": Table(("what", "value"), tuple(facts))}, run.date)
     return _publish(folder, {"report.html": page, "overlay.png": overlay} | tables | _evaluation_file(evaluation))
 
 

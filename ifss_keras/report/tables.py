@@ -1,10 +1,11 @@
-"""The numbers of a result as tables: volumes.csv, the page's tables, and the console's."""
+"""The numbers of a result as tables: those of the files volumes.csv and volumes.xlsx, the page's, and the console's."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,21 +57,49 @@ CONSOLE_HEADS = ("muscle", "mL", "95 % interval", "slices", "annotated", "mL by 
 MISSING, CONSOLE_MISSING = "–", "-"
 
 
-def volumes_csv(summaries: Iterable[LabelSummary], subject: str | None = None) -> str:
-    """A line per muscle with the columns of `VOLUME_COLUMNS`; what is missing is empty.
+@dataclass(frozen=True)
+class Table:
+    """A table as files hold it.
+
+    Attributes:
+        columns: their names, with the units of numbers.
+        rows: of as many values: texts, whole numbers, floats, bools, or None for what is missing.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def volumes_table(summaries: Iterable[LabelSummary], subject: str | None = None) -> Table:
+    """A row per muscle with the columns of `VOLUME_COLUMNS`, the subject before them.
 
     Slices are separated by blanks, runs of slices by semicolons.
     """
-    rows = ([value(summary) for value in VOLUME_COLUMNS.values()] for summary in summaries)
-    return _csv(list(VOLUME_COLUMNS), rows, subject)
+    rows = ((subject, *(value(summary) for value in VOLUME_COLUMNS.values())) for summary in summaries)
+    return Table(("subject", *VOLUME_COLUMNS), tuple(rows))
 
 
-def slices_csv(summaries: Iterable[LabelSummary], subject: str | None = None) -> str:
-    """A line per muscle and slice with the columns of `SLICE_COLUMNS`, where the mask or an annotated slice holds it.
+def slices_table(summaries: Iterable[LabelSummary], subject: str | None = None) -> Table:
+    """A row per muscle and slice with the columns of `SLICE_COLUMNS`, where the mask or an annotated slice holds it.
 
-    The deviation is the standard deviation of the area, 0 on annotated slices and empty where nothing is known of it.
+    The deviation is the standard deviation of the area, 0 on annotated slices and missing where nothing is known of it.
     """
-    return _csv(SLICE_COLUMNS, (row for summary in summaries for row in _slice_rows(summary)), subject)
+    rows = ((subject, *row) for summary in summaries for row in _slice_rows(summary))
+    return Table(("subject", *SLICE_COLUMNS), tuple(rows))
+
+
+def csv_text(table: Table) -> str:
+    """A table as a CSV file; what is missing is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(map(_cell, row) for row in table.rows)
+    return text.getvalue()
+
+
+def shown_number(value: float) -> str:
+    """A number with as many digits as are known of it, and no exponent."""
+    return np.format_float_positional(value, DIGITS, unique=False, fractional=False, trim="-")
 
 
 def console_table(prediction: Prediction) -> tuple[list[str], list[list[str]]]:
@@ -135,15 +164,6 @@ def _slice_rows(summary: LabelSummary) -> Iterator[list[Any]]:
         yield [summary.name, summary.code, index, index * summary.slice_mm, area, deviation, known]
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], subject: str | None) -> str:
-    """A table as a file; the subject is the first column of every line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["subject", *columns])
-    writer.writerows([_cell(subject), *map(_cell, row)] for row in rows)
-    return text.getvalue()
-
-
 def _cell(value: Any) -> str:
     """A value as one cell; a text that a spreadsheet would take for a formula begins with an apostrophe."""
     match value:
@@ -152,7 +172,7 @@ def _cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return np.format_float_positional(value, DIGITS, unique=False, fractional=False, trim="-")
+            return shown_number(value)
         case str() if value.startswith(STARTS_OF_FORMULAS):
             return f"'{value}"
     return str(value)

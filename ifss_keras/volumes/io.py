@@ -1,10 +1,11 @@
-"""Volumes and labels from and to NIfTI, MetaImage and NRRD; the same data in each gives the same array."""
+"""Volumes and labels from and to files of every format; the same data in each gives the same array."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,11 +16,19 @@ from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import replacing
 from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.itk import in_utf8
-from ifss_keras.volumes.formats.registry import files_made, format_of, writing_format
+from ifss_keras.volumes.formats.registry import file_of, files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
-from ifss_keras.volumes.formats.stored import Stored, grey
+from ifss_keras.volumes.formats.stored import Stored, default_affine, grey
 from ifss_keras.volumes.tracking import UNTRACKED, Tracking, sweep_of
-from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, present_codes, stored_order
+from ifss_keras.volumes.volume import (
+    Source,
+    Volume,
+    by_default,
+    check_spacing_mm,
+    check_voxels,
+    present_codes,
+    stored_order,
+)
 
 MOST_SCATTERED_CODES = 32
 
@@ -35,8 +44,10 @@ def read_volume(
     """The image in a file as (slice, row, column), in its stored type and held once; colours become grey.
 
     Args:
-        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or `.nhdr`; tracked sweeps of PLUS and 3D Slicer among them.
-        axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; x, y, z elsewhere).
+        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, `.mat` (`a.mat:name` for one of its arrays), `.tif`,
+            or a folder of frames; tracked sweeps of PLUS, 3D Slicer and Stradwin among them.
+        axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; columns, rows and frames in folders
+            and TIFF; dimensions 2, 1 and 3 in MATLAB; x, y, z elsewhere).
         spacing_mm: slice, row, column, used in place of the file's for distances and millilitres.
         max_gb: the most memory that its voxels may take, in 10^9 bytes; None for what is free.
         tracking: where the frames of a sweep lie, as far as the file does not say it.
@@ -51,7 +62,7 @@ def read_volume(
     stored = _read(path, lambda: held.read(path, max_gb))
     sweep = sweep_of(stored, axis, tracking, path)
     if sweep is None:
-        _check_spaced(stored, path, spacing_mm)
+        stored = _spaced(stored, path, axis, spacing_mm)
     source = Source(path, held.name, axis, oriented=_oriented(stored) and not sweep, nifti_header=stored.header)
     volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm, sweep)
     check_voxels(volume.array, str(path))
@@ -84,7 +95,7 @@ def read_labels(
         stored = _read(path, lambda: held.labels(path, max_gb, like))
     else:
         stored = merged_labels(_read(path, lambda: held.read(path, max_gb)), path)
-    _check_spaced(stored, path, spacing_mm)
+    stored = _spaced(stored, path, axis, spacing_mm)
     array, names, colours = stored.array, dict(stored.names), dict(stored.colours)
     source = Source(path, held.name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
@@ -182,14 +193,15 @@ def _format_at(path: Path) -> Format:
         InputError: it is not there, empty, of an unknown format, or may not be read.
     """
     try:
-        if not path.exists():
+        file = file_of(path)
+        if not file.exists():
             raise InputError(f"{path} does not exist: expected an image file; check the path.")
         held = format_of(path)
-        if path.is_dir():
+        if file.is_dir():
             return held
-        if path.stat().st_size == 0:
+        if file.stat().st_size == 0:
             raise InputError(f"{path} is empty: expected an image, received 0 bytes; copy or export it again.")
-        with path.open("rb"):
+        with file.open("rb"):
             return held
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
@@ -204,13 +216,19 @@ def _read(path: Path, read: Callable[[], Stored]) -> Stored:
         raise InputError(f"{path} needs more memory than there is: close other programs, or cut it smaller.") from None
 
 
-def _check_spaced(stored: Stored, path: Path, spacing_mm: tuple[float, float, float] | None) -> None:
+def _spaced(stored: Stored, path: Path, axis: int, spacing_mm: tuple[float, float, float] | None) -> Stored:
+    """What a file holds, placed by the given spacing where the file itself says neither place nor spacing."""
     if spacing_mm is None and not stored.has_spacing:
         raise InputError(
             f"{path} does not say how far its voxels lie apart in mm: expected that in its header, once; "
             "give it as SLICE,ROW,COLUMN.",
             setting="spacing_mm",
         )
+    if stored.affine is None:
+        placed_mm = np.empty(3)
+        placed_mm[list(stored_order(axis))] = check_spacing_mm(spacing_mm)
+        return replace(stored, affine=default_affine(placed_mm))
+    return stored
 
 
 def _oriented(stored: Stored) -> bool:

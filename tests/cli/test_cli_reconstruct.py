@@ -104,9 +104,7 @@ def test_a_prediction_on_frames_lies_on_the_frames(sweep, ifss, two_muscles):
     outcome = ifss("predict", sweep, "--reference", folder / "references.nii.gz", "-o", folder / "mask.mha",
                    "--method", "shape")  # fmt: skip
     assert outcome.code == 0
-    assert outcome.err.startswith(
-        "Warning: Millilitres are by the sweep's poses; the mask keeps the file's (1, 1, 1 mm)"
-    )
+    assert outcome.err.startswith("Warning: Millilitres are by the poses of the frames: ")
     assert "it was put on the frames one by one" in outcome.out
     mask = sitk.ReadImage(str(folder / "mask.mha"))
     assert (mask.GetSize(), mask.GetSpacing()) == ((24, 20, 13), (1, 1, 1))

@@ -167,3 +167,14 @@ def test_a_report_that_lacks_a_file_of_the_one_before_still_knows_it(tmp_path):
     outputs.check_replaceable()
     publish(Outputs(outputs.record, ("a",), image("/other", b"other"), force=True), "3")
     assert "b is there already and is not known" in refusal(Outputs(outputs.record, ("b",), image("/other", b"other")))
+
+
+def test_the_fingerprint_of_a_folder_is_of_the_names_and_the_content_of_its_files(tmp_path):
+    files = [tmp_path / name for name in ("a", "b")]
+    for file in files:
+        file.write_bytes(file.name.encode() * 3)
+    listed = "".join(f"{sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)  # as sha256sum
+    first = Fingerprint.of_folder(tmp_path, files)
+    assert first == Fingerprint(os.path.realpath(tmp_path), sha256(listed.encode()).hexdigest())
+    os.replace(files[1], tmp_path / "c")
+    assert Fingerprint.of_folder(tmp_path, [files[0], tmp_path / "c"]) != first

@@ -6,10 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ifss_keras.core.errors import GeometryError, InputError
+from ifss_keras.core.records import sha256_of
 from ifss_keras.datasets import copies
 from ifss_keras.datasets.copies import copy_name, make_copies
+from ifss_keras.datasets.inspection import inspect_case
 from ifss_keras.datasets.listing import Case, read_dataset
 from ifss_keras.datasets.working_copy import open_copy, runs
 from ifss_keras.propagation.intensity import IntensityRange
@@ -153,3 +156,22 @@ def test_nothing_in_a_copy_says_when_it_was_made(tmp_path, case):
     first, second = (made(tmp_path / name, case[0])[0] for name in ("a", "b"))
     assert snapshot(first.folder) == snapshot(second.folder)
     assert json.loads((first.folder / "copy.json").read_text())["shape"] == [14, 20, 24]
+
+
+def test_the_arrays_of_a_mat_file_are_copied(tmp_path):
+    image, labels = volume(3)
+    content = {"image": image.transpose(1, 2, 0), "drawn": labels.transpose(1, 2, 0), "spacing": (0.3, 0.2, 1.5)}
+    savemat(tmp_path / "leg.mat", content)
+    (tmp_path / "data.csv").write_text("subject,image,labels\nleg,leg.mat:image,leg.mat:drawn\n")
+    case = read_dataset(tmp_path / "data.csv").cases[0]
+    (copy,) = made(tmp_path / "copies", case)
+    np.testing.assert_array_equal(copy.image, image)
+    np.testing.assert_array_equal(copy.labels, labels)
+    assert copy.spacing_mm == pytest.approx(SPACING_MM)
+    assert list(copy.facts["sources"]) == [os.path.realpath(tmp_path / "leg.mat")]
+    before = snapshot(tmp_path / "copies")
+    made(tmp_path / "copies", case)
+    assert snapshot(tmp_path / "copies") == before
+    facts, findings = inspect_case(case)
+    assert findings == []
+    assert facts.sha256 == f"{sha256_of(tmp_path / 'leg.mat')}:image"

@@ -100,5 +100,5 @@ def test_what_lies_beside_the_picture_is_not_counted():
 
 def test_it_is_said_that_counting_voxels_is_not_measuring_frames():
     volume, _, annotation = recorded(hands.straight(30), hands.ball, every=4)
-    (note,) = predict_by_shape(volume, annotation).notes
-    assert "a program that counts the mask's voxels finds others" in note
+    notes = predict_by_shape(volume, annotation).notes
+    assert any("a program that counts the mask's voxels finds others" in note for note in notes)

@@ -30,7 +30,7 @@ def test_it_leaves_its_files_and_evaluates_the_mask_that_it_wrote(tmp_path, monk
     folder = tmp_path / "demo"
     found = run_demo(folder, seed=3)
     volumes = ["image", "mask", "references", "truth"]
-    others = ["evaluation.json", "overlay.png", "report.html", "slices.csv", "volumes.csv"]
+    others = ["evaluation.json", "overlay.png", "report.html", "slices.csv", "volumes.csv", "volumes.xlsx"]
     others += ["demo.ifss.json", "mask.nii.gz.ifss.json", "report.ifss.json"]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*(f"{name}.nii.gz" for name in volumes), *others])
     made = calf(3, slices=40, size=48)

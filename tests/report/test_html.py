@@ -15,7 +15,7 @@ from PIL import Image
 from ifss_keras.inference import messages, notes
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.report.html import write_report
-from ifss_keras.report.tables import slices_csv, volumes_csv
+from ifss_keras.report.tables import csv_text, slices_table, volumes_table
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Source, Volume
 from tests.inference.predictions import in_memory
@@ -24,7 +24,7 @@ from tests.report.cases import LABELS, NAMES, RUN, SHAPE, SPACING_MM, SUMMARIES,
 
 def test_exactly_the_named_files_are_left(reported, evaluated):
     folder, paths = reported
-    names = ["report.html", "overlay.png", "volumes.csv", "slices.csv"]
+    names = ["report.html", "overlay.png", "volumes.csv", "slices.csv", "volumes.xlsx"]
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert [path.name for path in evaluated[2]] == [*names, "evaluation.json"]
@@ -33,11 +33,11 @@ def test_exactly_the_named_files_are_left(reported, evaluated):
 
 def test_the_csv_file_is_the_table(reported):
     content = (reported[0] / "volumes.csv").read_bytes()
-    assert content == volumes_csv(SUMMARIES).encode("utf-8")
+    assert content == csv_text(volumes_table(SUMMARIES)).encode("utf-8")
 
 
 def test_the_file_of_slices_is_the_table(reported):
-    assert (reported[0] / "slices.csv").read_bytes() == slices_csv(SUMMARIES).encode("utf-8")
+    assert (reported[0] / "slices.csv").read_bytes() == csv_text(slices_table(SUMMARIES)).encode("utf-8")
 
 
 def test_table_of_volumes(reported):

@@ -10,7 +10,15 @@ import pytest
 from ifss_keras.metrics.evaluation import DEFINITIONS, evaluate
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.report.figures import label_styles
-from ifss_keras.report.tables import console_table, definitions, evaluation_rows, slices_csv, volume_rows, volumes_csv
+from ifss_keras.report.tables import (
+    console_table,
+    csv_text,
+    definitions,
+    evaluation_rows,
+    slices_table,
+    volume_rows,
+    volumes_table,
+)
 from tests.report.cases import LABELS, NAMES, SPACING_MM, SUMMARIES, TRUTH, predicted
 
 STYLES = label_styles(NAMES, {})
@@ -18,12 +26,12 @@ EMPTY = replace(SUMMARIES[0], volume_ml=0.0, first_slice=None, last_slice=None)
 CARRIED = replace(SUMMARIES[1], method="network", ends=Ends((18,), (1, 19)), gaps=((9, 9), (11, 12)), touches_edge=True)
 
 
-def rows_of(text):
-    return list(csv.DictReader(io.StringIO(text)))
+def rows_of(table):
+    return list(csv.DictReader(io.StringIO(csv_text(table))))
 
 
 def test_volumes_in_a_file():
-    first, second = rows_of(volumes_csv(SUMMARIES, "P-07"))
+    first, second = rows_of(volumes_table(SUMMARIES, "P-07"))
     assert first == {
         "subject": "P-07",
         "muscle": "GM",
@@ -51,14 +59,14 @@ def test_volumes_in_a_file():
 
 
 def test_the_file_tells_where_a_mask_ends_and_where_it_is_missing():
-    plain, carried = rows_of(volumes_csv([EMPTY, CARRIED]))
+    plain, carried = rows_of(volumes_table([EMPTY, CARRIED]))
     told = ("subject", "ended_at_changes", "ended_by_distance", "empty_slices_between", "touches_edge", "first_slice")
     assert [plain[name] for name in told] == ["", "", "", "", "no", ""]
     assert [carried[name] for name in told] == ["", "18", "1 19", "9; 11 to 12", "yes", "6"]
 
 
 def test_areas_of_slices_in_a_file():
-    rows = rows_of(slices_csv(SUMMARIES, "P-07"))
+    rows = rows_of(slices_table(SUMMARIES, "P-07"))
     # GM on slices 3 to 11, 20 x 15 pixels of 0.32 mm2; the other one on slices 6 to 17
     assert [(row["muscle"], int(row["slice"])) for row in rows] == [
         *(("GM", index) for index in range(3, 12)),
@@ -82,7 +90,7 @@ def test_areas_of_slices_in_a_file():
 def test_slices_without_the_mask_are_there_only_between_others():
     areas = np.array([0, 4.0, 0, 8.0, 0, 0, 0, 0])
     known = replace(SUMMARIES[0], areas_mm2=areas, reference_slices=(5,), area_deviations_mm2=np.zeros(8))
-    held = rows_of(slices_csv([known]))
+    held = rows_of(slices_table([known]))
     assert [(row["slice"], row["area_cm2"]) for row in held] == [
         ("1", "0.04"),
         ("2", "0"),
@@ -91,24 +99,24 @@ def test_slices_without_the_mask_are_there_only_between_others():
         ("5", "0"),
     ]
     nowhere = replace(EMPTY, areas_mm2=np.zeros(8), reference_slices=(), area_deviations_mm2=None)
-    assert rows_of(slices_csv([nowhere])) == []
+    assert rows_of(slices_table([nowhere])) == []
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1234567.8, "1234600"), (170.4561, "170.46"), (0.00123456, "0.0012346")])
 def test_numbers_have_five_digits_and_no_exponent(value, shown):
-    assert rows_of(volumes_csv([replace(SUMMARIES[0], volume_ml=value)]))[0]["volume_ml"] == shown
+    assert rows_of(volumes_table([replace(SUMMARIES[0], volume_ml=value)]))[0]["volume_ml"] == shown
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
 def test_a_name_is_never_a_formula(start):
     name = f'{start}HYPERLINK("x";"y")'
-    for write in (volumes_csv, slices_csv):
-        (row, *_) = rows_of(write([replace(SUMMARIES[0], name=name)], name))
+    for table_of in (volumes_table, slices_table):
+        (row, *_) = rows_of(table_of([replace(SUMMARIES[0], name=name)], name))
         assert row["muscle"] == row["subject"] == f"'{name}"
 
 
 def test_negative_numbers_stay_numbers():
-    assert rows_of(volumes_csv([replace(SUMMARIES[0], volume_ml_low=-1.5)]))[0]["volume_ml_low"] == "-1.5"
+    assert rows_of(volumes_table([replace(SUMMARIES[0], volume_ml_low=-1.5)]))[0]["volume_ml_low"] == "-1.5"
 
 
 def test_rows_of_volumes():

@@ -1,5 +1,7 @@
 """Files: the same data in every format, masks in place by independent readers, refusals in one sentence."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -154,3 +156,17 @@ def test_a_real_reconstruction_is_read_as_it_is(test_data):
     image = read_volume(test_data / "tracked_sweeps" / "SpinePhantomFreehandReconstructed.mha")
     assert image.array.shape == (104, 106, 147)
     assert image.spacing_mm == (0.5, 0.5, 0.5)
+
+
+def test_libraries_of_other_formats_are_not_imported_for_nifti(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    nibabel.Nifti1Image(np.ones((5, 7, 11), np.uint8), np.eye(4)).to_filename(path)
+    script = """
+import sys
+from ifss_keras.volumes.io import read_volume, write_labels
+volume = read_volume(sys.argv[1])
+write_labels(sys.argv[1].replace("a.nii", "b.nii"), volume.array, volume)
+print(sorted({"tifffile", "imagecodecs", "openpyxl", "h5py", "scipy.io"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

@@ -35,7 +35,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Format:
-    """A file format. Paths that it is given exist, but for `write`.
+    """A file format. Paths that it is given lead to something that exists, but for `write` and `file`.
 
     Attributes:
         name: for `Source.format`.
@@ -47,6 +47,7 @@ class Format:
             `read`, layers merged.
         files: (path) to all files that hold the volume, the one that is named first; None: that one alone.
         takes: (path) to whether it reads a folder, or a file whose suffix no format has; None: it does not.
+        file: (path) to the file of a path that names a part of one; other paths come back; None: none does.
         data_endings: of the second file that writing makes, where the first is a header without voxels.
         names_segments: what it writes keeps the names and the colours of labels.
     """
@@ -59,5 +60,6 @@ class Format:
     labels: Callable[[Path, float | None, Volume | None], Stored] | None = None
     files: Callable[[Path], list[Path]] | None = None
     takes: Callable[[Path], bool] | None = None
+    file: Callable[[Path], Path] | None = None
     data_endings: tuple[str, ...] = ()
     names_segments: bool = False

@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats import metaimage, nifti, nrrd, stradwin
+from ifss_keras.volumes.formats import frames, matlab, metaimage, nifti, nrrd, stradwin, tiff
 from ifss_keras.volumes.formats.format import Format
 
-_ALL = (*nifti.FORMATS, *metaimage.FORMATS, *nrrd.FORMATS, *stradwin.FORMATS)
+_ALL = (
+    *nifti.FORMATS,
+    *metaimage.FORMATS,
+    *nrrd.FORMATS,
+    *matlab.FORMATS,
+    *tiff.FORMATS,
+    *frames.FORMATS,
+    *stradwin.FORMATS,
+)
 
 FORMATS: dict[str, Format] = {suffix: held for held in _ALL for suffix in held.suffixes}
 
@@ -18,13 +26,21 @@ def suffix_of(path: Path) -> str | None:
     return max((suffix for suffix in FORMATS if path.name.lower().endswith(suffix)), key=len, default=None)
 
 
+def file_of(path: Path) -> Path:
+    """The file or folder that a path leads to: itself, unless it names a part of a file, as in `a.mat:name`."""
+    for held in _ALL:
+        if held.file and (file := held.file(path)) != path:
+            return file
+    return path
+
+
 def format_of(path: Path) -> Format:
     """The format of a file, by its suffix; of a folder, or where no format has that suffix, by what it holds.
 
     Raises:
         InputError: none takes it; the text lists the suffixes there are.
     """
-    suffix = suffix_of(path)
+    suffix = suffix_of(file_of(path))
     if suffix and not path.is_dir():
         return FORMATS[suffix]
     if path.exists():
@@ -69,7 +85,7 @@ def files_of(path: Path) -> list[Path]:
         InputError: the header cannot be used.
     """
     files = format_of(path).files
-    return files(path) if files and path.exists() else [path]
+    return files(path) if files and file_of(path).exists() else [path]
 
 
 def files_made(path: Path) -> list[Path]:

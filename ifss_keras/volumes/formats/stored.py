@@ -24,7 +24,8 @@ class Stored:
 
     Attributes:
         array: (i, j, k), or (i, j, k, component) for colours and layered segmentations.
-        affine: (4, 4), from (i, j, k, 1) to RAS millimetres.
+        affine: (4, 4), from (i, j, k, 1) to RAS millimetres; None where the file says neither place nor distances,
+            nor do other programs take any: then as `default_affine` with the spacing that is given.
         has_spacing: whether the file says how far its voxels lie apart in millimetres; where it does not, the affine
             has the 1 mm that other programs take then.
         header: the NIfTI header, if it is NIfTI.
@@ -35,7 +36,7 @@ class Stored:
     """
 
     array: np.ndarray
-    affine: np.ndarray
+    affine: np.ndarray | None
     has_spacing: bool = True
     header: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -43,6 +44,11 @@ class Stored:
     names: Mapping[int, str] = field(default_factory=dict)
     colours: Mapping[int, RGB] = field(default_factory=dict)
     sweep: Sweep | None = None
+
+
+def default_affine(spacing_mm: Sequence[float]) -> np.ndarray:
+    """(4, 4), of voxels so far apart along i, j and k whose place in the body nobody knows: along L, P and S."""
+    return LPS_TO_RAS @ np.diag([*spacing_mm, 1.0])
 
 
 def drop_trailing_axes(shape: Sequence[int], path: Path) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
 
 _GZIP = b"\x1f\x8b"
-_MOST_SHORTENED = 1032
+MOST_SHORTENED = 1032
 _PIECE_BYTES = 1 << 20
 _ZLIB_OR_GZIP = zlib.MAX_WBITS | 32
 
@@ -37,6 +37,7 @@ class Layout:
         compressed: a zlib or gzip stream.
         skipped: bytes before them in the decompressed stream.
         stream_bytes: length of that stream, None for up to the end of the file.
+        followed: whether other things than padding come behind them in their file or stream.
     """
 
     shape: tuple[int, ...]
@@ -46,6 +47,7 @@ class Layout:
     compressed: bool = False
     skipped: int = 0
     stream_bytes: int | None = None
+    followed: bool = False
 
     @property
     def bytes(self) -> int:
@@ -96,7 +98,7 @@ def is_whole(file: Path, begin: int) -> bool:
     try:
         with file.open("rb") as opened:
             opened.seek(begin)
-            for _ in _inflated(opened):
+            for _ in inflated(opened):
                 pass
     except (EOFError, zlib.error):
         return False
@@ -108,7 +110,7 @@ def decompressed_start(file: Path, count: int) -> bytes:
     start = b""
     with file.open("rb") as opened:
         try:
-            for piece in _inflated(opened, count):
+            for piece in inflated(opened, count):
                 start += piece
                 if len(start) >= count:
                     break
@@ -123,44 +125,7 @@ def is_gzip(file: Path) -> bool:
         return opened.read(len(_GZIP)) == _GZIP
 
 
-def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
-    if not file.is_file():
-        raise InputError(f"{path} has its voxels in a file beside it, {file.name!r}, which is missing; copy both.")
-    held = file.stat().st_size - (layout.begin or 0)
-    if layout.compressed:
-        if layout.stream_bytes is not None and layout.stream_bytes > held:
-            raise _other_size(path, layout.stream_bytes, f"{max(held, 0)}", "compressed voxels")
-        if needed + layout.skipped > (most := max(held, 0) * _MOST_SHORTENED):
-            raise _other_size(path, needed, f"at most {most}")
-    elif held < needed or (layout.begin is not None and held >= needed + layout.row_bytes):
-        raise _other_size(path, needed, f"{max(held, 0)}")
-
-
-def _copy(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
-    with file.open("rb") as opened:
-        opened.seek(file.stat().st_size - part.size if layout.begin is None else layout.begin)
-        if (count := opened.readinto(memoryview(part))) < part.size:  # it became shorter meanwhile
-            raise _other_size(path, part.size, str(count))
-
-
-def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
-    """Fills `part` from a compressed stream that must end less than a row behind it."""
-    first, last = layout.skipped, layout.skipped + part.size
-    done = 0
-    with file.open("rb") as opened:
-        opened.seek(layout.begin or 0)
-        for piece in _inflated(opened, limit=layout.stream_bytes):
-            taken = memoryview(piece)[max(first - done, 0) : max(last - done, 0)]
-            begin = max(done - first, 0)
-            part[begin : begin + len(taken)] = taken
-            done += len(piece)
-            if done - last >= layout.row_bytes:
-                raise _other_size(path, part.size, "more")
-    if done < last:
-        raise _other_size(path, part.size, str(max(done - first, 0)))
-
-
-def _inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None) -> Iterator[bytes]:
+def inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None) -> Iterator[bytes]:
     """The pieces of a zlib stream, or of gzip members one after the other, to the end.
 
     Args:
@@ -184,6 +149,43 @@ def _inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None
             raise EOFError
         yield stream.decompress(waiting, most)
         waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
+
+
+def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
+    if not file.is_file():
+        raise InputError(f"{path} has its voxels in a file beside it, {file.name!r}, which is missing; copy both.")
+    held = file.stat().st_size - (layout.begin or 0)
+    if layout.compressed:
+        if layout.stream_bytes is not None and layout.stream_bytes > held:
+            raise _other_size(path, layout.stream_bytes, f"{max(held, 0)}", "compressed voxels")
+        if needed + layout.skipped > (most := max(held, 0) * MOST_SHORTENED):
+            raise _other_size(path, needed, f"at most {most}")
+    elif held < needed or (layout.begin is not None and not layout.followed and held >= needed + layout.row_bytes):
+        raise _other_size(path, needed, f"{max(held, 0)}")
+
+
+def _copy(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
+    with file.open("rb") as opened:
+        opened.seek(file.stat().st_size - part.size if layout.begin is None else layout.begin)
+        if (count := opened.readinto(memoryview(part))) < part.size:  # it became shorter meanwhile
+            raise _other_size(path, part.size, str(count))
+
+
+def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
+    """Fills `part` from a compressed stream that must end less than a row behind it."""
+    first, last = layout.skipped, layout.skipped + part.size
+    done = 0
+    with file.open("rb") as opened:
+        opened.seek(layout.begin or 0)
+        for piece in inflated(opened, limit=layout.stream_bytes):
+            taken = memoryview(piece)[max(first - done, 0) : max(last - done, 0)]
+            begin = max(done - first, 0)
+            part[begin : begin + len(taken)] = taken
+            done += len(piece)
+            if not layout.followed and done - last >= layout.row_bytes:
+                raise _other_size(path, part.size, "more")
+    if done < last:
+        raise _other_size(path, part.size, str(max(done - first, 0)))
 
 
 def _other_size(path: Path, expected: int, received: str, what: str = "voxels") -> InputError:
