@@ -10,6 +10,7 @@ OPTIONS = {
     "complete": "--complete",
     "ends_annotated": "--ends-annotated",
     "force": "--force",
+    "frame_step_mm": "--frame-step-mm",
     "labels": "--label CODE=NAME",
     "max_gb": "--max-gb",
     "method": "--method",
@@ -108,6 +109,12 @@ spacing = click.option(
     "--spacing-mm",
     type=SpacingMm(),
     help="Distance of slices, rows and columns, where the file's is wrong or missing.",
+)
+frame_step = click.option(
+    "--frame-step-mm",
+    type=float,
+    help="Distance of neighbouring frames, for a sweep of even steps whose file says only how far rows and columns lie "
+    "apart, as an ultrasound cine does.",
 )
 max_gb = click.option(
     "--max-gb",

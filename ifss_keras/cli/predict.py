@@ -35,6 +35,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @options.axis(None)
 @options.spacing
+@options.frame_step
 @options.max_gb
 @options.label
 @click.option("--complete", is_flag=True, help="A label missing in an annotated slice is absent there.")
@@ -54,7 +55,8 @@ def predict(call, as_json, labels, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
     Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP or any tool that writes
-    NIfTI, MetaImage or NRRD. OUTPUT lies on the image's grid.
+    NIfTI, MetaImage, NRRD or DICOM (segmentations and contours). IMAGE may also be the folder of a DICOM series. OUTPUT
+    lies on the image's grid; a .seg.dcm refers to the DICOM images that it is of.
 
     \b
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report

@@ -108,7 +108,7 @@ def _files(case: Case) -> list[Path]:
 def _fingerprints(case: Case) -> dict[str, dict[str, Any]]:
     """Absolute path of each file to its size, its time and its SHA-256."""
     for path in (case.image, case.labels):
-        if not path.is_file():
+        if not path.exists():
             raise InputError(f"{path} does not exist: expected a file of the subject {case.subject}; check the path.")
     return {os.path.realpath(path): _look(path) | {"sha256": sha256_of(path)} for path in _files(case)}
 

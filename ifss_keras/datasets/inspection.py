@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.core.records import sha256_of
+from ifss_keras.core.records import sha256_of_all
 from ifss_keras.datasets.labels import LEAST_SLICES, codes_in, held_slices, name_of, own_names
 from ifss_keras.datasets.listing import Case
 from ifss_keras.datasets.working_copy import MOST_LABELS, runs
+from ifss_keras.volumes.formats.registry import files_of
 from ifss_keras.volumes.grid import check_same_grid
 from ifss_keras.volumes.io import read_labels, read_volume
 from ifss_keras.volumes.volume import Volume
@@ -54,7 +55,7 @@ class CaseFacts:
         case: which one.
         shape: (slice, row, column).
         spacing_mm: (slice, row, column).
-        sha256: of the image's file.
+        sha256: of the image's file, or of its files together.
         labels: those that it holds, by their codes.
     """
 
@@ -77,12 +78,12 @@ def inspect_case(case: Case, look: Look | None = None) -> tuple[CaseFacts | None
         volume = read_volume(case.image)
     except InputError as error:
         return None, [Finding("error", str(error))]
-    facts = CaseFacts(case, volume.array.shape, volume.spacing_mm, sha256_of(case.image))
+    facts = CaseFacts(case, volume.array.shape, volume.spacing_mm, sha256_of_all(files_of(case.image)))
     findings = [*_of_spacing(volume, case.image), *_of_image(volume.array, case.image)]
     if case.labels is None:
         return facts, [*findings, Finding("warning", f"{case.image} has no label file, so it is not trained on.")]
     try:
-        labels = read_labels(case.labels, spacing_mm=volume.spacing_mm)
+        labels = read_labels(case.labels, spacing_mm=volume.spacing_mm, like=volume)
         check_same_grid(volume, labels, str(case.labels), of=str(case.image))
     except InputError as error:
         return facts, [*findings, Finding("error", str(error))]

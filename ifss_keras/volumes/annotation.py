@@ -180,7 +180,7 @@ def read_annotation(
         GeometryError: if the file lies on another grid, naming what differs.
         InputError: if it cannot be read, is the image itself, has no annotated slice, or lacks a label that is named.
     """
-    volume = read_labels(path, axis=image.source.axis, spacing_mm=image.spacing_mm, max_gb=max_gb)
+    volume = read_labels(path, axis=image.source.axis, spacing_mm=image.spacing_mm, max_gb=max_gb, like=image)
     offset = grid_offset(image, volume, str(path))
     given = np.array([index for index, plane in enumerate(volume.array) if plane.any()], np.int64)
     if given.size and volume.array.shape == image.array.shape and all(map(np.array_equal, volume.array, image.array)):

@@ -1,4 +1,4 @@
-"""Volumes and labels from and to NIfTI, MetaImage and NRRD; the same data in each gives the same array."""
+"""Volumes and labels from and to NIfTI, MetaImage, NRRD and DICOM; the same data in each gives the same array."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ifss_keras.volumes.formats.itk import in_utf8
 from ifss_keras.volumes.formats.registry import files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
 from ifss_keras.volumes.formats.stored import Stored, grey
-from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, present_codes, stored_order
+from ifss_keras.volumes.spacing import GivenSpacing
+from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels, present_codes
 
 MOST_SCATTERED_CODES = 32
 
@@ -28,26 +29,30 @@ def read_volume(
     *,
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
+    frame_step_mm: float | None = None,
     max_gb: float | None = None,
 ) -> Volume:
     """The image in a file as (slice, row, column), in its stored type and held once; colours become grey.
 
     Args:
-        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or `.nhdr`.
+        path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, or DICOM: the folder of a series, one of its files,
+            or a file of several frames, whatever its name.
         axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; x, y, z elsewhere).
         spacing_mm: slice, row, column, used in place of the file's for distances and millilitres.
+        frame_step_mm: distance of neighbouring frames (the last stored axis), in place of the file's; an ultrasound
+            cine says only how far rows and columns lie apart.
         max_gb: the most memory that its voxels may take, in 10^9 bytes; None for what is free.
 
     Raises:
-        InputError: in one sentence, for anything that cannot be used as a volume; a file that says no spacing is
-            refused unless one is given.
+        InputError: in one sentence, for anything that cannot be used as a volume; a file that says no spacing, or
+            none of its frames, is refused unless that is given.
     """
     path = Path(path)
-    stored_order(axis)
+    given = GivenSpacing(axis, spacing_mm, frame_step_mm)
     held = _format_at(path)
-    stored = _read(path, lambda: held.read(path, max_gb), spacing_mm)
+    stored = _read(path, lambda: held.read(path, max_gb), given)
     source = Source(path, held.name, axis, oriented=_oriented(stored), nifti_header=stored.header)
-    volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm)
+    volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, given.of(stored.affine))
     check_voxels(volume.array, str(path))
     return volume
 
@@ -57,6 +62,7 @@ def read_labels(
     *,
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
+    frame_step_mm: float | None = None,
     max_gb: float | None = None,
     like: Volume | None = None,
 ) -> Volume:
@@ -65,23 +71,24 @@ def read_labels(
     `source.names` and `source.colours` hold those of the file's segments, where it names any; layers are merged (see
     `merge_layers`). Arguments are as in `read_volume`, and
 
-        like: the image that the labels belong to, for formats that have no grid of their own.
+        like: the image that the labels belong to: contours have no grid of their own, and a DICOM segmentation may
+            leave out the slices without labels.
 
     Raises:
         InputError: in one sentence, if the file cannot be read, holds anything but whole numbers from 0 up, or is
             plainly an image.
     """
     path = Path(path)
-    stored_order(axis)
+    given = GivenSpacing(axis, spacing_mm, frame_step_mm)
     held = _format_at(path)
     if held.labels:
-        stored = _read(path, lambda: held.labels(path, max_gb, like), spacing_mm)
+        stored = _read(path, lambda: held.labels(path, max_gb, like), given)
     else:
-        stored = merged_labels(_read(path, lambda: held.read(path, max_gb), spacing_mm), path)
+        stored = merged_labels(_read(path, lambda: held.read(path, max_gb), given), path)
     array, names, colours = stored.array, dict(stored.names), dict(stored.colours)
     source = Source(path, held.name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
-    volume = Volume.from_stored(_codes(array, f"{path}"), stored.affine, source, spacing_mm)
+    volume = Volume.from_stored(_codes(array, f"{path}"), stored.affine, source, given.of(stored.affine))
     _refuse_an_image(volume.array, path)
     return volume
 
@@ -131,13 +138,19 @@ def write_volume(path: str | Path, array: np.ndarray, like: Volume) -> None:
     _write(Path(path), array, like)
 
 
-def check_writable(path: str | Path) -> None:
+def check_writable(path: str | Path, source: Source | None = None) -> None:
     """Refuses a target that could not be written, so that long work does not end in vain.
 
+    Args:
+        source: of the image that the labels to be written belong to, if it is known: some formats refer to it.
+
     Raises:
-        InputError: for an unknown extension, a missing folder, a folder as target, or no permission.
+        InputError: for an unknown extension, a missing folder, a folder as target, no permission, or an image that
+            cannot be referred to.
     """
     path = Path(path)
+    if source is not None and (check_image := writing_format(path).check_image):
+        check_image(path, source)
     if writing_format(path).data_endings and not in_utf8(path.name):
         raise InputError(
             f"{path} cannot be written: expected a name in UTF-8, as its header names a second file; give another name."
@@ -188,19 +201,14 @@ def _format_at(path: Path) -> Format:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
 
 
-def _read(path: Path, read: Callable[[], Stored], spacing_mm: tuple[float, float, float] | None) -> Stored:
+def _read(path: Path, read: Callable[[], Stored], given: GivenSpacing) -> Stored:
     try:
         stored = read()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}; copy or export it again.") from None
     except MemoryError:
         raise InputError(f"{path} needs more memory than there is: close other programs, or cut it smaller.") from None
-    if spacing_mm is None and not stored.has_spacing:
-        raise InputError(
-            f"{path} does not say how far its voxels lie apart in mm: expected that in its header, once; "
-            "give it as SLICE,ROW,COLUMN.",
-            setting="spacing_mm",
-        )
+    given.check(stored, path)
     return stored
 
 

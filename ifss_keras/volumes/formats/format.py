@@ -47,6 +47,8 @@ class Format:
             `read`, layers merged.
         files: (path) to all files that hold the volume, the one that is named first; None: that one alone.
         takes: (path) to whether it reads a folder, or a file whose suffix no format has; None: it does not.
+        check_image: (path to write, image that the labels belong to) to None, where what is written refers to the
+            image; InputError where nothing can be written for that one.
         data_endings: of the second file that writing makes, where the first is a header without voxels.
         names_segments: what it writes keeps the names and the colours of labels.
     """
@@ -59,5 +61,6 @@ class Format:
     labels: Callable[[Path, float | None, Volume | None], Stored] | None = None
     files: Callable[[Path], list[Path]] | None = None
     takes: Callable[[Path], bool] | None = None
+    check_image: Callable[[Path, Source], None] | None = None
     data_endings: tuple[str, ...] = ()
     names_segments: bool = False
