@@ -269,13 +269,21 @@ def _write(
             f"{path} cannot be written: expected an array of the image's shape {like.array.shape}, received "
             f"{array.shape}; bring it to the image's grid first."
         )
-    check_writable(path)
+    check_writable(path, like.source)
     written = Written(like.to_stored(array), like.stored_affine, like.source, names, colours, labels)
     try:
         with replacing(path) as target:
-            writing_format(path).write(target, written)
+            _write_at(target, path, written)
     except OSError as error:
         raise InputError(_unwritable(path, error)) from None
+
+
+def _write_at(target: Path, path: Path, written: Written) -> None:
+    """Writes to a hidden place; errors name the one where it will be."""
+    try:
+        writing_format(path).write(target, written)
+    except InputError as error:
+        raise InputError(str(error).replace(str(target), str(path))) from None
 
 
 def _unwritable(path: Path, error: OSError) -> str:

@@ -26,6 +26,7 @@ _TAGS = ("SOPClassUID", "StructureSetROISequence", "ROIContourSequence")
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _FLAT_SLICES = 0.1  # by how much of a slice the points of a contour may leave its plane
 _FARTHEST_MM = 1e6
+_DECIMALS = 6  # of an index: what lies on a voxel's centre is there again after millimetres
 
 
 @dataclass(eq=False)
@@ -81,11 +82,11 @@ def filled(contours: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """
     crossed = np.zeros((shape[0], shape[1] + 1), np.int64)  # edges between a column and the one before, in each row
     for contour in contours:
-        for (row, column), (next_row, next_column) in zip(contour, np.roll(contour, -1, axis=0), strict=True):
-            ends = np.ceil(sorted((row, next_row)))  # rows whose centres the edge passes, the upper end's not
-            at = np.arange(*np.clip(ends, 0, shape[0]), dtype=np.int64)
+        for edge in zip(contour.tolist(), np.roll(contour, -1, axis=0).tolist(), strict=True):
+            (row, column), (last_row, last_column) = sorted(edge)  # the same from either side, to the last bit
+            at = np.arange(*np.clip(np.ceil([row, last_row]), 0, shape[0]), dtype=np.int64)
             if at.size:
-                where = column + (at - row) * ((next_column - column) / (next_row - row))
+                where = column + (at - row) * ((last_column - column) / (last_row - row))
                 np.add.at(crossed, (at, np.clip(np.ceil(where), 0, shape[1]).astype(np.int64)), 1)
     return np.cumsum(crossed[:, :-1], axis=1) % 2 == 1
 
@@ -128,7 +129,7 @@ def _masks(
     """Each slice in which a structure was drawn, with its (row, column) mask there."""
     of_slice: dict[int, list[np.ndarray]] = {}
     for contour in structure.contours:
-        indices = contour @ to_indices[:3, :3].T + to_indices[:3, 3]
+        indices = np.round(contour @ to_indices[:3, :3].T + to_indices[:3, 3], _DECIMALS)
         if np.ptp(indices[:, 0]) > _FLAT_SLICES:
             raise GeometryError(
                 f"{path} has a contour of {structure.name} that leaves the plane of a slice by "

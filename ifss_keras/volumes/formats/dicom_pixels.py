@@ -16,10 +16,10 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.dicom_series import Series, frames_in, parsing, read_header
+from ifss_keras.volumes.formats.dicom_claims import frames_in, pixel_bytes, syntax_of
+from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header
 from ifss_keras.volumes.formats.stored import grey
 
-_LEAST_FRAME_BYTES = 8  # of a compressed frame: the header of its item
 _J2K = b"\xff\x4f\xff\x51"
 _J2K_WITHIN = 4096  # bytes of a JP2 file in which its codestream begins
 _JPEG = b"\xff\xd8"
@@ -41,7 +41,7 @@ def read_pixels(series: Series, order: np.ndarray, max_gb: float | None) -> np.n
         InputError: pixels are missing, damaged or compressed in a way that cannot be read here, or need more memory
             than allowed.
     """
-    scales = [_scale(series, frame) for frame in range(series.frames)]
+    scales = [_scale(series, frame) for frame in series.described]
     scaled = any(scale != (1.0, 0.0) for scale in scales)
     frames = _frames(series, max_gb)
     first = next(frames)
@@ -50,7 +50,8 @@ def read_pixels(series: Series, order: np.ndarray, max_gb: float | None) -> np.n
     check_memory(count * rows * columns * dtype.itemsize, str(series.path), max_gb, settable=True)
     slices = np.empty((count, rows, columns), dtype)
     places = np.argsort(order)
-    for place, frame, (slope, intercept) in zip(places, itertools.chain([first], frames), scales, strict=True):
+    of_frames = scales if len(scales) == count else scales * count
+    for place, frame, (slope, intercept) in zip(places, itertools.chain([first], frames), of_frames, strict=True):
         slices[place] = frame
         if scaled:
             slices[place] *= np.float32(slope)
@@ -70,40 +71,38 @@ def decoded(path: Path, header: Any) -> Iterator[np.ndarray]:
     from pydicom.pixels import iter_pixels
 
     _check_compression(path, header)
-    shape, count = (header.Rows, header.Columns), 0
+    shape, packed = (header.Rows, header.Columns), header.BitsAllocated == 1
+    packed = packed and not syntax_of(path, header).is_compressed
+    frames = _unpacked(path, header) if packed else iter_pixels(path)
+    for _ in range(frames_in(header)):
+        with parsing(path):
+            frame = next(frames)
+            if frame.shape[:2] != shape:
+                raise ValueError(f"a frame of {frame.shape}, not {shape}")
+        yield frame
     with parsing(path):
-        for frame in iter_pixels(path):
-            if frame.shape[:2] != shape or count == frames_in(header):
-                raise ValueError(f"frames of {frame.shape}, not {frames_in(header)} of {shape}")
-            count += 1
-            yield frame
-    if count < frames_in(header):
-        raise InputError(f"{path} is truncated: expected {frames_in(header)} frames, received {count}; copy it again.")
+        if next(frames, None) is not None:
+            raise ValueError(f"more than {frames_in(header)} frames")
 
 
-def check_size(file: Path, header: Any) -> int:
-    """Bytes of all pixels of a file in memory, a value each.
+def _unpacked(path: Path, header: Any) -> Iterator[np.ndarray]:
+    """(row, column) 0 or 1 of the frames of a file with one bit for each pixel.
 
-    Raises:
-        InputError: the file cannot hold that many.
+    pydicom 3.0 loses its place in a file where frames do not end with a byte.
     """
-    pixels = header.Rows * header.Columns * frames_in(header)
-    bits = pixels * header.SamplesPerPixel * header.BitsAllocated
-    held = file.stat().st_size
-    compressed = _syntax(file, header).is_compressed
-    least = frames_in(header) * _LEAST_FRAME_BYTES if compressed else _uncompressed_bits(header, bits) // 8
-    if held < least:
-        raise InputError(
-            f"{file} is truncated or corrupted: expected {least} bytes or more of pixels as its header says, received "
-            f"a file of {held}; copy or export it again."
-        )
-    return pixels * max(header.BitsAllocated // 8, 1)
+    import pydicom
+
+    size = header.Rows * header.Columns
+    content = np.frombuffer(pydicom.dcmread(path, specific_tags=["PixelData"]).PixelData, np.uint8)
+    for frame in range(frames_in(header)):
+        first, last = frame * size, (frame + 1) * size
+        bits = np.unpackbits(content[first // 8 : -(-last // 8)], bitorder="little")
+        yield bits[first % 8 : first % 8 + size].reshape(header.Rows, header.Columns)
 
 
 def _frames(series: Series, max_gb: float | None) -> Iterator[np.ndarray]:
     """(row, column) of all frames, in the order of the files."""
-    needed_bytes = sum(check_size(file, header) for file, header in zip(series.files, series.headers, strict=True))
-    check_memory(needed_bytes, str(series.path), max_gb, settable=True)
+    check_memory(sum(map(pixel_bytes, series.headers)), str(series.path), max_gb, settable=True)
     for file, header in zip(series.files, series.headers, strict=True):
         coloured = header.get("PhotometricInterpretation") == "PALETTE COLOR"
         palette = read_header(file, None) if coloured else None
@@ -143,25 +142,13 @@ def _or(value: Any, default: float) -> Any:
     return default if value is None else value
 
 
-def _uncompressed_bits(header: Any, bits: int) -> int:
-    """Fewer where neighbours share their colours."""
-    return bits * 2 // 3 if header.get("PhotometricInterpretation") == "YBR_FULL_422" else bits
-
-
-def _syntax(file: Path, header: Any) -> Any:
-    syntax = header.file_meta.get("TransferSyntaxUID")
-    if syntax is None or not syntax.is_transfer_syntax:
-        raise InputError(f"{file} does not say how it is stored: expected a transfer syntax of DICOM; export it again.")
-    return syntax
-
-
 def _check_compression(file: Path, header: Any) -> None:
     """Refuses what no installed decoder reads, and frames that say another size than the header."""
     import pydicom
     from pydicom.encaps import generate_frames
     from pydicom.pixels import get_decoder
 
-    syntax = _syntax(file, header)
+    syntax = syntax_of(file, header)
     if not syntax.is_compressed:
         return
     with parsing(file):

@@ -59,14 +59,14 @@ def stacked(series: Series) -> Stack:
     Raises:
         InputError: slices are missing, doubled, unevenly far apart or differently turned.
     """
-    frames = range(series.frames)
+    frames = series.described
     pixel_mm = [pixel_mm_of(series, frame) for frame in frames]
     has_spacing = pixel_mm[0] is not None and all(_same(size, pixel_mm[0]) for size in pixel_mm)
     row_mm, column_mm = pixel_mm[0] if has_spacing else (1.0, 1.0)
     for in_body, position, orientation in _PLACES:
         positions = [numbers(series, frame, *position, 3) for frame in frames]
         turns = [numbers(series, frame, *orientation, 6) for frame in frames]
-        if all(value is not None for value in (*positions, *turns)):
+        if len(frames) == series.frames and all(value is not None for value in (*positions, *turns)):
             axes = directions(series, np.array(turns))
             order, step = ordered(np.array(positions), np.cross(*axes), series.path)
             lps = np.eye(4)

@@ -13,9 +13,10 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.dicom_pixels import check_size, decoded
+from ifss_keras.volumes.formats.dicom_claims import check_claims
+from ifss_keras.volumes.formats.dicom_pixels import decoded
 from ifss_keras.volumes.formats.dicom_planes import directions, numbers, pixel_mm_of
-from ifss_keras.volumes.formats.dicom_series import Series, check_pixels, parsing, read_header
+from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, Stored, one_line
 from ifss_keras.volumes.grid import GRID_TOLERANCE_VOXELS
 from ifss_keras.volumes.volume import Volume
@@ -67,13 +68,13 @@ def read_segments(path: Path, max_gb: float | None, like: Volume | None) -> Stor
         InputError: it cannot be read, is fractional, has overlapping segments, or does not say where its frames lie.
     """
     header = read_header(path)
-    check_pixels(path, header)
+    with parsing(path):
+        check_claims(path, header)
     series = Series(path, (path,), (header,))
     segments = _segments(path, header)
     shown = _shown(series, segments)
     grid = _grid(series, like)
     rows, columns = series.frame_shape
-    check_size(path, header)
     dtype = np.min_scalar_type(max(segment.code for segment in segments.values()))
     check_memory(grid.count * rows * columns * dtype.itemsize, str(path), max_gb, settable=True)
     labels = np.zeros((grid.count, rows, columns), dtype)

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.formats.dicom_claims import check_claims, frames_in
 from ifss_keras.volumes.formats.stored import one_line
 
 _MAGIC, _MAGIC_AT = b"DICM", 128
 _NOT_IMAGES = ("SEG", "RTDOSE", "RTSTRUCT", "RTPLAN", "PR", "KO", "SR", "REG")  # modalities
 _MOST_TOLD = 4  # of the series of a folder
+_LOGGERS = ("pydicom", "highdicom", "pylibjpeg", "openjpeg", "libjpeg")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _OF_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _TAGS = (
@@ -51,6 +53,12 @@ class Series:
     def frames(self) -> int:
         """How many slices or frames there are."""
         return len(self.files) if len(self.files) > 1 else frames_in(self.headers[0])
+
+    @property
+    def described(self) -> range:
+        """The frames of which something of their own is said; the first one alone, where that holds for all."""
+        own = len(self.files) > 1 or self.headers[0].get(_OF_GROUPS[1]) is not None
+        return range(self.frames if own else 1)
 
     @property
     def frame_shape(self) -> tuple[int, int]:
@@ -112,7 +120,8 @@ def read_series(path: Path) -> Series:
             found = sorted([*found, *_slices_beside(path, header.SeriesInstanceUID)], key=lambda both: both[0].name)
     _refuse_several(path, [header for _, header in found])
     for file, header in found:
-        check_pixels(file, header)
+        with parsing(file):
+            check_claims(file, header)
         _refuse_another_kind(path, file, header, found[0][1])
     return Series(path, *(tuple(part) for part in zip(*found, strict=True)))
 
@@ -149,27 +158,32 @@ def parsing(path: Path) -> Iterator[None]:
     Raises:
         InputError: the file is damaged.
     """
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_libraries():
             yield
     except (InputError, OSError, MemoryError):
         raise
     except Exception as error:
         raise InputError(
-            f"{path} is truncated or corrupted: expected DICOM that can be read, received {_fault(error)}; copy or "
+            f"{path} is truncated or corrupted: expected DICOM that can be read, received {fault_of(error)}; copy or "
             "export it again."
         ) from None
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Nothing of pydicom's and highdicom's on the terminal meanwhile."""
+    loggers = {name: logging.getLogger(name) for name in _LOGGERS}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    for logger in loggers.values():
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logger.setLevel(level)
-
-
-def frames_in(header: Any) -> int:
-    """How many frames a file says that it has."""
-    return int(header.get("NumberOfFrames") or 1)
+        for name, logger in loggers.items():
+            logger.setLevel(levels[name])
 
 
 def _told(header: Any) -> str:
@@ -226,19 +240,6 @@ def _refuse_several(path: Path, headers: list[Any]) -> None:
         )
 
 
-def check_pixels(file: Path, header: Any) -> None:
-    """Refuses sizes and kinds of pixels that there cannot be."""
-    with parsing(file):
-        sizes = [int(header.get(name) or 0) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")]
-        frames = frames_in(header)
-    if min(*sizes, frames) < 1 or sizes[2] not in (1, 3, 4) or sizes[3] not in (1, 8, 16, 32, 64):
-        raise InputError(
-            f"{file} has a header that cannot be used: expected sizes from 1 up, 1 or 3 values of whole bytes in a "
-            f"pixel, received {frames} frames of {sizes[0]} x {sizes[1]} with {sizes[2]} of {sizes[3]} bits; export it "
-            "again."
-        )
-
-
 def _refuse_another_kind(path: Path, file: Path, header: Any, first: Any) -> None:
     for keyword, what in (
         ("Rows", "rows"),
@@ -253,7 +254,7 @@ def _refuse_another_kind(path: Path, file: Path, header: Any, first: Any) -> Non
             )
 
 
-def _fault(error: Exception) -> str:
+def fault_of(error: Exception) -> str:
     """The first line of an error, short."""
     text = one_line(str(error).strip().partition("\n")[0]).rstrip(".")
     return f"{type(error).__name__}{f' ({text[:120]})' if text else ''}"

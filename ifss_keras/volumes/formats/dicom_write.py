@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ from ifss_keras.core.colours import label_colours
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.dicom_planes import Stack, stacked
 from ifss_keras.volumes.formats.dicom_segments import LABEL_CODE
-from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header, read_series
+from ifss_keras.volumes.formats.dicom_series import Series, fault_of, quiet_libraries, read_header, read_series
 from ifss_keras.volumes.formats.format import Written
 from ifss_keras.volumes.formats.muscle_codes import Term, terms_of
-from ifss_keras.volumes.volume import Source, present_codes
+from ifss_keras.volumes.volume import Source, present_codes, voxel_spacing_mm
 
 _REFERENCED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
 _MAY_BE_EMPTY = (  # of type 2: there must be an element, with or without a value
@@ -64,7 +66,7 @@ def write_segments(path: Path, written: Written) -> None:
     codes = sorted({code for code in present_codes(written.array.T) if code} | set(written.names))
     if not codes:
         raise InputError(f"{path} cannot be written: a DICOM segmentation needs a label, there is none; draw one.")
-    with parsing(path):
+    with _writing(path, written.source):
         segmentation = highdicom.seg.Segmentation(
             source_images=_source_images(series, stack),
             pixel_array=_numbered(written.array, codes, series, stack),
@@ -103,14 +105,34 @@ def _referenced(path: Path, source: Source) -> tuple[Series, Stack]:
     return series, stack
 
 
+@contextlib.contextmanager
+def _writing(path: Path, source: Source) -> Iterator[None]:
+    """What highdicom raises for images that lack what it takes over from them, as one sentence."""
+    try:
+        with quiet_libraries():
+            yield
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path} cannot be written: expected {source.path} to be complete DICOM, received {fault_of(error)}; save "
+            "it as .seg.nrrd."
+        ) from None
+
+
 def _source_images(series: Series, stack: Stack) -> list[Any]:
     """pydicom's data sets, without pixels, in the order of the slices."""
+    from pydicom.valuerep import DSfloat
+
     order = stack.order if len(series.files) > 1 else [0]
+    step_mm = voxel_spacing_mm(stack.affine[:, [2, 1, 0, 3]])[0]
     images = [read_header(series.files[place], None) for place in order]
     for image in images:
         for keyword in _MAY_BE_EMPTY:
             if keyword not in image:
                 setattr(image, keyword, None)
+        if not image.get("SliceThickness"):
+            image.SliceThickness = DSfloat(step_mm, auto_format=True)
     return images
 
 
