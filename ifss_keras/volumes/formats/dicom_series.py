@@ -33,6 +33,14 @@ _TAGS = (
     *("SegmentationType", "SegmentSequence", "MaximumFractionalValue", "SpacingBetweenSlices"),
     *("RescaleSlope", "RescaleIntercept", *_OF_GROUPS),
 )
+_NUMBERS = (
+    *("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit"),
+    *("PixelRepresentation", "PlanarConfiguration", "MaximumFractionalValue"),
+)
+_TEXTS = (
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality"),
+    *("PhotometricInterpretation", "SegmentationType"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +153,10 @@ def read_header(path: Path, tags: Iterable[str] | None = _TAGS) -> Any:
             raise InputError(f"{path} is deflated as a whole: expected DICOM with another transfer syntax; convert it.")
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags and list(tags))
         for element in header:  # pydicom converts values when they are first asked for
-            element.value  # noqa: B018
+            if element.keyword in _NUMBERS and element.value is not None:
+                int(element.value)
+            elif element.keyword in _TEXTS and not isinstance(element.value, str | None):
+                raise ValueError(f"{element.value} as {element.keyword}")
     return header
 
 
