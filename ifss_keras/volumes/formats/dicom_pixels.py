@@ -18,7 +18,7 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
 from ifss_keras.volumes.formats.dicom_claims import frames_in, pixel_bytes, syntax_of
 from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header
-from ifss_keras.volumes.formats.stored import grey
+from ifss_keras.volumes.formats.stored import grey, one_line
 
 _J2K = b"\xff\x4f\xff\x51"
 _J2K_WITHIN = 4096  # bytes of a JP2 file in which its codestream begins
@@ -155,11 +155,13 @@ def _check_compression(file: Path, header: Any) -> None:
         try:
             known = get_decoder(syntax)
         except NotImplementedError:
-            raise InputError(f"{file} is compressed as {syntax.name}, which cannot be read: convert it.") from None
+            raise InputError(
+                f"{file} is compressed as {one_line(syntax.name)}, which cannot be read: convert it."
+            ) from None
         if not known.is_available:
             raise InputError(
-                f"{file} is compressed as {syntax.name}, for which no decoder is installed: expected those of the "
-                "extra dicom-jpeg; pip install 'ifss_keras[dicom-jpeg]', or convert it."
+                f"{file} is compressed as {one_line(syntax.name)}, for which no decoder is installed: "
+                "expected those of the extra dicom-jpeg; pip install 'ifss_keras[dicom-jpeg]', or convert it."
             )
         pixels = pydicom.dcmread(file, specific_tags=["PixelData"]).PixelData
         for frame in generate_frames(pixels, number_of_frames=frames_in(header)):

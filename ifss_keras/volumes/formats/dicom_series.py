@@ -200,8 +200,8 @@ def quiet_libraries() -> Iterator[None]:
 def _told(header: Any) -> str:
     """What a file holds, in words."""
     if header.get("SOPClassUID"):
-        return str(header.SOPClassUID.name)
-    return f"DICOM of the modality {header.get('Modality') or 'unknown'}"
+        return one_line(header.SOPClassUID.name)
+    return f"DICOM of the modality {one_line(header.get('Modality') or '') or 'unknown'}"
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -260,8 +260,8 @@ def _refuse_another_kind(path: Path, file: Path, header: Any, first: Any) -> Non
     ):
         if header.get(keyword) != first.get(keyword):
             raise InputError(
-                f"{path} has slices of different kinds: expected {first.get(keyword)} {what} in each, received "
-                f"{one_line(str(header.get(keyword)))} in {file.name}; keep the slices of one volume."
+                f"{path} has slices of different kinds: expected {one_line(str(first.get(keyword)))} {what} in each, "
+                f"received {one_line(str(header.get(keyword)))} in {file.name}; keep the slices of one volume."
             )
 
 

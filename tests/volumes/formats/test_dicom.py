@@ -1,15 +1,22 @@
 """DICOM series against SimpleITK's reader (GDCM), and what is no series of one volume."""
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless, generate_uid
+from pydicom.pixels import get_decoder
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, generate_uid
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.records import sha256_of
 from ifss_keras.jobs.provenance import fingerprints
+from ifss_keras.volumes.formats.dicom_series import is_dicom
 from ifss_keras.volumes.formats.registry import files_of, voxels_in
 from ifss_keras.volumes.io import read_labels, read_volume
 from tests.volumes.formats.dicom_files import RAS_TO_LPS, add_pixels, data_set, enhanced, save, slices, write_series
@@ -205,6 +212,16 @@ def test_a_compressed_frame_that_says_another_size_is_refused_before_it_is_decod
     assert re.search(r"a frame of \(65535, 65535\)", refusal(write_series(tmp_path / "bomb", made)))
 
 
+def test_a_compression_without_decoder_says_what_to_install(tmp_path, stored, oblique_affine, monkeypatch):
+    made = slices(stored, oblique_affine)
+    for one in made:
+        one.compress(RLELossless)
+        one.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    monkeypatch.setattr(get_decoder(JPEGLosslessSV1), "_available", {})
+    text = refusal(write_series(tmp_path / "lossless", made))
+    assert text.endswith("those of the extra dicom-jpeg; pip install 'ifss_keras[dicom-jpeg]', or convert it.")
+
+
 def test_other_files_are_refused_by_what_they_are(tmp_path):
     (tmp_path / "text.dcm").write_text("no DICOM at all, " * 20)
     assert "is not a DICOM file" in refusal(tmp_path / "text.dcm")
@@ -212,6 +229,39 @@ def test_other_files_are_refused_by_what_they_are(tmp_path):
     assert "or a folder of DICOM files" in refusal(tmp_path / "empty")
     report = save(data_set("1.2.840.10008.5.1.4.1.1.88.11", "SR"), tmp_path / "report")
     assert "is no image but Basic Text SR Storage" in refusal(report)
+
+
+def own_files():
+    """The DICOM files in pydicom's wheel."""
+    found = sorted(Path(pydicom.data.__file__).parent.rglob("*"))
+    return [path for path in found if path.is_file() and is_dicom(path)]
+
+
+@pytest.mark.parametrize("path", own_files(), ids=lambda path: path.name)
+def test_pydicoms_own_files_are_read_as_pydicom_does_or_refused(tmp_path, path):
+    alone = Path(shutil.copy(path, tmp_path))
+    try:
+        held = read_labels(alone, spacing_mm=(1, 1, 1))
+    except InputError as error:
+        told = str(error)
+    else:
+        whole, told = pydicom.dcmread(path), "read."
+        plain = whole.SamplesPerPixel == 1 and whole.PhotometricInterpretation == "MONOCHROME2"
+        if plain and whole.get("RescaleSlope", 1) == 1 and whole.get("RescaleIntercept", 0) == 0:
+            np.testing.assert_array_equal(held.array[0], whole.pixel_array)
+    assert told.isprintable()
+    assert told.endswith(".")
+
+
+def test_what_is_needed_for_dicom_alone_is_not_imported_for_other_formats(tmp_path, write_stored, oblique_affine):
+    path = write_stored(tmp_path / "a.nii.gz", np.ones((4, 5, 6), np.int16), oblique_affine)
+    script = f"""
+import sys, ifss_keras as ifss
+ifss.read_volume({str(path)!r})
+print({{"highdicom", "pydicom.sr"}} & {{*sys.modules}})  # nibabel itself imports pydicom where it is installed
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 def test_labels_may_be_an_image(tmp_path, oblique_affine):
