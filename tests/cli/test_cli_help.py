@@ -12,10 +12,10 @@ HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'}"
 
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis",
-                   "--spacing-mm", "--max-gb", "--label", "--complete", "--ends-annotated", "--report", "--subject",
-                   "--force", "--json"],
-    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--max-gb", "--label", "--report", "--subject",
-                    "--force", "--json"],
+                   "--spacing-mm", "--frame-step-mm", "--max-gb", "--label", "--complete", "--ends-annotated",
+                   "--report", "--subject", "--force", "--json"],
+    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--frame-step-mm", "--max-gb", "--label",
+                    "--report", "--subject", "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
     ("train",): ["--recipe", "--output", "--corpus", "--start-from", "--resume"],
