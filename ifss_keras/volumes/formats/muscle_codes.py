@@ -39,7 +39,7 @@ _MUSCLES: tuple[tuple[int, str, str], ...] = (
         "Musculus gastrocnemius Caput laterale",
         "gastrocnemius lateralis, lateral gastrocnemius, gl, lg, glat",
     ),
-    (916, "Musculustriceps surae", "triceps surae, ts, calf"),
+    (916, "Musculustriceps surae", "triceps surae, ts"),
     (936, "Musculus plantaris", "plantaris"),
     (940, "Musculus popliteus", "popliteus, pop"),
     (892, "Musculus tibialis anterior", "tibialis anterior, anterior tibialis, ta, tiba, tib ant"),

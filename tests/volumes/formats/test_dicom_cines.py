@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.stored import grey
 from ifss_keras.volumes.io import read_volume, write_labels
-from tests.volumes.formats.dicom_files import as_jpeg, cine, region, save
+from tests.volumes.formats.dicom_files import as_jpeg, cine, enhanced, region, save
 
 
 @pytest.fixture
@@ -128,3 +128,21 @@ def test_a_cine_has_no_place_for_a_dicom_segmentation(tmp_path, frames):
     with pytest.raises(InputError, match=r"needs images with their place in the patient.*save it as .seg.nrrd"):
         write_labels(tmp_path / "mask.seg.dcm", (frames > 9).astype(np.uint8), volume)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cine"]
+
+
+def test_an_enhanced_ultrasound_volume_says_where_its_frames_lie_but_not_in_which_body(tmp_path, frames):
+    made = enhanced(frames.transpose(2, 1, 0), np.diag([-0.3, -0.2, 0.7, 1]), order=(2, 0, 1))
+    for group, outer, inner in (
+        (made.SharedFunctionalGroupsSequence, "PlaneOrientation", "ImageOrientation"),
+        (made.PerFrameFunctionalGroupsSequence, "PlanePosition", "ImagePosition"),
+    ):
+        for item in group:
+            held = item[f"{outer}Sequence"].value
+            setattr(held[0], f"{inner}Volume", [float(part) for part in held[0][f"{inner}Patient"].value])
+            delattr(held[0], f"{inner}Patient")
+            setattr(item, f"{outer}VolumeSequence", held)
+            delattr(item, f"{outer}Sequence")
+    volume = read_volume(save(made, tmp_path / "volume"))
+    np.testing.assert_array_equal(volume.array, frames)
+    assert volume.spacing_mm == pytest.approx((0.7, 0.2, 0.3))
+    assert not volume.source.oriented
