@@ -105,7 +105,8 @@ def score_case(
     ]
     if not wanted:
         return []
-    volume, truth = read_volume(case.image), read_labels(case.labels)
+    volume = read_volume(case.image)
+    truth = read_labels(case.labels, like=volume)
     codes, scores, whole = codes_of(truth, cohort.names), [], None
     for part in wanted:
         true = np.isin(truth.array, [code for code, meant in codes.items() if meant == part.code])

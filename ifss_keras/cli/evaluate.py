@@ -15,6 +15,7 @@ from ifss_keras.cli import options
 @click.argument("truth", type=click.Path(path_type=Path))
 @options.axis(2)
 @options.spacing
+@options.frame_step
 @options.max_gb
 @options.label
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for an evaluation report.")

@@ -14,6 +14,7 @@ OPTIONS = {
     "ends_annotated": "--ends-annotated",
     "fill_mm": "--fill-mm",
     "force": "--force",
+    "frame_step_mm": "--frame-step-mm",
     "labels": "--label CODE=NAME",
     "labels_output": "--labels-output",
     "max_gb": "--max-gb",
@@ -116,6 +117,12 @@ spacing = click.option(
     "--spacing-mm",
     type=SpacingMm(),
     help="Distance of slices, rows and columns, where the file's is wrong or missing.",
+)
+frame_step = click.option(
+    "--frame-step-mm",
+    type=float,
+    help="Distance of neighbouring frames, for a sweep of even steps whose file says only how far rows and columns lie "
+    "apart, as an ultrasound cine does.",
 )
 max_gb = click.option(
     "--max-gb",

@@ -35,6 +35,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @options.axis(None)
 @options.spacing
+@options.frame_step
 @options.max_gb
 @options.poses
 @options.calibration
@@ -59,8 +60,9 @@ def predict(call, as_json, labels, poses, calibration, space, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
     Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP, MATLAB or any tool that
-    writes NIfTI, MetaImage, NRRD or TIFF. Folders of frames are volumes, too; an array of a MAT-file is calf.mat:name.
-    OUTPUT lies on the image's grid. IMAGE may also be a tracked sweep, frame after frame.
+    writes NIfTI, MetaImage, NRRD, TIFF or DICOM (segmentations and contours). IMAGE may also be the folder of a DICOM
+    series or of frames, a tracked sweep, or one array of a MAT-file, calf.mat:name. OUTPUT lies on the image's grid; a
+    .seg.dcm refers to the DICOM images that it is of.
 
     \b
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report

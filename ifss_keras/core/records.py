@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ _MOST_RECORD_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A file as it was: `path` is absolute, `sha256` of all its bytes."""
+    """A file as it was, or the files of one volume: `path` is absolute, `sha256` of all bytes."""
 
     path: str
     sha256: str
@@ -37,12 +37,17 @@ class Fingerprint:
         return cls(os.path.realpath(path), sha256_of(path))
 
     @classmethod
-    def of_folder(cls, folder: Path, files: Iterable[Path]) -> Fingerprint:
-        """That of some files in a folder, by their names and their content, as one."""
-        found = hashlib.sha256()
-        for file in files:
-            found.update(f"{sha256_of(file)}  {file.name}\n".encode("utf-8", "surrogateescape"))
-        return cls(os.path.realpath(folder), found.hexdigest())
+    def of_all(cls, path: Path, files: Sequence[Path]) -> Fingerprint:
+        """That of a volume in several files, which is called `path`; see `sha256_of_all`."""
+        return cls(os.path.realpath(path), sha256_of_all(files))
+
+
+def sha256_of_all(files: Sequence[Path]) -> str:
+    """That of one file; of several, the SHA-256 of all theirs and of their names, a line each, in their order."""
+    if len(files) == 1:
+        return sha256_of(files[0])
+    lines = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.core.records import Fingerprint, sha256_of
+from ifss_keras.core.records import sha256_of_all
 from ifss_keras.datasets.labels import LEAST_SLICES, codes_in, held_slices, name_of, own_names
 from ifss_keras.datasets.listing import Case
 from ifss_keras.datasets.working_copy import MOST_LABELS, runs
@@ -55,7 +55,7 @@ class CaseFacts:
         case: which one.
         shape: (slice, row, column).
         spacing_mm: (slice, row, column).
-        sha256: of the image's file, or of all its frames; behind it the name of the part that the image is of a file.
+        sha256: of the image's file, or of its files together; behind it the name of the part that it is of a file.
         labels: those that it holds, by their codes.
     """
 
@@ -83,7 +83,7 @@ def inspect_case(case: Case, look: Look | None = None) -> tuple[CaseFacts | None
     if case.labels is None:
         return facts, [*findings, Finding("warning", f"{case.image} has no label file, so it is not trained on.")]
     try:
-        labels = read_labels(case.labels, spacing_mm=volume.spacing_mm)
+        labels = read_labels(case.labels, spacing_mm=volume.spacing_mm, like=volume)
         check_same_grid(volume, labels, str(case.labels), of=str(case.image))
     except InputError as error:
         return facts, [*findings, Finding("error", str(error))]
@@ -97,10 +97,7 @@ def inspect_case(case: Case, look: Look | None = None) -> tuple[CaseFacts | None
 
 
 def _sha256(path: Path) -> str:
-    if path.is_dir():
-        return Fingerprint.of_folder(path, files_of(path)).sha256
-    file = file_of(path)
-    return sha256_of(file) + path.name.removeprefix(file.name)
+    return sha256_of_all(files_of(path)) + path.name.removeprefix(file_of(path).name)
 
 
 def slices_told(indices: Iterable[int]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.volumes.formats.dicom_series import holds_dicom
 from ifss_keras.volumes.formats.registry import suffix_of
 
 COLUMNS = ("subject", "image", "labels", "split")
@@ -19,13 +20,15 @@ SPLITS = {"train": "train", "training": "train", "val": "validation", "validatio
 UNDERSTOOD = (
     "a CSV subject,image,labels[,split]; x1.mha beside masksX1.mha (LEG-3D-US); NAME.nii.gz beside NAME_labels.nii.gz, "
     "NAME_mask.nii.gz, NAME_seg.nii.gz or NAME.seg.nrrd; a folder for each subject with image.nii.gz and "
-    "labels.nii.gz or mask.nii.gz; each of these also in the folders train, val and test; imagesTr/NAME_0000.nii.gz "
-    "with labelsTr/NAME.nii.gz (nnU-Net)"
+    "labels.nii.gz or mask.nii.gz; each of these also in the folders train, val and test, with .seg.dcm in place of "
+    ".seg.nrrd, and with the folder of a DICOM series as NAME or image; imagesTr/NAME_0000.nii.gz with "
+    "labelsTr/NAME.nii.gz (nnU-Net)"
 )
 
 _MARK = re.compile(r"[_-](labels?|masks?|seg|segmentation)$", re.IGNORECASE)
 _LABELS_FILE = re.compile(r"(labels?|masks?|seg|segmentation)$", re.IGNORECASE)
 _LEG_LABELS, _LEG_IMAGE = re.compile(r"masksX(\d+)$"), re.compile(r"x(\d+)$")
+_SEGMENTS = (".seg.nrrd", ".seg.dcm")  # suffixes that images do not have
 _CHANNEL = re.compile(r"_(\d{4})$")
 
 
@@ -164,14 +167,16 @@ def _nnunet(folder: Path, part: str, split: str | None) -> Iterator[Case]:
 def _cases_in_place(folder: Path, split: str | None) -> list[Case]:
     """The pairs of files in a folder, and those in its subjects' folders; with pairs, also images without labels."""
     images, labels = _by_name(folder)
+    images |= {name: folder / name for name in labels if name not in images and _is_dicom_folder(folder / name)}
     cases = [Case(name, path, labels.get(name), split) for name, path in images.items()] if labels else []
     for entry in _folders(folder):
         held = {"image": [], "labels": []}
         for stem, path, suffix in _volumes(entry):
-            if suffix == ".seg.nrrd" or _LABELS_FILE.match(stem):
+            if suffix in _SEGMENTS or _LABELS_FILE.match(stem):
                 held["labels"].append(path)
             elif stem.lower() == "image":
                 held["image"].append(path)
+        held["image"] += [path for path in _folders(entry) if path.name.lower() == "image" and _is_dicom_folder(path)]
         for what, paths in held.items():
             if len(paths) > 1:
                 raise _ambiguous(entry, what, paths)
@@ -189,7 +194,7 @@ def _by_name(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
         leg = (_LEG_LABELS.match(stem) or _LEG_IMAGE.match(stem)) if legs else None
         if leg:
             name, held = leg[1], labels if _LEG_LABELS.match(stem) else images
-        elif suffix == ".seg.nrrd" or _MARK.search(stem):
+        elif suffix in _SEGMENTS or _MARK.search(stem):
             name, held = _MARK.sub("", stem), labels
         else:
             name, held = stem, images
@@ -216,6 +221,10 @@ def _volumes(folder: Path) -> Iterator[tuple[str, Path, str]]:
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _is_dicom_folder(path: Path) -> bool:
+    return path.is_dir() and holds_dicom(path)
 
 
 def _natural(text: str) -> list:

@@ -110,7 +110,7 @@ def write_copy(folder: Path, case: Case, sources: Mapping[str, Any]) -> None:
     grid = replace(volume, array=np.broadcast_to(np.uint8(0), volume.array.shape))
     intensity, image_crc32 = _write_image(folder / IMAGE, volume)
     del volume  # before the labels are read
-    labels = read_labels(case.labels, spacing_mm=grid.spacing_mm)
+    labels = read_labels(case.labels, spacing_mm=grid.spacing_mm, like=grid)
     check_same_grid(grid, labels, str(case.labels), of=str(case.image))
     held = held_slices(labels.array)
     codes = _stored_codes(list(held), case.labels)

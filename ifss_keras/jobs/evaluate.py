@@ -20,6 +20,7 @@ def evaluate_files(
     *,
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
+    frame_step_mm: float | None = None,
     max_gb: float | None = None,
     names: dict[int, str] | None = None,
     report: Path | None = None,
@@ -32,6 +33,7 @@ def evaluate_files(
     Args:
         prediction, truth: label files.
         axis: stored axis of the slices.
+        spacing_mm, frame_step_mm, max_gb: see `read_volume`.
         names: code to name, before those of the files.
         report: folder for the report, if any.
         subject: whom they show, as the report calls them.
@@ -45,9 +47,9 @@ def evaluate_files(
     call = call or Call()
     if report is not None:
         check_folder(report)
-    predicted, true = (
-        read_labels(path, axis=axis, spacing_mm=spacing_mm, max_gb=max_gb) for path in (prediction, truth)
-    )
+    reading = {"axis": axis, "spacing_mm": spacing_mm, "frame_step_mm": frame_step_mm, "max_gb": max_gb}
+    predicted = read_labels(prediction, **reading)
+    true = read_labels(truth, **reading, like=predicted)
     check_same_grid(true, predicted, str(prediction), of=str(truth))
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}

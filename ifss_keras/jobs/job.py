@@ -17,12 +17,13 @@ class Job:
     """What to predict, from which files to which.
 
     Attributes:
-        image, output: files; the extension of `output` chooses its format.
+        image, output: files, the image also a folder of DICOM; the extension of `output` chooses its format.
         reference: file of the annotated slices; None for a network that needs none.
         preset: name or folder of a preset; None for the default one.
         method: one of `inference.methods.METHODS`.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
+        frame_step_mm: of neighbouring frames alone, for files that say only how far rows and columns lie apart.
         max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
         tracking: where the frames of a sweep lie, as far as its file does not say it.
         labels: code to name.
@@ -39,6 +40,7 @@ class Job:
     method: str = NETWORK
     axis: int | None = None
     spacing_mm: tuple[float, float, float] | None = None
+    frame_step_mm: float | None = None
     max_gb: float | None = None
     tracking: Tracking = UNTRACKED
     labels: dict[int, str] | None = None

@@ -23,7 +23,7 @@ from ifss_keras.jobs.refusals import (
     refuse_what_does_not_go_together,
 )
 from ifss_keras.volumes.annotation import Annotation, check_names, read_annotation
-from ifss_keras.volumes.io import read_volume
+from ifss_keras.volumes.io import check_writable, read_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import verified_weights
 
@@ -89,7 +89,15 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     if job.method == NETWORK:
         verified_weights(job.found_preset())
     axis = LAST_AXIS if job.axis is None else job.axis
-    volume = read_volume(job.image, axis=axis, spacing_mm=job.spacing_mm, max_gb=job.max_gb, tracking=job.tracking)
+    volume = read_volume(
+        job.image,
+        axis=axis,
+        spacing_mm=job.spacing_mm,
+        frame_step_mm=job.frame_step_mm,
+        max_gb=job.max_gb,
+        tracking=job.tracking,
+    )
+    check_writable(job.output, volume.source)
     refuse_a_constant_image(job, volume)
     source = fingerprints(image=job.image)
     mask = volume_outputs(job.output, source, force=job.force)

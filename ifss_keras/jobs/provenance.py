@@ -60,12 +60,16 @@ class Provenance:
 
 
 def fingerprints(**volumes: Path | None) -> dict[str, Fingerprint]:
-    """Of the files of some volumes, by what they are: the second one of a header is its voxels, a folder is as one."""
+    """Of some volumes, by what they are.
+
+    The second file of a header is called its voxels; more files than two, such as a DICOM series, have one fingerprint.
+    """
     found = {}
     for name, path in volumes.items():
-        if path and path.is_dir():
-            found[name] = Fingerprint.of_folder(path, files_of(path))
+        files = files_of(path) if path else []
+        if len(files) > 2 or (path and path.is_dir()):
+            found[name] = Fingerprint.of_all(path, files)
             continue
-        for held, what in zip(files_of(path) if path else (), (name, f"{name} voxels"), strict=False):
+        for held, what in zip(files, (name, f"{name} voxels"), strict=False):
             found[what] = Fingerprint.of(held)
     return found

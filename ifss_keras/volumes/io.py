@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,19 +17,11 @@ from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.itk import in_utf8
 from ifss_keras.volumes.formats.registry import file_of, files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
-from ifss_keras.volumes.formats.stored import Stored, default_affine, grey
+from ifss_keras.volumes.formats.stored import Stored, grey
+from ifss_keras.volumes.label_codes import as_codes, refuse_an_image
+from ifss_keras.volumes.spacing import GivenSpacing
 from ifss_keras.volumes.tracking import UNTRACKED, Tracking, sweep_of
-from ifss_keras.volumes.volume import (
-    Source,
-    Volume,
-    by_default,
-    check_spacing_mm,
-    check_voxels,
-    present_codes,
-    stored_order,
-)
-
-MOST_SCATTERED_CODES = 32
+from ifss_keras.volumes.volume import Source, Volume, by_default, check_voxels
 
 
 def read_volume(
@@ -38,6 +29,7 @@ def read_volume(
     *,
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
+    frame_step_mm: float | None = None,
     max_gb: float | None = None,
     tracking: Tracking = UNTRACKED,
 ) -> Volume:
@@ -45,24 +37,28 @@ def read_volume(
 
     Args:
         path: `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd`, `.nhdr`, `.mat` (`a.mat:name` for one of its arrays), `.tif`,
-            or a folder of frames; tracked sweeps of PLUS, 3D Slicer and Stradwin among them.
+            a folder of frames, or DICOM: the folder of a series, one of its files, or a file of several frames,
+            whatever its name. Tracked sweeps of PLUS, 3D Slicer and Stradwin are among them.
         axis: the stored axis that is the slice axis: 0, 1 or 2 (i, j, k in NIfTI; columns, rows and frames in folders
             and TIFF; dimensions 2, 1 and 3 in MATLAB; x, y, z elsewhere).
         spacing_mm: slice, row, column, used in place of the file's for distances and millilitres.
+        frame_step_mm: distance of neighbouring frames (the last stored axis), in place of the file's; an ultrasound
+            cine says only how far rows and columns lie apart.
         max_gb: the most memory that its voxels may take, in 10^9 bytes; None for what is free.
         tracking: where the frames of a sweep lie, as far as the file does not say it.
 
     Raises:
-        InputError: in one sentence, for anything that cannot be used as a volume; a file that says no spacing is
-            refused unless one is given.
+        InputError: in one sentence, for anything that cannot be used as a volume; a file that says no spacing, or
+            none of its frames, is refused unless that is given.
     """
     path = Path(path)
-    stored_order(axis)
+    given = GivenSpacing(axis, spacing_mm, frame_step_mm)
     held = _format_at(path)
     stored = _read(path, lambda: held.read(path, max_gb))
     sweep = sweep_of(stored, axis, tracking, path)
     if sweep is None:
-        stored = _spaced(stored, path, axis, spacing_mm)
+        stored = given.placed(stored, path)
+    spacing_mm = given.of(stored.affine) if sweep is None else given.of_frames(sweep.pixel_mm)
     source = Source(path, held.name, axis, oriented=_oriented(stored) and not sweep, nifti_header=stored.header)
     volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm, sweep)
     check_voxels(volume.array, str(path))
@@ -74,6 +70,7 @@ def read_labels(
     *,
     axis: int = 2,
     spacing_mm: tuple[float, float, float] | None = None,
+    frame_step_mm: float | None = None,
     max_gb: float | None = None,
     like: Volume | None = None,
 ) -> Volume:
@@ -82,25 +79,26 @@ def read_labels(
     `source.names` and `source.colours` hold those of the file's segments, where it names any; layers are merged (see
     `merge_layers`). Arguments are as in `read_volume`, and
 
-        like: the image that the labels belong to, for formats that have no grid of their own.
+        like: the image that the labels belong to: contours have no grid of their own, and a DICOM segmentation may
+            leave out the slices without labels.
 
     Raises:
         InputError: in one sentence, if the file cannot be read, holds anything but whole numbers from 0 up, or is
             plainly an image.
     """
     path = Path(path)
-    stored_order(axis)
+    given = GivenSpacing(axis, spacing_mm, frame_step_mm)
     held = _format_at(path)
     if held.labels:
         stored = _read(path, lambda: held.labels(path, max_gb, like))
     else:
         stored = merged_labels(_read(path, lambda: held.read(path, max_gb)), path)
-    stored = _spaced(stored, path, axis, spacing_mm)
+    stored = given.placed(stored, path)
     array, names, colours = stored.array, dict(stored.names), dict(stored.colours)
     source = Source(path, held.name, axis, names, colours, _oriented(stored), stored.header)
     check_voxels(array, str(path), image=False)
-    volume = Volume.from_stored(_codes(array, f"{path}"), stored.affine, source, spacing_mm)
-    _refuse_an_image(volume.array, path)
+    volume = Volume.from_stored(as_codes(array, f"{path}"), stored.affine, source, given.of(stored.affine))
+    refuse_an_image(volume.array, path)
     return volume
 
 
@@ -127,7 +125,7 @@ def write_labels(
     path = Path(path)
     labels = np.asarray(labels)
     check_voxels(labels, "the label volume", image=False)
-    labels = _codes(labels, "the label volume")
+    labels = as_codes(labels, "the label volume")
     largest = int(labels.max())
     dtype = np.dtype(np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.int32)
     _write(path, labels.astype(dtype, copy=False), like, names or {}, colours or {}, labels=True)
@@ -149,13 +147,19 @@ def write_volume(path: str | Path, array: np.ndarray, like: Volume) -> None:
     _write(Path(path), array, like)
 
 
-def check_writable(path: str | Path) -> None:
+def check_writable(path: str | Path, source: Source | None = None) -> None:
     """Refuses a target that could not be written, so that long work does not end in vain.
 
+    Args:
+        source: of the image that the labels to be written belong to, if it is known: some formats refer to it.
+
     Raises:
-        InputError: for an unknown extension, a missing folder, a folder as target, or no permission.
+        InputError: for an unknown extension, a missing folder, a folder as target, no permission, or an image that
+            cannot be referred to.
     """
     path = Path(path)
+    if source is not None and (check_image := writing_format(path).check_image):
+        check_image(path, source)
     if writing_format(path).data_endings and not in_utf8(path.name):
         raise InputError(
             f"{path} cannot be written: expected a name in UTF-8, as its header names a second file; give another name."
@@ -216,63 +220,8 @@ def _read(path: Path, read: Callable[[], Stored]) -> Stored:
         raise InputError(f"{path} needs more memory than there is: close other programs, or cut it smaller.") from None
 
 
-def _spaced(stored: Stored, path: Path, axis: int, spacing_mm: tuple[float, float, float] | None) -> Stored:
-    """What a file holds, placed by the given spacing where the file itself says neither place nor spacing."""
-    if spacing_mm is None and not stored.has_spacing:
-        raise InputError(
-            f"{path} does not say how far its voxels lie apart in mm: expected that in its header, once; "
-            "give it as SLICE,ROW,COLUMN.",
-            setting="spacing_mm",
-        )
-    if stored.affine is None:
-        placed_mm = np.empty(3)
-        placed_mm[list(stored_order(axis))] = check_spacing_mm(spacing_mm)
-        return replace(stored, affine=default_affine(placed_mm))
-    return stored
-
-
 def _oriented(stored: Stored) -> bool:
     return stored.oriented and not by_default(stored.affine)
-
-
-def _codes(array: np.ndarray, name: str) -> np.ndarray:
-    """The same labels as integers, in their own type if it is one, refused unless whole and not negative."""
-    if array.dtype.kind == "b":
-        return array.view(np.uint8)
-    if array.dtype.kind == "f" and not all(_whole(plane) for plane in array):
-        raise InputError(
-            f"{name} holds values that are not whole numbers: expected label codes 0, 1, 2, ...; give "
-            "the label volume, not an image or a resampled mask."
-        )
-    if array.dtype.kind != "u" and (smallest := array.min()) < 0:
-        raise InputError(f"{name} holds the negative value {smallest:g}: expected label codes from 0 up; recode it.")
-    if (largest := array.max()) >= 2**31:
-        raise InputError(f"{name} holds the value {largest:g}: expected label codes below 2^31; recode it.")
-    if array.dtype.kind == "f":
-        return array.astype(np.min_scalar_type(int(largest)), order="K")
-    return array
-
-
-def _refuse_an_image(labels: np.ndarray, path: Path) -> None:
-    """Refuses many values of which most differ from the next voxel's (equal: 1 to 17 % in images, 84 to 98 in labels).
-
-    Raises:
-        InputError: an image.
-    """
-    labelled = equal = 0
-    for plane in labels:
-        held = plane[:, 1:] != 0
-        labelled += np.count_nonzero(held)
-        equal += np.count_nonzero(held & (plane[:, 1:] == plane[:, :-1]))
-    if 2 * equal < labelled and len(codes := present_codes(labels)) > MOST_SCATTERED_CODES:
-        raise InputError(
-            f"{path} looks like an image: expected a label volume, received {len(codes)} different values that change "
-            "from voxel to voxel; pass the segmentation."
-        )
-
-
-def _whole(values: np.ndarray) -> bool:
-    return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
 
 def _write(
@@ -288,13 +237,21 @@ def _write(
             f"{path} cannot be written: expected an array of the image's shape {like.array.shape}, received "
             f"{array.shape}; bring it to the image's grid first."
         )
-    check_writable(path)
+    check_writable(path, like.source)
     written = Written(like.to_stored(array), like.stored_affine, like.source, names, colours, labels)
     try:
         with replacing(path) as target:
-            writing_format(path).write(target, written)
+            _write_at(target, path, written)
     except OSError as error:
         raise InputError(_unwritable(path, error)) from None
+
+
+def _write_at(target: Path, path: Path, written: Written) -> None:
+    """Writes to a hidden place; errors name the one where it will be."""
+    try:
+        writing_format(path).write(target, written)
+    except InputError as error:
+        raise InputError(str(error).replace(str(target), str(path))) from None
 
 
 def _unwritable(path: Path, error: OSError) -> str:

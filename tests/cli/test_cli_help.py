@@ -11,11 +11,11 @@ from ifss_keras.cli.group import COMMANDS, cli
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib', 'trimesh'}"
 
 OPTIONS = {
-    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis", "--spacing-mm", "--max-gb",
-                   "--poses", "--calibration", "--space", "--label", "--complete", "--ends-annotated", "--report",
-                   "--subject", "--force", "--json"],
-    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--max-gb", "--label", "--report", "--subject",
-                    "--force", "--json"],
+    ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis", "--spacing-mm",
+                   "--frame-step-mm", "--max-gb", "--poses", "--calibration", "--space", "--label", "--complete",
+                   "--ends-annotated", "--report", "--subject", "--force", "--json"],
+    ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--frame-step-mm", "--max-gb", "--label",
+                    "--report", "--subject", "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
     ("reconstruct",): ["SWEEP", "--output", "--labels", "--labels-output", "--spacing-mm", "--weighting", "--fill-mm",

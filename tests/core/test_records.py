@@ -174,7 +174,7 @@ def test_the_fingerprint_of_a_folder_is_of_the_names_and_the_content_of_its_file
     for file in files:
         file.write_bytes(file.name.encode() * 3)
     listed = "".join(f"{sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)  # as sha256sum
-    first = Fingerprint.of_folder(tmp_path, files)
+    first = Fingerprint.of_all(tmp_path, files)
     assert first == Fingerprint(os.path.realpath(tmp_path), sha256(listed.encode()).hexdigest())
     os.replace(files[1], tmp_path / "c")
-    assert Fingerprint.of_folder(tmp_path, [files[0], tmp_path / "c"]) != first
+    assert Fingerprint.of_all(tmp_path, [files[0], tmp_path / "c"]) != first

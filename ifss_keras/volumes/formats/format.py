@@ -48,6 +48,8 @@ class Format:
         files: (path) to all files that hold the volume, the one that is named first; None: that one alone.
         takes: (path) to whether it reads a folder, or a file whose suffix no format has; None: it does not.
         file: (path) to the file of a path that names a part of one; other paths come back; None: none does.
+        check_image: (path to write, image that the labels belong to) to None, where what is written refers to the
+            image; InputError where nothing can be written for that one.
         data_endings: of the second file that writing makes, where the first is a header without voxels.
         names_segments: what it writes keeps the names and the colours of labels.
     """
@@ -61,5 +63,6 @@ class Format:
     files: Callable[[Path], list[Path]] | None = None
     takes: Callable[[Path], bool] | None = None
     file: Callable[[Path], Path] | None = None
+    check_image: Callable[[Path, Source], None] | None = None
     data_endings: tuple[str, ...] = ()
     names_segments: bool = False

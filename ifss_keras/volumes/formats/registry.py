@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats import frames, matlab, metaimage, nifti, nrrd, stradwin, tiff
+from ifss_keras.volumes.formats import dicom, frames, matlab, metaimage, nifti, nrrd, stradwin, tiff
 from ifss_keras.volumes.formats.format import Format
 
 _ALL = (
     *nifti.FORMATS,
     *metaimage.FORMATS,
     *nrrd.FORMATS,
+    *dicom.FORMATS,
     *matlab.FORMATS,
     *tiff.FORMATS,
     *frames.FORMATS,
@@ -48,7 +49,9 @@ def format_of(path: Path) -> Format:
             if held.takes and held.takes(path):
                 return held
     if path.is_dir():
-        raise InputError(f"{path} is a folder: expected an image file; give the file inside it.")
+        raise InputError(
+            f"{path} is a folder: expected an image file, or a folder of DICOM files; give the one inside it."
+        )
     raise InputError(
         f"{path} has an unknown extension: expected one of {', '.join(FORMATS)}; convert or rename the file."
     )

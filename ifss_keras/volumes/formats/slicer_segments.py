@@ -15,7 +15,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB, label_colours
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.stored import Stored
+from ifss_keras.volumes.formats.stored import Stored, one_line
 from ifss_keras.volumes.volume import present_codes
 
 _KEY = re.compile(r"Segment(\d{1,9})_(\w+)", re.ASCII)
@@ -53,12 +53,12 @@ def parse_segments(metadata: Mapping[str, str], layers: int, path: Path) -> list
         except ValueError:
             layer = -1
         if not (0 <= layer < layers and 0 <= value < 2**31):
-            received = [_one_line(field.get(key, "none"))[:20] for key in ("LabelValue", "Layer")]
+            received = [one_line(field.get(key, "none"))[:20] for key in ("LabelValue", "Layer")]
             raise InputError(
                 f"{path} describes segment {index} with value {received[0]} in layer {received[1]}: expected whole "
                 f"numbers from 0 up, a value below 2^31 and a layer below {layers}; save it in 3D Slicer again."
             )
-        name = _one_line(field.get("Name", "")) or _one_line(field.get("ID", "")) or f"Segment_{index}"
+        name = one_line(field.get("Name", "")) or one_line(field.get("ID", "")) or f"Segment_{index}"
         segments.append(Segment(name, value, layer, _colour(field.get("Color", ""))))
     return segments
 
@@ -70,11 +70,6 @@ def _colour(text: str) -> RGB | None:
     except (ValueError, OverflowError):
         return None
     return (red, green, blue) if 0 <= min(red, green, blue) <= max(red, green, blue) <= 255 else None
-
-
-def _one_line(text: str) -> str:
-    """The text with single blanks for breaks and tabs, and without what cannot be printed, as it will be in tables."""
-    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def merged_labels(stored: Stored, path: Path) -> Stored:

@@ -32,6 +32,8 @@ class Stored:
         oriented: whether the file says that its affine leads to the body's left, front and head.
         metadata: key and value of each custom field, if it is NRRD.
         names, colours: of label codes, where the file is known to hold labels and says them.
+        has_frame_step: whether, beside the distances of rows and columns, it says that of slices; where it does not
+            (the frames of an ultrasound cine), the affine has the 1 mm that other programs take then.
         sweep: where each of its frames lies, for a tracked sweep: frames are axis k.
     """
 
@@ -43,12 +45,18 @@ class Stored:
     oriented: bool = False
     names: Mapping[int, str] = field(default_factory=dict)
     colours: Mapping[int, RGB] = field(default_factory=dict)
+    has_frame_step: bool = True
     sweep: Sweep | None = None
 
 
 def default_affine(spacing_mm: Sequence[float]) -> np.ndarray:
     """(4, 4), of voxels so far apart along i, j and k whose place in the body nobody knows: along L, P and S."""
     return LPS_TO_RAS @ np.diag([*spacing_mm, 1.0])
+
+
+def one_line(text: str) -> str:
+    """The text with single blanks for breaks and tabs, and without what cannot be printed, as it will be in tables."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def drop_trailing_axes(shape: Sequence[int], path: Path) -> tuple[int, int, int]:
