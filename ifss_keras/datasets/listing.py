@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.dicom_series import holds_dicom
+from ifss_keras.volumes.formats.dicom.series import holds_dicom
 from ifss_keras.volumes.formats.registry import suffix_of
 
 COLUMNS = ("subject", "image", "labels", "split")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.chain import image_poses
-from ifss_keras.volumes.formats.plus import ORIENTATION, is_tracked, sequence_transforms, to_marked_far
-from ifss_keras.volumes.formats.poses import read_calibration, read_poses
 from ifss_keras.volumes.formats.stored import Stored
+from ifss_keras.volumes.formats.tracked.chain import image_poses
+from ifss_keras.volumes.formats.tracked.plus import ORIENTATION, is_tracked, sequence_transforms, to_marked_far
+from ifss_keras.volumes.formats.tracked.poses import read_calibration, read_poses
 from ifss_keras.volumes.sweep import Sweep
 from ifss_keras.volumes.volume import stored_order
 

@@ -13,8 +13,8 @@ import numpy as np
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, frames_third, header_lines, spaced
 from ifss_keras.volumes.formats.headed import headed_format
-from ifss_keras.volumes.formats.plus import is_sequence, sequence_fields
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
+from ifss_keras.volumes.formats.tracked.plus import is_sequence, sequence_fields
 from ifss_keras.volumes.formats.voxels import Layout
 
 _TYPES = {

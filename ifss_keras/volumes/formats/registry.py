@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats import dicom, frames, matlab, metaimage, nifti, nrrd, stradwin, tiff
+from ifss_keras.volumes.formats import frames, metaimage, nifti, nrrd, tiff
+from ifss_keras.volumes.formats.dicom import format as dicom
 from ifss_keras.volumes.formats.format import Format
+from ifss_keras.volumes.formats.matlab import format as matlab
+from ifss_keras.volumes.formats.tracked import stradwin
 
 _ALL = (
     *nifti.FORMATS,

@@ -8,7 +8,7 @@ import pydicom
 from hypothesis import strategies as st
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from ifss_keras.volumes.formats.dicom_series import quiet_libraries
+from ifss_keras.volumes.formats.dicom.series import quiet_libraries
 from ifss_keras.volumes.io import read_volume, write_labels
 from tests.volumes.formats.dicom_files import as_jpeg, cine, enhanced, save, slices, structure_set, write_series
 from tests.volumes.formats.mutations import Files

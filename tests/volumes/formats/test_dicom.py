@@ -16,7 +16,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELo
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.records import sha256_of
 from ifss_keras.jobs.provenance import fingerprints
-from ifss_keras.volumes.formats.dicom_series import is_dicom
+from ifss_keras.volumes.formats.dicom.series import is_dicom
 from ifss_keras.volumes.formats.registry import files_of, voxels_in
 from ifss_keras.volumes.io import read_labels, read_volume
 from tests.volumes.formats.dicom_files import RAS_TO_LPS, add_pixels, data_set, enhanced, save, slices, write_series

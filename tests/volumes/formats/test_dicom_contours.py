@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.volumes.annotation import read_annotation
-from ifss_keras.volumes.formats.dicom_contours import filled
+from ifss_keras.volumes.formats.dicom.contours import filled
 from ifss_keras.volumes.io import read_labels, read_volume
 from tests.volumes.formats.dicom_files import save, slices, structure_set, write_series
 

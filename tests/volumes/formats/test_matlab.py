@@ -8,7 +8,7 @@ import scipy.io
 
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.volumes.annotation import read_annotation
-from ifss_keras.volumes.formats import matlab
+from ifss_keras.volumes.formats.matlab import format as matlab
 from ifss_keras.volumes.formats.registry import file_of, files_of, format_of, voxels_in
 from ifss_keras.volumes.io import read_labels, read_volume, write_labels, write_volume
 from ifss_keras.volumes.volume import Volume

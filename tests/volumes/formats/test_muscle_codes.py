@@ -3,7 +3,7 @@
 import pytest
 from pydicom.sr.codedict import codes
 
-from ifss_keras.volumes.formats.muscle_codes import (
+from ifss_keras.volumes.formats.dicom.muscle_codes import (
     _BONES,
     _MUSCLES,
     ANATOMICAL_STRUCTURE,

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ifss_keras.volumes.formats.matlab_variable import MOST_CELLS, MOST_DEPTH, SMALL_BYTES, Variable, damaged
+from ifss_keras.volumes.formats.matlab.variable import MOST_CELLS, MOST_DEPTH, SMALL_BYTES, Variable, damaged
 from ifss_keras.volumes.formats.voxels import Layout, inflated, read_voxels
 
 HEADER_BYTES = 128

@@ -17,7 +17,7 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.matlab_variable import MOST_CELLS, MOST_DEPTH, SMALL_BYTES, Variable, damaged
+from ifss_keras.volumes.formats.matlab.variable import MOST_CELLS, MOST_DEPTH, SMALL_BYTES, Variable, damaged
 from ifss_keras.volumes.formats.voxels import MOST_SHORTENED
 
 _FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle, Fletcher's checksum

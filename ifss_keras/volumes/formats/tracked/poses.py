@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.plus import Frames, matrix_of, named_frames
+from ifss_keras.volumes.formats.tracked.plus import Frames, matrix_of, named_frames
 
 _MOST_BYTES = 1 << 26
 _MATRIX_NUMBERS, _MATRIX_AND_PIXEL = 17, 19  # frame and 16 numbers; and the size of a pixel

@@ -16,8 +16,8 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.dicom_claims import frames_in, pixel_bytes, syntax_of
-from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header
+from ifss_keras.volumes.formats.dicom.claims import frames_in, pixel_bytes, syntax_of
+from ifss_keras.volumes.formats.dicom.series import Series, parsing, read_header
 from ifss_keras.volumes.formats.stored import grey, one_line
 
 _J2K = b"\xff\x4f\xff\x51"

@@ -19,9 +19,9 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.format import Format, Written
-from ifss_keras.volumes.formats.mat5 import HEADER_BYTES, ORDERS, mat5_variables
-from ifss_keras.volumes.formats.mat73 import mat73_variables
-from ifss_keras.volumes.formats.matlab_variable import Variable
+from ifss_keras.volumes.formats.matlab.mat5 import HEADER_BYTES, ORDERS, mat5_variables
+from ifss_keras.volumes.formats.matlab.mat73 import mat73_variables
+from ifss_keras.volumes.formats.matlab.variable import Variable
 from ifss_keras.volumes.formats.stored import Stored, default_affine
 from ifss_keras.volumes.volume import Volume, affine_spacing_mm
 

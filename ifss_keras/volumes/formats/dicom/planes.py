@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.dicom_series import Series, parsing
+from ifss_keras.volumes.formats.dicom.series import Series, parsing
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS
 from ifss_keras.volumes.grid import GRID_TOLERANCE_VOXELS
 

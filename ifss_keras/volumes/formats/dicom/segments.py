@@ -13,10 +13,10 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.dicom_claims import check_claims
-from ifss_keras.volumes.formats.dicom_pixels import decoded
-from ifss_keras.volumes.formats.dicom_planes import directions, numbers, pixel_mm_of
-from ifss_keras.volumes.formats.dicom_series import Series, parsing, read_header
+from ifss_keras.volumes.formats.dicom.claims import check_claims
+from ifss_keras.volumes.formats.dicom.pixels import decoded
+from ifss_keras.volumes.formats.dicom.planes import directions, numbers, pixel_mm_of
+from ifss_keras.volumes.formats.dicom.series import Series, parsing, read_header
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, Stored, one_line
 from ifss_keras.volumes.grid import GRID_TOLERANCE_VOXELS
 from ifss_keras.volumes.volume import Volume

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.dicom_contours import CONTOURS, read_contours
-from ifss_keras.volumes.formats.dicom_pixels import read_pixels
-from ifss_keras.volumes.formats.dicom_planes import stacked
-from ifss_keras.volumes.formats.dicom_segments import SEGMENTATIONS, read_segments
-from ifss_keras.volumes.formats.dicom_series import dicom_files, holds_dicom, read_header, read_series
-from ifss_keras.volumes.formats.dicom_write import check_image, write_segments
+from ifss_keras.volumes.formats.dicom.contours import CONTOURS, read_contours
+from ifss_keras.volumes.formats.dicom.pixels import read_pixels
+from ifss_keras.volumes.formats.dicom.planes import stacked
+from ifss_keras.volumes.formats.dicom.segments import SEGMENTATIONS, read_segments
+from ifss_keras.volumes.formats.dicom.series import dicom_files, holds_dicom, read_header, read_series
+from ifss_keras.volumes.formats.dicom.writing import check_image, write_segments
 from ifss_keras.volumes.formats.format import Format
 from ifss_keras.volumes.formats.stored import Stored
 from ifss_keras.volumes.volume import Volume

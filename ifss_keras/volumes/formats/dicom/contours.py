@@ -17,7 +17,7 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.memory import check_memory
-from ifss_keras.volumes.formats.dicom_series import parsing, read_header
+from ifss_keras.volumes.formats.dicom.series import parsing, read_header
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, Stored, one_line
 from ifss_keras.volumes.volume import Volume
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from ifss_keras.core.colours import label_colours
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.dicom_planes import Stack, stacked
-from ifss_keras.volumes.formats.dicom_segments import LABEL_CODE
-from ifss_keras.volumes.formats.dicom_series import Series, fault_of, quiet_libraries, read_header, read_series
+from ifss_keras.volumes.formats.dicom.muscle_codes import Term, terms_of
+from ifss_keras.volumes.formats.dicom.planes import Stack, stacked
+from ifss_keras.volumes.formats.dicom.segments import LABEL_CODE
+from ifss_keras.volumes.formats.dicom.series import Series, fault_of, quiet_libraries, read_header, read_series
 from ifss_keras.volumes.formats.format import Written
-from ifss_keras.volumes.formats.muscle_codes import Term, terms_of
 from ifss_keras.volumes.volume import Source, present_codes, voxel_spacing_mm
 
 _REFERENCED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")

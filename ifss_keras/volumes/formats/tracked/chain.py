@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.plus import Frames, Transforms
+from ifss_keras.volumes.formats.tracked.plus import Frames, Transforms
 
 IMAGE = "Image"
 _SPACES = ("Reference", "World", "Tracker")  # where sweeps are at home, the best first

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.volumes.formats.dicom_claims import check_claims, frames_in
+from ifss_keras.volumes.formats.dicom.claims import check_claims, frames_in
 from ifss_keras.volumes.formats.stored import one_line
 
 _MAGIC, _MAGIC_AT = b"DICM", 128
