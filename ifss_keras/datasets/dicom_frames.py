@@ -70,5 +70,5 @@ def _read_frames(path: str | Path):
 
     from ifss_keras.volumes.io import read_volume
 
-    for frame in read_volume(path).array:
+    for frame in read_volume(path, spacing_mm=(1.0, 1.0, 1.0)).array:  # where frames lie does not matter here
         yield frame[..., None].astype(np.float32)
