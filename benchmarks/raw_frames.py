@@ -116,6 +116,7 @@ def leg(folder, predict):
     print("every method  distances | Dice  mL  of the truth up to the last annotated frame, by the same distances")
     for every in (10, 20):
         annotation = Annotation.from_array(labels, names, keep_slices=np.arange(0, len(labels), every))
+        annotation = replace(annotation, ends_annotated=True)
         span = np.arange(annotation.slices[-1] + 1)
         between = np.setdiff1d(span, annotation.slices)
         for method, find in (("shape", predict_by_shape), ("network", predict)):

@@ -19,10 +19,10 @@ def dicom_frames(path: str | Path):
     """A dataset of the frames of a file in their order, each (row, column, 1), float32, the values as stored.
 
     Where tensorflow-io is installed and loads (0.37.1 beside TensorFlow 2.16 alone) and reads the file as it is stored,
-    its frames are decoded within the graph; elsewhere `read_volume` reads them, which is said once.
+    its frames are decoded within the graph; elsewhere the readers of `volumes.formats` do, which is said once.
 
     Raises:
-        InputError: see `read_volume`; while the dataset is gone through.
+        InputError: the file cannot be read; while the dataset is gone through.
     """
     import tensorflow as tf
 
@@ -66,9 +66,12 @@ def _as_stored(path: str | Path) -> bool:
 
 
 def _read_frames(path: str | Path):
+    """The frames of a file of any format that is read; where they lie does not matter here."""
     import numpy as np
 
-    from ifss_keras.volumes.io import read_volume
+    from ifss_keras.volumes.formats.registry import format_of
+    from ifss_keras.volumes.formats.stored import grey
 
-    for frame in read_volume(path, spacing_mm=(1.0, 1.0, 1.0)).array:  # where frames lie does not matter here
+    path = Path(path)
+    for frame in grey(format_of(path).read(path, None).array, path).transpose(2, 1, 0):
         yield frame[..., None].astype(np.float32)
