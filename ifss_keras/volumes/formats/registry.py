@@ -1,4 +1,4 @@
-"""Which format a file or a folder has. A new format is one more file here, and one more line in `_ALL`."""
+"""Which format a file or a folder has. A new format is one more file here, and one more line in `ALL`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ifss_keras.volumes.formats.format import Format
 from ifss_keras.volumes.formats.matlab import format as matlab
 from ifss_keras.volumes.formats.tracked import stradwin
 
-_ALL = (
+ALL = (
     *nifti.FORMATS,
     *metaimage.FORMATS,
     *nrrd.FORMATS,
@@ -22,7 +22,7 @@ _ALL = (
     *stradwin.FORMATS,
 )
 
-FORMATS: dict[str, Format] = {suffix: held for held in _ALL for suffix in held.suffixes}
+FORMATS: dict[str, Format] = {suffix: held for held in ALL for suffix in held.suffixes}
 
 
 def suffix_of(path: Path) -> str | None:
@@ -32,7 +32,7 @@ def suffix_of(path: Path) -> str | None:
 
 def file_of(path: Path) -> Path:
     """The file or folder that a path leads to: itself, unless it names a part of a file, as in `a.mat:name`."""
-    for held in _ALL:
+    for held in ALL:
         if held.file and (file := held.file(path)) != path:
             return file
     return path
@@ -48,7 +48,7 @@ def format_of(path: Path) -> Format:
     if suffix and not path.is_dir():
         return FORMATS[suffix]
     if path.exists():
-        for held in _ALL:
+        for held in ALL:
             if held.takes and held.takes(path):
                 return held
     if path.is_dir():
