@@ -170,7 +170,7 @@ def page():
         "",
         "Which there are, and what each was checked against: the same voxels (7 x 6 x 5 on an oblique, flipped,",
         "anisotropic grid, or along the axes where a format knows no other) read or written by another program. This",
-        "page is made by `python -m tests.volumes.formats.formats_page --write`, and a test fails where it is not true.",
+        "page is made by `python -m tests.volumes.formats.formats_page --write`; a test fails where it is not true.",
         "",
         "| format | files | images | labels | written | names and colours |",
         "|---|---|---|---|---|---|",
