@@ -20,7 +20,7 @@ from ifss_keras.volumes.sweep import Sweep
 from ifss_keras.volumes.volume import Volume
 
 LEAST_STEP = 0.001  # of the median step: frames at one place keep an order
-STEADY_MM = 0.5  # standard deviation along the body: what changes faster sideways is the tracker's noise
+STEADY_FRAMES, STEADY_MM = 3.0, 0.5  # standard deviations in time and in place: what is quicker is the tracker's noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class FrameOrder:
             pixel: (row, column) of the image point whose path is followed: the middle of what is measured.
             picture: rows and columns of a frame.
         """
-        way = path_of(sweep, pixel)
+        way = _steadied(path_of(sweep, pixel))
         if way[-1, 0] < way[0, 0]:
             way[:, 0] *= -1
         frames = np.argsort(way[:, 0], kind="stable")
@@ -56,7 +56,7 @@ class FrameOrder:
         steps = np.diff(way[:, 0])
         least = LEAST_STEP * (np.median(steps[steps > 0]) if (steps > 0).any() else 1.0)
         places_mm = np.r_[0.0, np.cumsum(np.maximum(steps, least))]
-        sideways = _unsteady(_steadied(way[:, 1:], places_mm), places_mm)
+        sideways = _unsteady(way[:, 1:], places_mm)
         origins = np.rint(sideways - sideways.min(axis=0)).astype(int)
         return cls(frames, places_mm, origins, picture)
 
@@ -127,18 +127,16 @@ def path_of(sweep: Sweep, pixel: tuple[float, float]) -> np.ndarray:
     return np.column_stack([np.interp(np.arange(len(sweep.poses)), known, part) for part in along.T])
 
 
-def _steadied(values: np.ndarray, places_mm: np.ndarray) -> np.ndarray:
-    """Values (place, 2), each the mean of those near it along the body."""
-    steady = np.empty_like(values)
-    for place, (first, stop) in enumerate(
-        zip(
-            np.searchsorted(places_mm, places_mm - 3 * STEADY_MM),
-            np.searchsorted(places_mm, places_mm + 3 * STEADY_MM, "right"),
-            strict=True,
-        )
-    ):
-        weights = np.exp(-0.5 * ((places_mm[first:stop] - places_mm[place]) / STEADY_MM) ** 2)
-        steady[place] = weights @ values[first:stop] / weights.sum()
+def _steadied(way: np.ndarray) -> np.ndarray:
+    """A path (frame, 3), each place the mean of those recorded near it in time that are also near it along the body."""
+    steady, count = np.empty_like(way), len(way)
+    reach = int(4 * STEADY_FRAMES)
+    for frame in range(count):
+        near = slice(max(frame - reach, 0), min(frame + reach + 1, count))
+        apart = (np.arange(near.start, near.stop) - frame) / STEADY_FRAMES
+        moved = (way[near, 0] - way[frame, 0]) / STEADY_MM
+        weights = np.exp(-0.5 * (apart**2 + moved**2))
+        steady[frame] = weights @ way[near] / weights.sum()
     return steady
 
 
