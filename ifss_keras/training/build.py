@@ -39,9 +39,10 @@ def build_trainer(recipe: Recipe):
     """A compiled trainer for a recipe's network, its weights drawn under the recipe's seed.
 
     Raises:
-        InputError: see `network_of` and `start_backend`.
+        InputError: see `network_of` and `start_backend`; or a precision that the machine is not for.
     """
     start_backend()
+    _refuse_16_bits_on_a_processor(recipe)
     import keras
 
     from ifss_keras.losses.named import NamedLoss
@@ -77,6 +78,22 @@ def build_trainer(recipe: Recipe):
     compile_trainer(trainer, recipe)
     trainer.build()
     return trainer
+
+
+def _refuse_16_bits_on_a_processor(recipe: Recipe) -> None:
+    if recipe.precision != "float32" and start_backend() == "tensorflow" and not has_accelerator():
+        raise InputError(
+            f"precision: expected float32 where TensorFlow has no GPU, received {recipe.precision}: on a processor its "
+            "gradients of 3D convolutions in bfloat16 are not always numbers, and it pools nothing in float16; mend "
+            "the recipe."
+        )
+
+
+def has_accelerator() -> bool:
+    """Whether TensorFlow has a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _alternating(recipe: SegmentationRecipe, network) -> type:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ifss_keras.training import build
 from ifss_keras.volumes.io import write_labels, write_volume
 from ifss_keras.volumes.volume import Volume
 
@@ -81,7 +82,8 @@ def cohorts(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_it_trains_and_predicts(name, cohorts, tmp_path, ifss):
+def test_it_trains_and_predicts(name, cohorts, tmp_path, ifss, monkeypatch):
+    monkeypatch.setattr(build, "has_accelerator", lambda: True)  # 16 bits are refused without one
     extension, keys, share = SWITCHES[name]
     recipe, run = tmp_path / "recipe.yaml", tmp_path / "run"
     recipe.write_text(yaml.safe_dump({"name": "one", "data": {"path": str(cohorts[extension])}, **SHORT, **keys}))

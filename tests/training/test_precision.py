@@ -4,12 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from ifss_keras.training import run, volumes
-from ifss_keras.training.build import build_trainer, network_of
-from ifss_keras.training.examples.corpus import TrainingVolume
+from ifss_keras.core.errors import InputError
+from ifss_keras.training import build
+from ifss_keras.training.build import network_of
 from ifss_keras.training.recipe import recipe_from
 from ifss_keras.zoo import SegNetFS
-from tests.training.tiny_recipe import two_boxes
 
 TINY = {
     "name": "tiny",
@@ -40,22 +39,27 @@ def test_layers_compute_in_the_recipes_precision_and_keep_float32(precision):
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_float16_has_its_loss_scaled():
-    trainer = build_trainer(recipe_from(TINY | {"precision": "mixed_float16"}))
+def test_float16_has_its_loss_scaled(monkeypatch):
+    monkeypatch.setattr(build, "has_accelerator", lambda: True)
+    trainer = build.build_trainer(recipe_from(TINY | {"precision": "mixed_float16"}))
     assert isinstance(trainer.optimizer, keras.optimizers.LossScaleOptimizer)
-    assert not isinstance(build_trainer(recipe_from(TINY)).optimizer, keras.optimizers.LossScaleOptimizer)
+    assert not isinstance(build.build_trainer(recipe_from(TINY)).optimizer, keras.optimizers.LossScaleOptimizer)
 
 
-def test_a_training_in_bfloat16_leaves_a_preset_that_predicts_in_float32(tmp_path, monkeypatch):
-    image, labels = two_boxes(1)
-    volume = TrainingVolume.from_arrays(image, labels, (1.0, 0.5, 0.5))
-    monkeypatch.setattr(volumes, "prepare_volumes", lambda *_: [volume])
-    trained = run.train(recipe_from(TINY | {"precision": "mixed_bfloat16"}), tmp_path)
-    network = SegNetFS.from_preset(tmp_path)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_16_bits_are_refused_on_a_processor(precision):
+    with pytest.raises(InputError, match=f"expected float32 where TensorFlow has no GPU, received {precision}"):
+        build.build_trainer(recipe_from(TINY | {"precision": precision}))
+
+
+def test_a_network_in_bfloat16_leaves_a_preset_that_predicts_in_float32(tmp_path):
+    trained = network_of(recipe_from(TINY | {"precision": "mixed_bfloat16"}))
+    trained.save_to_preset(tmp_path / "preset")
+    network = SegNetFS.from_preset(tmp_path / "preset")
     assert {layer.compute_dtype for layer in network._flatten_layers()} == {"float32"}
     for one, other in zip(trained.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    shown = {"image": (image[None, 4:6, :16, :16, None] / 255).astype(np.float32)}
+    shown = {"image": np.random.default_rng(2).random((1, 2, 16, 16, 1)).astype(np.float32)}
     exact, rounded = (keras.ops.convert_to_numpy(net(shown)["probabilities"]) for net in (network, trained))
     assert exact.dtype == np.float32
     np.testing.assert_allclose(exact.sum(axis=-1), 1, atol=1e-5)
