@@ -19,6 +19,7 @@ import numpy as np
 
 from ifss_keras.bench.cohort import Calves, make_calves
 from ifss_keras.core.backend import start_backend
+from ifss_keras.core.blas import single_threaded_blas
 from ifss_keras.datasets.copies import make_copies
 from ifss_keras.datasets.listing import read_dataset
 
@@ -74,7 +75,7 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     options = parser.parse_args()
     start_backend()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, single_threaded_blas():  # as every training has it
         make_calves(Path(folder), Calves(training=4, validation=0, test=0, slices=160, size=256))
         for size in options.sizes:
             real, constant = measure(size, Path(folder), options.steps, options.batch)
