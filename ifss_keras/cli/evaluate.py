@@ -32,9 +32,16 @@ def evaluate(call, prediction, truth, labels, as_json, **choices):
     Example: ifss evaluate mask.nii.gz truth.nii.gz --report evaluation
     """
     from ifss_keras.jobs.evaluate import evaluate_files
+    from ifss_keras.jobs.outputs import lies_on_frames
 
     evaluation = evaluate_files(prediction, truth, names=options.label_names(labels), call=call, **choices)
     subject = choices["subject"]
+    if lies_on_frames(prediction) or lies_on_frames(truth):
+        click.echo(
+            "Warning: The masks lie on the frames of a tracked sweep: Dice and IoU are of the frames; millilitres and "
+            "distances are not, as frames are no voxels.",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps({"subject": subject, **evaluation.to_dict()}, indent=2))
         return

@@ -155,6 +155,15 @@ class Outputs:
                 os.replace(path, behind_links(self.folder / path.name))
 
 
+def facts_beside(path: Path) -> dict[str, Any]:
+    """What the record of a file tells of it; empty without one, or where the file is not the one that it tells of."""
+    real = behind_links(path)
+    held = _read(real.with_name(real.name + SUFFIX))
+    if held is None or not real.is_file() or held["outputs"].get(real.name) != sha256_of(real):
+        return {}
+    return held
+
+
 def _read(record: Path) -> dict | None:
     """What a record holds; None if there is none, or it is none."""
     try:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from ifss_keras.inference.notes import notes_on
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import LabelSummary
 from ifss_keras.propagation.ends import Ends
-from ifss_keras.sweeps.order import FrameOrder
+from ifss_keras.sweeps.order import FrameOrder, check_planes
 from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.sweep import Sweep
 from ifss_keras.volumes.volume import Volume
 
 Method = Callable[[Volume, Annotation | None], Prediction]
@@ -33,10 +35,15 @@ def along_sweep(method: Method, volume: Volume, annotation: Annotation | None) -
         method: from a volume and an annotation to a prediction.
         volume: with a sweep.
         annotation: of its frames; None for a method that needs none.
+
+    Raises:
+        InputError: see `check_planes`.
     """
+    for code in annotation.codes if annotation else ():
+        _check_label(volume, annotation, code)
     order = FrameOrder.of_sweep(volume.sweep, _middle(volume, annotation), volume.array.shape[1:])
     found = method(order.laid(volume), annotation and order.laid_annotation(annotation))
-    summaries = tuple(_told(summary, order) for summary in found.summaries)
+    summaries = tuple(_told(summary, order, volume.sweep) for summary in found.summaries)
     return replace(
         found,
         labels=order.taken_up(found.labels),
@@ -44,6 +51,15 @@ def along_sweep(method: Method, volume: Volume, annotation: Annotation | None) -
         volume=volume,
         notes=notes_on(volume, annotation),
     )
+
+
+def _check_label(volume: Volume, annotation: Annotation, code: int) -> None:
+    held = [index for index, plane in enumerate(annotation.masks) if (plane == code).any()]
+    first, last = int(annotation.slices[held[0]]), int(annotation.slices[held[-1]])
+    shown = (annotation.masks[held] == code).any(axis=0)
+    (box,) = ndimage.find_objects(shown.astype(np.uint8))
+    part = replace(volume.sweep, poses=volume.sweep.poses[first : last + 1], timestamps_s=None)
+    check_planes(part, box, annotation.names[code])
 
 
 def _middle(volume: Volume, annotation: Annotation | None) -> tuple[float, float]:
@@ -56,9 +72,11 @@ def _middle(volume: Volume, annotation: Annotation | None) -> tuple[float, float
     return float(row), float(column)
 
 
-def _told(summary: LabelSummary, order: FrameOrder) -> LabelSummary:
+def _told(summary: LabelSummary, order: FrameOrder, sweep: Sweep) -> LabelSummary:
     """The summary of a label with the numbers that the frames have in the file."""
     areas = order.by_frame(summary.areas_mm2)
+    if not _is_measured(areas, sweep):
+        summary = replace(summary, volume_ml_low=None, volume_ml_high=None, area_deviations_mm2=None)
     held = np.flatnonzero(areas)
     doubts = summary.area_deviations_mm2
     return replace(
@@ -73,6 +91,12 @@ def _told(summary: LabelSummary, order: FrameOrder) -> LabelSummary:
         slabs_mm=order.by_frame(summary.slabs_mm),
         gaps=tuple(run for first, last in summary.gaps for run in _runs(order.frames[first : last + 1])),
     )
+
+
+def _is_measured(areas: np.ndarray, sweep: Sweep) -> bool:
+    """Whether the tracker saw the probe before and after every frame that shows the label."""
+    known = np.flatnonzero(sweep.tracked)
+    return not (areas[: known[0]].any() or areas[known[-1] + 1 :].any())
 
 
 def _frames(places: tuple[int, ...], order: FrameOrder) -> tuple[int, ...]:

@@ -37,14 +37,17 @@ def spacing_note(volume: Volume) -> str:
 
 
 def untracked_note(volume: Volume) -> str:
-    """How many frames of a sweep have no pose; empty if all have one."""
+    """How many frames of a sweep have no pose, and what that means; empty if all have one."""
     if volume.sweep is None or volume.sweep.tracked.all():
         return ""
-    lost = np.count_nonzero(~volume.sweep.tracked)
-    return (
-        f"{lost} of {len(volume.array)} frames were not tracked: they get masks as if they lay between the frames "
-        "recorded before and after them, and their neighbours' thicker slabs stand for them in the millilitres."
-    )
+    known = np.flatnonzero(volume.sweep.tracked)
+    lost, count = np.count_nonzero(~volume.sweep.tracked), len(volume.array)
+    text = f"{lost} of {count} frames were not tracked: they get masks, and the tracked ones around stand for them."
+    ends = [f"before frame {known[0]}"] if known[0] > 0 else []
+    ends += [f"after frame {known[-1]}"] if known[-1] < count - 1 else []
+    if ends:
+        text += f" What lies {' and '.join(ends)} is missing from the millilitres, as nobody knows where it is."
+    return text
 
 
 def non_finite_note(volume: Volume) -> str:

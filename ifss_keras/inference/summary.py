@@ -177,7 +177,8 @@ def summarize(
     ml = pixel_mm2 * spacing_mm[0] / MM3_PER_ML  # of a pixel on one slice
     slabs_mm = thickness_mm(planes.sweep, pixels, centroids) if planes else None
     places = planes.places if planes else EVEN
-    volume_ml = float(pixels.sum() if slabs_mm is None else pixels @ slabs_mm / spacing_mm[0]) * ml
+    steps = np.ones(len(labels)) if slabs_mm is None else slabs_mm / spacing_mm[0]
+    volume_ml = float(pixels @ steps) * ml
     gaps = _gaps(pixels, label.masks)
     certainty = None if gaps else origin.certainty  # what was lost is not among the errors that it knows
     half_ml = certainty and WITHIN_95 * certainty.of_sum * ml
@@ -190,9 +191,9 @@ def summarize(
         volume_ml=volume_ml,
         volume_ml_low=None if half_ml is None else max(volume_ml - half_ml, 0.0),
         volume_ml_high=None if half_ml is None else volume_ml + half_ml,
-        curve_volume_ml=_curve_volume_ml(label.masks, ml, places),
+        curve_volume_ml=_curve_volume_ml(label.masks, ml, places, steps),
         curve_half_ml=_curve_half_ml(label.masks, ml, places),
-        straight_volume_ml=_straight_volume_ml(label.masks, ml, places),
+        straight_volume_ml=_straight_volume_ml(label.masks, ml, places, steps),
         first_slice=int(held[0]) if held.size else None,
         last_slice=int(held[-1]) if held.size else None,
         reference_slices=tuple(sorted(label.masks)),
@@ -208,13 +209,13 @@ def summarize(
     )
 
 
-def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
-    """See `LabelSummary`; `ml` is the volume of a pixel on a slice that is one step thick."""
+def _curve_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places, steps: np.ndarray) -> float | None:
+    """See `LabelSummary`; `ml` is the volume of a pixel on a slice of one step, of which each is so many thick."""
     held = [index for index, mask in masks.items() if mask.any()]
     if len(masks) < 2:
         return None
     areas = expected_areas(masks, min(held), max(held), places)
-    return float(np.array(list(areas.values())) @ places.thickness(list(areas))) * ml
+    return float(np.array(list(areas.values())) @ steps[list(areas)]) * ml
 
 
 def _curve_half_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
@@ -222,13 +223,13 @@ def _curve_half_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -
     return certainty and WITHIN_95 * certainty.of_sum * ml
 
 
-def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places) -> float | None:
+def _straight_volume_ml(masks: Mapping[int, np.ndarray], ml: float, places: Places, steps: np.ndarray) -> float | None:
     """The same with straight lines from area to area."""
     known = sorted(masks)
     if len(masks) < 2:
         return None
     slices, areas = range(known[0], known[-1] + 1), [np.count_nonzero(masks[index]) for index in known]
-    return float(np.interp(places.at(slices), places.at(known), areas) @ places.thickness(slices)) * ml
+    return float(np.interp(places.at(slices), places.at(known), areas) @ steps[known[0] : known[-1] + 1]) * ml
 
 
 def _cut_off(pixels: np.ndarray, label: LabelAnnotation, origin: Origin) -> tuple[int, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ifss_keras.core.files import check_folder
+from ifss_keras.datasets.labels import recoding
 from ifss_keras.jobs.call import Call
 from ifss_keras.jobs.outputs import report_outputs
 from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.metrics.evaluation import Evaluation, evaluate
 from ifss_keras.volumes.grid import check_same_grid
 from ifss_keras.volumes.io import read_labels
-from ifss_keras.volumes.volume import present_codes
+from ifss_keras.volumes.volume import Volume, present_codes
 
 
 def evaluate_files(
@@ -51,6 +55,7 @@ def evaluate_files(
     predicted = read_labels(prediction, **reading)
     true = read_labels(truth, **reading, like=predicted)
     check_same_grid(true, predicted, str(prediction), of=str(truth))
+    true = _by_name(true, predicted)
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}
     known = {code: name for code, name in known.items() if code in held} | (names or {})
@@ -73,3 +78,21 @@ def evaluate_files(
         with outputs.publishing(provenance.inputs, provenance.facts()) as hidden:
             write_evaluation_report(hidden, predicted.array, true.array, evaluation, run, like=predicted)
     return evaluation
+
+
+def _by_name(true: Volume, predicted: Volume) -> Volume:
+    """The truth with the prediction's codes, where both files name their labels: the same names are the same labels."""
+    names = predicted.source.names
+    if not (names and true.source.names):
+        return true
+    held = present_codes(true.array)
+    codes = recoding([code for code in held if code], true.source.names, names)
+    free = max([*held, *names, *codes.values()]) + 1
+    others = [code for code in held if code and code not in codes]
+    taken = {*codes.values(), *names}
+    codes |= {code: free + place if code in taken else code for place, code in enumerate(others)}
+    array = np.zeros(true.array.shape, np.min_scalar_type(max(codes.values(), default=0)))
+    for code, meant in codes.items():
+        array[true.array == code] = meant
+    known = {meant: true.source.names[code] for code, meant in codes.items() if code in true.source.names}
+    return replace(true, array=array, source=replace(true.source, names=known))

@@ -19,6 +19,7 @@ from ifss_keras.exports.mesh_files import Space, check_mesh_name, mesh_names, wr
 from ifss_keras.exports.meshes import LabelMesh, label_meshes
 from ifss_keras.exports.nnunet import Written, check_dataset_place, write_dataset
 from ifss_keras.jobs.call import Call
+from ifss_keras.jobs.outputs import lies_on_frames
 from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.volumes.io import read_labels
 from ifss_keras.volumes.volume import present_codes
@@ -92,6 +93,11 @@ def export_meshes(
     """
     check_mesh_name(output)
     _check_file_place(output)
+    if lies_on_frames(mask):
+        raise InputError(
+            f"{mask} lies on the frames of a tracked sweep, which are no voxels: expected a mask of a volume; run ifss "
+            f"reconstruct SWEEP -o VOLUME --labels {mask} --labels-output LABELS, and export these."
+        )
     volume = read_labels(mask, spacing_mm=spacing_mm, max_gb=max_gb)
     held = [code for code in present_codes(volume.array) if code]
     if unknown := sorted(set(labels or {}) - set(held)):

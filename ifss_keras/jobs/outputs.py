@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ifss_keras.core.errors import IFSSError, InputError
 from ifss_keras.core.files import behind_links
-from ifss_keras.core.records import Fingerprint, Outputs
+from ifss_keras.core.records import Fingerprint, Outputs, facts_beside
 from ifss_keras.jobs.provenance import Provenance
 from ifss_keras.volumes.formats.registry import files_made
 from ifss_keras.volumes.io import check_writable
 
 REPORT_FILES = ("report.html", "overlay.png", "volumes.csv", "slices.csv", "volumes.xlsx", "evaluation.json")
 REPORT_RECORD = "report.ifss.json"
+ON_FRAMES = "on_frames"  # in the record of a mask: its slices are the frames of a tracked sweep
 
 
 def check_output(path: Path) -> None:
@@ -41,15 +42,25 @@ def report_outputs(folder: Path, source: Mapping[str, Fingerprint], *, force: bo
     return Outputs(folder / REPORT_RECORD, REPORT_FILES, source, force)
 
 
-def publish_volume(path: Path, outputs: Outputs, provenance: Provenance, write: Callable[[Path], None]) -> None:
+def publish_volume(
+    path: Path, outputs: Outputs, provenance: Provenance, write: Callable[[Path], None], *, on_frames: bool = False
+) -> None:
     """Lets `write` make a volume in the format of `path`, and puts it there after its record.
+
+    Args:
+        on_frames: its slices are the frames of a tracked sweep, whose voxels have no volume.
 
     Raises:
         InputError: it cannot be written.
     """
-    with outputs.publishing(provenance.inputs, provenance.facts()) as hidden:
+    with outputs.publishing(provenance.inputs, provenance.facts() | {ON_FRAMES: on_frames}) as hidden:
         try:
             write(hidden / path.name)
         except IFSSError as error:
             raise InputError(str(error).replace(f"{hidden}{os.sep}", f"{path.parent}{os.sep}")) from None
         os.replace(hidden / path.name, hidden / outputs.names[0])
+
+
+def lies_on_frames(mask: Path) -> bool:
+    """Whether a file is a mask that was written on the frames of a tracked sweep, and untouched since."""
+    return bool(facts_beside(mask).get(ON_FRAMES))

@@ -107,7 +107,7 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     annotation = None if job.reference is None else _annotation(job, volume)
     prediction = _segment(job, volume, progress) if annotation is None else _predict(job, volume, annotation, progress)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
-    publish_volume(job.output, mask, provenance, prediction.save)
+    publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)
     result = JobResult(job, prediction, provenance, call.seconds)
     if annotation is not None:
         result = replace(result, reference_offset=annotation.offset, reference_by_shape=annotation.by_shape)

@@ -15,10 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.sweep import Sweep
 from ifss_keras.volumes.volume import Volume
 
+CROSSING_MM = 1.0  # that one side goes back: below it is the tracker's noise
 LEAST_STEP = 0.001  # of the median step: frames at one place keep an order
 STEADY_FRAMES, STEADY_MM = 3.0, 0.5  # standard deviations in time and in place: what is quicker is the tracker's noise
 
@@ -109,6 +111,31 @@ class FrameOrder:
         for place, (index, box) in enumerate(zip(order, boxes, strict=True)):
             laid[place][box] = planes[index]
         return laid
+
+
+def check_planes(sweep: Sweep, box: tuple[slice, slice], name: str) -> None:
+    """Refuses frames that turn or lean about a line inside of what they are to measure.
+
+    There one side goes forwards while the other goes back, and what lies between is no slab.
+
+    Args:
+        sweep: its frames from the first to the last that shows the structure.
+        box: rows and columns that hold the structure.
+        name: of it.
+
+    Raises:
+        InputError: so.
+    """
+    if np.count_nonzero(sweep.tracked) < 2:
+        return
+    corners = [(row, column) for row in (box[0].start, box[0].stop) for column in (box[1].start, box[1].stop)]
+    ways_mm = [path_of(sweep, corner)[-1, 0] for corner in corners]
+    if min(ways_mm) < 0 < max(ways_mm) and min(map(abs, (min(ways_mm), max(ways_mm)))) > CROSSING_MM:
+        raise InputError(
+            f"The frames turn about a line inside of {name}: expected a probe that moves along it, or fans about a "
+            "point outside, received one side going forwards while the other goes back; reconstruct the sweep, and "
+            "measure there."
+        )
 
 
 def path_of(sweep: Sweep, pixel: tuple[float, float]) -> np.ndarray:

@@ -206,6 +206,11 @@ def read_annotation(
 
 def _place(image: Volume, labels: Volume, path: str | Path) -> tuple[tuple[int, int, int], bool]:
     """Where the labels' first voxel lies in the image, and whether only the shape says so."""
+    if image.sweep is not None and labels.array.shape != image.array.shape:
+        raise GeometryError(
+            f"{path} has shape {labels.array.shape} (frame, row, column): expected that of the sweep, "
+            f"{image.array.shape}; annotate its frames."
+        )
     try:
         return grid_offset(image, labels, str(path)), False
     except GeometryError:

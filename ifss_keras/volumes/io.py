@@ -58,7 +58,7 @@ def read_volume(
     sweep = sweep_of(stored, axis, tracking, path)
     if sweep is None:
         stored = given.placed(stored, path)
-    spacing_mm = given.of(stored.affine) if sweep is None else given.of_frames(sweep.pixel_mm)
+    spacing_mm = given.of(stored.affine) if sweep is None else given.of_frames(path)
     source = Source(path, held.name, axis, oriented=_oriented(stored) and not sweep, nifti_header=stored.header)
     volume = Volume.from_stored(grey(stored.array, path), stored.affine, source, spacing_mm, sweep)
     check_voxels(volume.array, str(path))

@@ -60,7 +60,16 @@ class GivenSpacing:
             placed_mm = np.empty(3)
             placed_mm[list(stored_order(self.axis))] = check_spacing_mm(self.spacing_mm)
             return replace(stored, affine=default_affine(placed_mm))
-        return stored
+        return stored if stored.has_frame_step else self._stepped(stored)
+
+    def _stepped(self, stored: Stored) -> Stored:
+        """Frames that the file puts 1 mm apart, for want of better, as far apart as they are."""
+        affine = stored.affine.copy()
+        step_mm = self.frame_step_mm
+        if step_mm is None:
+            step_mm = check_spacing_mm(self.spacing_mm)[stored_order(self.axis).index(_FRAME_AXIS)]
+        affine[:, _FRAME_AXIS] *= step_mm
+        return replace(stored, affine=affine)
 
     def _check_said(self, stored: Stored, path: Path) -> None:
         if not stored.has_spacing:
@@ -83,9 +92,18 @@ class GivenSpacing:
         order = stored_order(self.axis)
         return self._with_frame_step(affine_spacing_mm(stored_affine[:, [*order, 3]]), order)
 
-    def of_frames(self, pixel_mm: tuple[float, float]) -> tuple[float, float, float] | None:
-        """The same for the frames of a sweep, whose pixels have that size (row, column)."""
-        return self.spacing_mm if self.frame_step_mm is None else (self.frame_step_mm, *pixel_mm)
+    def of_frames(self, path: Path) -> tuple[float, float, float] | None:
+        """The same for the frames of a sweep, whose poses say how far they lie apart.
+
+        Raises:
+            InputError: a frame step is given.
+        """
+        if self.frame_step_mm is not None:
+            raise InputError(
+                f"{path} is a tracked sweep, whose poses say how far its frames lie apart: leave out the frame step.",
+                setting="frame_step_mm",
+            )
+        return self.spacing_mm
 
     def _with_frame_step(
         self, spacing_mm: tuple[float, float, float], order: tuple[int, int, int]

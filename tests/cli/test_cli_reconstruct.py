@@ -111,6 +111,11 @@ def test_a_prediction_on_frames_lies_on_the_frames(sweep, ifss, two_muscles):
     values = sitk.GetArrayFromImage(mask)
     np.testing.assert_array_equal(values[[2, 6, 10]], references[[2, 6, 10]])
     assert (values[4] > 0).any()  # a frame without a place has labels, too
+    refused = ifss("export", folder / "mask.mha", "-o", folder / "muscles.ply")
+    assert refused.code == 2
+    assert "lies on the frames of a tracked sweep, which are no voxels" in refused.err
+    measured = ifss("evaluate", folder / "mask.mha", folder / "mask.mha")
+    assert measured.err.startswith("Warning: The masks lie on the frames of a tracked sweep")
     record = json.loads((folder / "mask.mha.ifss.json").read_text())
     assert set(record["inputs"]) == {"image", "reference"}
 

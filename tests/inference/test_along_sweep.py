@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.inference.classical import predict_by_watershed
 from ifss_keras.inference.interpolation import predict_by_shape
 from ifss_keras.volumes.annotation import Annotation
@@ -84,6 +85,32 @@ def test_frames_without_a_pose_get_masks_and_measure_nothing():
     assert agreement(prediction.labels[[20, 21, 27]] == 1, masks[[20, 21, 27]]) > 0.9
     assert prediction.summaries[0].volume_ml == pytest.approx(whole, rel=0.01)
     assert (prediction.summaries[0].slabs_mm[[20, 21, 27]] == 0).all()
+
+
+def test_what_the_tracker_did_not_see_at_an_end_is_told_and_has_no_interval():
+    planes = hands.straight(50, seed=4)
+    volume, _, annotation = recorded(planes, hands.ball, every=6)
+    assert predict_by_shape(volume, annotation).summaries[0].volume_ml_low is not None
+    planes[28:] = np.nan
+    prediction = predict_by_shape(replace(volume, sweep=Sweep.of_planes(planes)), annotation)
+    assert any("What lies after frame 27 is missing from the millilitres" in note for note in prediction.notes)
+    (summary,) = prediction.summaries
+    assert summary.volume_ml_low is None
+    assert 0.4 < summary.volume_ml / hands.VOLUMES_ML[hands.ball] < 0.8
+
+
+@pytest.mark.parametrize("from_mm", [0.0, -10.0])
+def test_frames_that_turn_about_a_line_inside_are_refused(from_mm):
+    volume, _, annotation = recorded(hands.fan(40, from_mm=from_mm, reach=1.2), hands.ball, every=6)
+    with pytest.raises(InputError, match="turn about a line inside of body"):
+        predict_by_shape(volume, annotation)
+
+
+def test_a_curve_through_every_frame_measures_what_the_mask_does():
+    volume, _, annotation = recorded(hands.fan(60), hands.ball, every=1)
+    (summary,) = predict_by_shape(volume, annotation).summaries
+    assert summary.curve_volume_ml == pytest.approx(summary.volume_ml, rel=1e-4)
+    assert summary.straight_volume_ml == pytest.approx(summary.volume_ml, rel=1e-4)
 
 
 def test_what_lies_beside_the_picture_is_not_counted():

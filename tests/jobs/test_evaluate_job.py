@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from ifss_keras.core.errors import GeometryError, InputError
@@ -41,6 +42,19 @@ def test_given_names_come_first_and_a_report_is_left(files, tmp_path):
     page = (tmp_path / "report" / "report.html").read_text()
     assert all(str(path) in page for path in paths)
     assert "Soleus" in page
+
+
+def test_labels_of_one_name_are_one_label_whatever_their_codes(files, tmp_path):
+    (mask, truth_path), _, truth = files
+    recoded = np.select([truth == 3, truth == 7], [7, 1]).astype(np.uint8)  # GM has SOL's code of the other file
+    like = Volume.from_array(truth, SPACING_MM)
+    write_labels(tmp_path / "recoded.seg.nrrd", recoded, like, {7: "gm", 1: "SOL", 9: "GL"})
+    found = evaluate_files(mask, tmp_path / "recoded.seg.nrrd")
+    assert [label.dice for label in found.labels] == [label.dice for label in evaluate_files(mask, truth_path).labels]
+    write_labels(tmp_path / "others.seg.nrrd", truth, like, {3: "TA", 7: "SOL", 9: "GL"})
+    names = {label.name: label.dice for label in evaluate_files(mask, tmp_path / "others.seg.nrrd").labels}
+    assert names["SOL"] > 0.8
+    assert (names["GM"], names["TA"]) == (0, 0)  # other names are other labels
 
 
 def test_the_axis_is_that_of_both_files(files):

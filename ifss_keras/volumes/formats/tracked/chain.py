@@ -33,6 +33,11 @@ def image_poses(
     """
     known: dict[Frames, np.ndarray] = {**transforms.static, **calibration, **transforms.of_frames}
     ways = _ways_from_image(known)
+    if not known:
+        raise InputError(
+            f"{path} is a tracked sweep of which no frame was tracked: expected transforms that are OK, received none; "
+            "record it again.",
+        )
     if len(ways) == 1:
         raise InputError(
             f"{path} is a tracked sweep that does not say where its images lie on the probe: expected a transform from "
