@@ -95,8 +95,8 @@ def export_meshes(
     _check_file_place(output)
     if lies_on_frames(mask):
         raise InputError(
-            f"{mask} lies on the frames of a tracked sweep, which are no voxels: expected a mask of a volume; run ifss "
-            f"reconstruct SWEEP -o VOLUME --labels {mask} --labels-output LABELS, and export these."
+            f"{mask} lies on the frames of a tracked sweep, which are no voxels: expected a mask of a volume; "
+            "reconstruct the sweep with this mask as its labels, and export those."
         )
     volume = read_labels(mask, spacing_mm=spacing_mm, max_gb=max_gb)
     held = [code for code in present_codes(volume.array) if code]

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.losses.segmentation import reconstruction_loss
+from ifss_keras.training import build
 from ifss_keras.training.build import build_trainer
 from ifss_keras.training.examples.windows import Target
 from ifss_keras.training.recipe import SegmentationRecipe
@@ -114,7 +115,8 @@ def test_one_optimizer_takes_the_weighted_sum(window):
         ({"precision": "mixed_float16"}, "neither mixed_float16 nor optimizer.accumulate"),
     ],
 )
-def test_what_it_is_not_for_is_refused(changes, said):
+def test_what_it_is_not_for_is_refused(changes, said, monkeypatch):
+    monkeypatch.setattr(build, "has_accelerator", lambda: True)  # 16 bits are refused without one
     with pytest.raises(InputError, match=said):
         build_trainer(SegmentationRecipe(**RECIPE | changes))
 
