@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ifss_keras.cli import options
-from ifss_keras.core.errors import PresetError
+from ifss_keras.core.errors import IFSSError, PresetError
 
 EMBEDDED, CACHED, REMOTE, OWN = "embedded", "cached", "remote", "folder"
 
@@ -91,12 +91,21 @@ def verify(names, as_json):
 
     records, settings = registry(), read_settings()
     here = [*released_presets(), *(name for name in records if is_begun(records[name], settings))]
-    found = [_verified(name, records.get(name), settings) for name in names or here]
+    found, faults = [], []
+    for name in names or here:
+        try:
+            found.append(_verified(name, records.get(name), settings))
+        except IFSSError as fault:
+            faults.append(fault)
     if as_json:
         click.echo(json.dumps([{fact: one[fact] for fact in one if fact != "told"} for one in found], indent=2))
-        return
-    for one in found:
-        click.echo(f"{one['name']}: {one['told']}.")
+    else:
+        for one in found:
+            click.echo(f"{one['name']}: {one['told']}.")
+    for fault in faults[:-1]:
+        click.echo(f"Error: {fault}", err=True)
+    if faults:
+        raise faults[-1]
 
 
 def _verified(name, record, settings):

@@ -170,12 +170,14 @@ def interval_texts(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
 
 
 def _why_no_interval(summary: LabelSummary) -> str:
-    if summary.method == SHAPE:
-        return "it takes three annotated slices to tell how far off the area between them may be"
-    if summary.method != NETWORK:
+    if summary.method not in (NETWORK, SHAPE):
         return f"the method {summary.method} does not say how sure it is"
     if summary.gaps:
         return "where the mask is empty between annotated slices nothing is known of how far off the volume may be"
+    if len(summary.reference_slices) > 2:
+        return "it goes on where frames were not tracked"
+    if summary.method == SHAPE:
+        return "it takes three annotated slices to tell how far off the area between them may be"
     if not summary.reference_slices:
         return "without annotated slices nothing is known of how far off the volume may be"
     return "it takes three annotated slices to tell how far off the volume may be"

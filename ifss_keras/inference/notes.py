@@ -70,7 +70,7 @@ def offset_text(offset: tuple[int, int, int]) -> str:
     if not any(offset):
         return ""
     place = ", ".join(map(str, offset))
-    return f"The reference lies on a part of the image's grid, which begins at (slice, row, column) {place}."
+    return f"The reference lies on the image's grid, but begins elsewhere, at (slice, row, column) {place}."
 
 
 def by_shape_text(by_shape: bool) -> str:

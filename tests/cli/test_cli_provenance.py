@@ -73,7 +73,7 @@ def test_a_reference_on_a_part_of_the_grid_is_told_of(case, ifss, write_stored):
     part = case.references[1:, :, 2:]
     write_stored(case.reference, np.ascontiguousarray(part.transpose(2, 1, 0)), affine)
     arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape")
-    said = "The reference lies on a part of the image's grid, which begins at (slice, row, column) 1, 0, 2."
+    said = "The reference lies on the image's grid, but begins elsewhere, at (slice, row, column) 1, 0, 2."
     assert said in ifss(*arguments, "--report", case.folder / "r").out.splitlines()
     assert "1, 0, 2" in (case.folder / "r" / "report.html").read_text()
     assert json.loads(ifss(*arguments, "--json").out)["reference_offset"] == [1, 0, 2]

@@ -50,6 +50,17 @@ def test_pull_path_verify_remove(ifss, cache):
     assert not (cache / NAME).exists()
 
 
+def test_verify_tells_of_all_that_is_damaged(ifss, cache):
+    ifss("models", "pull", "--all")
+    for name in (NAME, OTHER):
+        (cache / name / "card.md").write_bytes(b"other")
+    outcome = ifss("models", "verify")
+    assert outcome.code == 2
+    assert {line.split(" is damaged")[0].split("/")[-1] for line in outcome.err.splitlines()} == {NAME, OTHER}
+    told = outcome.out.splitlines()
+    assert [line.split(":")[0] for line in told] == [DEFAULT_PRESET, *(set(registry()) - {NAME, OTHER})]
+
+
 def test_the_same_as_text(ifss, cache):
     outcome = ifss("models", "pull", "--all")
     assert (outcome.code, outcome.err) == (0, "")

@@ -61,7 +61,7 @@ def test_slices_annotated_as_empty_are_none_of_the_span_and_two_say_nothing_of_t
 
 def test_a_reference_on_a_part_of_the_grid():
     assert offset_text((0, 0, 0)) == ""
-    said = "The reference lies on a part of the image's grid, which begins at (slice, row, column) 0, -3, 7."
+    said = "The reference lies on the image's grid, but begins elsewhere, at (slice, row, column) 0, -3, 7."
     assert offset_text((0, -3, 7)) == said
 
 
