@@ -89,6 +89,7 @@ def _told(summary: LabelSummary, order: FrameOrder, sweep: Sweep) -> LabelSummar
         ends=Ends(_frames(summary.ends.seen, order), _frames(summary.ends.presumed, order)),
         cut_off=_frames(summary.cut_off, order),
         slabs_mm=order.by_frame(summary.slabs_mm),
+        positions_mm=order.by_frame(order.places_mm),
         gaps=tuple(run for first, last in summary.gaps for run in _runs(order.frames[first : last + 1])),
     )
 

@@ -47,6 +47,7 @@ class LabelSummary:
             one: because its method draws nothing further out, or presumes so.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
+        positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.
     """
 
     code: int
@@ -69,6 +70,7 @@ class LabelSummary:
     cut_off: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
     slabs_mm: np.ndarray | None = None
+    positions_mm: np.ndarray | None = None
 
     @property
     def title(self) -> str:

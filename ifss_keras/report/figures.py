@@ -98,8 +98,8 @@ def label_styles(
 # pictures
 
 
-def areas_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
-    """PNG of the cross-section areas (values in mm², drawn in cm²) against the position in mm.
+def areas_png(curves: Sequence[Curve], slice_mm: float | None) -> bytes:
+    """PNG of the cross-section areas (values in mm², drawn in cm²) against the position in mm, or the frame.
 
     Annotated slices are dots on the curve, the truth is dashed. What is known of how sure they are is a band about each
     curve, and a row of a strip below.
@@ -110,11 +110,11 @@ def areas_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
     figure, axes = _curve_figure(in_cm2, slice_mm, "cross-section area (cm²)", strip_inches)
     axes.set_ylim(bottom=0)
     if unsure:
-        _draw_strip(figure, axes, unsure, slice_mm)
+        _draw_strip(figure, axes, unsure, slice_mm or 1.0)
     return png_bytes(figure)
 
 
-def dice_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
+def dice_png(curves: Sequence[Curve], slice_mm: float | None) -> bytes:
     """PNG of the Dice within each slice against the position in mm; nan leaves a gap."""
     figure, axes = _curve_figure(curves, slice_mm, "Dice within the slice")
     axes.set_ylim(0, 1.02)
@@ -124,15 +124,15 @@ def dice_png(curves: Sequence[Curve], slice_mm: float) -> bytes:
 # curves
 
 
-def _curve_figure(curves: Sequence[Curve], slice_mm: float, ordinate: str, below_inches: float = 0.0):
+def _curve_figure(curves: Sequence[Curve], slice_mm: float | None, ordinate: str, below_inches: float = 0.0):
     """A figure and its axes with all curves and a legend; `below_inches` are left free under them."""
     handles, names = _legend_entries(curves)
     figure = new_figure(CURVES_INCHES + legend_inches(names, FONT_SIZE) + below_inches)
     axes = figure.add_axes(_box(figure, below_inches + 0.6, CURVES_INCHES - 0.6))
     for curve in curves:
-        _draw_curve(axes, curve, slice_mm, with_band=len(curves) <= CROWD)
-    axes.set_xlim(*_shown_range(curves, slice_mm))
-    axes.set(xlabel="position along the volume (mm)", ylabel=ordinate)
+        _draw_curve(axes, curve, slice_mm or 1.0, with_band=len(curves) <= CROWD)
+    axes.set_xlim(*_shown_range(curves, slice_mm or 1.0))
+    axes.set(xlabel="position along the volume (mm)" if slice_mm else "frame", ylabel=ordinate)
     axes.grid(color="#DDDDDD", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     add_legend(figure, handles, names, FONT_SIZE, frameon=False)

@@ -57,17 +57,16 @@ def write_report(
     areas = {summary.code: summary.areas_mm2 for summary in summaries}
     deviations = {summary.code: summary.area_deviations_mm2 for summary in summaries}
     curves = area_curves(styles, areas, deviations, evaluated)
-    shown = Shown(labels, curves, volume.spacing_mm, volume.array, truth, View.of(volume))
+    spacing_mm = volume.spacing_mm if volume.sweep is None else (None, *volume.spacing_mm[1:])
+    shown = Shown(labels, curves, spacing_mm, volume.array, truth, View.of(volume))
     doubts = {summary.code: summary.doubts for summary in summaries}
-    overlay = overlay_png(
-        labels, styles, volume.spacing_mm, image=volume.array, truth=truth, view=shown.view, doubts=doubts
-    )
+    overlay = overlay_png(labels, styles, spacing_mm, image=volume.array, truth=truth, view=shown.view, doubts=doubts)
     facts = facts_of(run, shape=labels.shape, spacing_mm=volume.spacing_mm, axis=volume.source.axis)
     page = render_page(
         shown,
         [
             overlay_picture(overlay, shown, styles),
-            *curve_pictures(curves, evaluated, volume.spacing_mm[0]),
+            *curve_pictures(curves, evaluated, spacing_mm[0]),
         ],
         title="Muscle volumes",
         whom=run.subject,

@@ -37,7 +37,7 @@ def overlay_png(
     Args:
         labels: (slice, row, column) codes.
         styles: what to draw and how; annotated slices get a frame.
-        spacing_mm: (slice, row, column).
+        spacing_mm: (slice, row, column); None for slices where these are frames that lie at uneven places.
         image: (slice, row, column) grey values; a plain dark ground if there are none.
         truth: (slice, row, column) codes whose outlines are drawn dashed in white.
         view: how slices are turned, with letters at their edges.
@@ -130,11 +130,12 @@ def _draw_outline(axes, mask: np.ndarray, frame: Frame, style: LabelStyle | None
     dashes.set_path_effects(rim)
 
 
-def _caption(axes, index: int, slice_mm: float, styles: Sequence[LabelStyle], worst: Sequence[str]) -> None:
+def _caption(axes, index: int, slice_mm: float | None, styles: Sequence[LabelStyle], worst: Sequence[str]) -> None:
     """The slice's number and place above its picture, and why it is shown; annotated ones have a frame."""
     annotated = [style.title for style in styles if index in style.reference_slices]
     weight = "bold" if annotated else "normal"
-    axes.set_title(f"slice {index} · {index * slice_mm:.0f} mm", loc="left", fontsize=9, fontweight=weight, pad=3)
+    place = f"frame {index}" if slice_mm is None else f"slice {index} · {index * slice_mm:.0f} mm"
+    axes.set_title(place, loc="left", fontsize=9, fontweight=weight, pad=3)
     for spine in axes.spines.values():
         spine.set(color=REFERENCE_FRAME if annotated else THIN_FRAME, linewidth=3 if annotated else 0.6)
     if annotated:

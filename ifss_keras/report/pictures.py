@@ -76,13 +76,15 @@ def area_curves(
     return [_area_curve(style, areas_mm2, deviations_mm2, evaluated.get(style.code)) for style in styles]
 
 
-def curve_pictures(curves: Sequence[Curve], evaluated: Mapping[int, LabelEvaluation], slice_mm: float) -> list[Picture]:
+def curve_pictures(
+    curves: Sequence[Curve], evaluated: Mapping[int, LabelEvaluation], slice_mm: float | None
+) -> list[Picture]:
     """The areas along the muscle with how sure they are, and the Dice if anything was evaluated.
 
     Args:
         curves: of all labels, in mm².
         evaluated: label code to its evaluation, if any.
-        slice_mm: distance of neighbouring slices.
+        slice_mm: distance of neighbouring slices; None of frames that lie at uneven places.
     """
     caption = "Cross-section area of each muscle from slice to slice. A step or a spike is worth a look."
     if any(curve.style.reference_slices for curve in curves):

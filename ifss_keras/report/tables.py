@@ -161,7 +161,8 @@ def _slice_rows(summary: LabelSummary) -> Iterator[list[Any]]:
     for index in range(shown[0], shown[-1] + 1) if shown.size else ():
         deviation = None if deviations is None else deviations[index] / MM2_PER_CM2
         area, known = summary.areas_mm2[index] / MM2_PER_CM2, bool(annotated[index])
-        yield [summary.name, summary.code, index, index * summary.slice_mm, area, deviation, known]
+        along_mm = index * summary.slice_mm if summary.positions_mm is None else float(summary.positions_mm[index])
+        yield [summary.name, summary.code, index, along_mm, area, deviation, known]
 
 
 def _cell(value: Any) -> str:

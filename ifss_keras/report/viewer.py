@@ -44,7 +44,7 @@ class Shown:
     Attributes:
         labels: codes of the mask.
         curves: one per label, areas in mm².
-        spacing_mm: (slice, row, column).
+        spacing_mm: (slice, row, column); None for slices where these are frames that lie at uneven places.
         image: grey values; None for none.
         truth: codes to compare with; None for none.
         view: how slices are turned.
@@ -52,7 +52,7 @@ class Shown:
 
     labels: np.ndarray
     curves: Sequence[Curve]
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[float | None, float, float]
     image: np.ndarray | None = None
     truth: np.ndarray | None = None
     view: View = AS_STORED

@@ -39,6 +39,8 @@ def test_a_wavering_hand_measures_the_ball(method):
     (summary,) = prediction.summaries
     assert summary.volume_ml == pytest.approx(hands.VOLUMES_ML[hands.ball], rel=0.03)
     assert summary.reference_slices == tuple(annotation.slices)
+    assert (np.diff(summary.positions_mm) < 0).any(), "the hand goes back"
+    assert summary.positions_mm.max() == pytest.approx(80, rel=0.05)
     np.testing.assert_array_equal(prediction.labels[annotation.slices], annotation.masks)
     np.testing.assert_allclose(summary.areas_mm2, (prediction.labels == 1).sum(axis=(1, 2)) * hands.PIXEL_MM**2)
 
