@@ -13,7 +13,7 @@ import pytest
 from tests.training.tiny_recipe import write
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS, EPOCHS = 10, 12
+KILLS, EPOCHS = 10, 40
 
 
 def started(arguments):
@@ -31,12 +31,11 @@ def test_ten_kills_change_no_byte_of_the_weights(tmp_path):
     for kill in range(KILLS):
         resume = ["--resume"] if (parts / "recipe.yaml").exists() else []
         process = started([*arguments, "-o", str(parts), *resume])
-        if kill % 3:  # in or after the first epoch that it does; else on its way there
-            while (line := process.stdout.readline()) and not line.startswith("epoch "):
-                pass
-            time.sleep(rng.uniform(0, 0.15))
-        else:
-            time.sleep(rng.uniform(4, 12))
+        # in or after the first epoch that it does, or on its way there
+        awaited, within_seconds = ("epoch ", 0.15) if kill % 3 else ("training sees ", 2.0)
+        while (line := process.stdout.readline()) and not line.startswith(awaited):
+            pass
+        time.sleep(rng.uniform(0, within_seconds))
         process.kill()
         process.communicate(timeout=60)
         metadata = parts / "backup" / "training_metadata.json"
