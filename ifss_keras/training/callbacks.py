@@ -199,7 +199,7 @@ def _keep_epochs(log: Path, epochs: int) -> None:
     if len(kept) == len(rows):
         return
     with replacing(log) as unfinished, open(unfinished, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer = csv.DictWriter(file, rows[0])  # lines end as those that Keras appends
         writer.writeheader()
         writer.writerows(kept)
 
