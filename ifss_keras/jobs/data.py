@@ -18,6 +18,7 @@ from ifss_keras.datasets.listing import Case, Dataset, read_dataset
 from ifss_keras.datasets.working_copy import WorkingCopy
 from ifss_keras.jobs.call import Call
 from ifss_keras.jobs.provenance import Provenance
+from ifss_keras.training.needs import make_folder
 
 REPORT, REPORT_RECORD = "index.html", "data.ifss.json"
 
@@ -103,6 +104,7 @@ def prepare_data(path: Path, folder: Path, *, progress: Progress = silent) -> li
         InputError: nothing is annotated, or a file that cannot be used.
         GeometryError: an image and its labels lie on different grids.
     """
+    make_folder(folder.parent)
     check_folder(folder)
     cases = [case for case in read_dataset(path).cases if case.labels is not None and case.split != "test"]
     if not cases:

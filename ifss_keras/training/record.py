@@ -111,9 +111,17 @@ def write_record(
         "data": data,
         "started_from": taken and asdict(taken),
     }
-    held = {"recipe": recipe.name, "seed": recipe.seed, "starts": [*(before if epochs else ()), start]}
+    held = {"recipe": recipe.name, "seed": recipe.seed, "starts": [*before, start]}
     write_whole(folder / ANNOTATIONS, annotations(volumes))
     write_whole(folder / RUN, json.dumps(held, indent=1) + "\n")
+
+
+def started_from(folder: Path) -> str | None:
+    """The weights that the training in a folder was first started from; None: from nothing."""
+    for start in _starts(folder / RUN):
+        if start.get("started_from"):
+            return start["started_from"]["source"]
+    return None
 
 
 def _starts(path: Path) -> list[dict]:

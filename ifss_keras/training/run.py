@@ -23,7 +23,7 @@ from ifss_keras.training.build import build_trainer, compile_trainer, network_ar
 from ifss_keras.training.distribution import Devices, find_devices
 from ifss_keras.training.needs import check_needs, make_folder, refuse_another_folder
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
-from ifss_keras.training.record import write_record
+from ifss_keras.training.record import started_from, write_record
 from ifss_keras.training.transfer import start_with
 from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
 from ifss_keras.zoo.presets import Preset, finished
@@ -57,7 +57,8 @@ def train(
         folder: made if absent.
         corpus_folder: where the synthetic volumes are, or will be; `folder`/corpus if None.
         start_from: weights to start from, as far as they fit, see `start_with`: a preset's name or folder, or a file
-            *.weights.h5. A resumed training goes on with its own.
+            *.weights.h5. A resumed training goes on with its own, or where no epoch is done yet, with those that it
+            started from.
         resume: go on with the training in `folder`.
         callbacks: further Keras callbacks.
         progress: told of "volumes", how many of them are made.
@@ -80,9 +81,12 @@ def train(
         remove_abandoned(folder)
         refuse_another_folder(recipe, folder, resume)
     check_needs(recipe, network_arguments(recipe))
+    done = epochs_backed_up(folder) if resume else 0
+    if resume and start_from is None:
+        start_from = started_from(folder)  # what was interrupted in its first epoch begins as it began
     with devices.scope():
         trainer, taken = build_trainer(recipe), None
-        if start_from is not None and not resume:
+        if start_from is not None and not done:
             taken = start_with(trainer.network, recipe, start_from, progress)
             print(taken, flush=True)
     for made_here in filter(None, (corpus_folder, folder)):
@@ -94,7 +98,6 @@ def train(
     if plan:
         with devices.scope():
             compile_trainer(trainer, recipe, plan.interval)
-    done = epochs_backed_up(folder) if resume else 0
     datasets = trainer_datasets(recipe, trainer.network, volumes, held_out, first_epoch=done)
     fitted = partial(_fit, recipe, trainer, datasets, devices, resume=resume, callbacks=callbacks or [])
     if devices.worker:

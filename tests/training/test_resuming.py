@@ -91,8 +91,24 @@ def test_it_is_the_uninterrupted_one_with_dropout_and_half_a_step_of_the_weights
     for part in ("training", "validation"):
         assert scalars(parts, part) == scalars(whole, part)
     held = json.loads((parts / "run.json").read_text())
-    assert [start["epochs_done"] for start in held["starts"]] == [0, 1]
+    assert [start["epochs_done"] for start in held["starts"]] == [0, 0, 1]
     assert held["starts"][-1]["command"] == "ifss train --resume"
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["the same command", "without naming them again"])
+def test_what_was_started_from_is_not_lost_before_the_first_epoch_is_done(tmp_path, recipe, quick, again):
+    others = tmp_path / "others"
+    train(recipe.model_copy(update={"seed": 9}), others)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(recipe, whole, start_from=others)
+    with pytest.raises(Interruption):
+        train(recipe, parts, start_from=others, callbacks=[Interrupter(1)])
+    train(recipe, parts, resume=True, start_from=others if again else None)
+    assert files(parts, "*.h5") == files(whole, "*.h5")
+    train(recipe, tmp_path / "fresh")
+    assert files(parts, "*.h5") != files(tmp_path / "fresh", "*.h5")
+    starts = json.loads((parts / "run.json").read_text())["starts"]
+    assert [start["started_from"]["source"] for start in starts] == [str(others)] * 2
 
 
 def test_every_layer_that_drops_has_a_state_to_go_on_from(recipe, quick):
