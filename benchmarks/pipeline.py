@@ -72,13 +72,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", type=int, default=[96, 256])
     parser.add_argument("--steps", type=int, default=30, help="of each kind at each size")
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, help="4 at 96x96, and as many pixels at other sizes, if not given")
     options = parser.parse_args()
     start_backend()
     with tempfile.TemporaryDirectory() as folder, single_threaded_blas():  # as every training has it
         make_calves(Path(folder), Calves(training=4, validation=0, test=0, slices=160, size=256))
         for size in options.sizes:
-            real, constant = measure(size, Path(folder), options.steps, options.batch)
+            real, constant = measure(
+                size, Path(folder), options.steps, options.batch or max(round(4 * (96 / size) ** 2), 1)
+            )
             print(
                 f"{size}x{size}: {1 / real:.3f} steps/s with the pipeline, {1 / constant:.3f} on one batch, ratio "
                 f"{constant / real:.3f}",
