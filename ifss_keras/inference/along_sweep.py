@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ifss_keras.inference.notes import notes_on
 from ifss_keras.inference.prediction import Prediction
-from ifss_keras.inference.summary import LabelSummary
+from ifss_keras.inference.summary import LabelSummary, label_title
 from ifss_keras.propagation.ends import Ends
 from ifss_keras.sweeps.order import FrameOrder, check_planes
 from ifss_keras.volumes.annotation import Annotation
@@ -59,7 +59,7 @@ def _check_label(volume: Volume, annotation: Annotation, code: int) -> None:
     shown = (annotation.masks[held] == code).any(axis=0)
     (box,) = ndimage.find_objects(shown.astype(np.uint8))
     part = replace(volume.sweep, poses=volume.sweep.poses[first : last + 1], timestamps_s=None)
-    check_planes(part, box, annotation.names[code])
+    check_planes(part, box, label_title(code, annotation.names[code]))
 
 
 def _middle(volume: Volume, annotation: Annotation | None) -> tuple[float, float]:
