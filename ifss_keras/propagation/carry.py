@@ -127,9 +127,11 @@ class Carrier:
         areas = expected and {index - span.first: area for index, area in expected.items()}
         evidence = self._evidence(indices, ends, region, beyond, areas)
         exemplars = self._exemplars(ends, region, centred=False)
-        run = both_directions if self.settings.both_directions else forwards
-        towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
-        soft = run(self.runner, evidence, exemplars, towards_end / towards_end[-1])
+        if self.settings.both_directions:
+            towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
+            soft = both_directions(self.runner, evidence, exemplars, towards_end / towards_end[-1])
+        else:
+            soft = forwards(self.runner, evidence, exemplars)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = self.places.smoothed(soft, span.first, sigma)

@@ -124,13 +124,8 @@ def both_directions(
     return (1 - towards_end) * forward + towards_end * backward
 
 
-def forwards(
-    runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None, towards_end: np.ndarray | None = None
-) -> np.ndarray:
-    """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`.
-
-    How far of the way each slice lies does not matter.
-    """
+def forwards(runner: SpanRunner, evidence: Evidence, exemplars: Exemplars | None = None) -> np.ndarray:
+    """Soft masks of a span from its first slice on alone, (slice, row, column); arguments as in `both_directions`."""
     if exemplars is not None:
         exemplars = Exemplars(*(part[None] for part in exemplars))
     soft, _ = runner.run(Evidence(*(part[None] for part in evidence)), exemplars=exemplars)

@@ -214,7 +214,7 @@ def _place(image: Volume, labels: Volume, path: str | Path) -> tuple[tuple[int, 
     try:
         return grid_offset(image, labels, str(path)), False
     except GeometryError:
-        if image.sweep is None or labels.array.shape != image.array.shape:
+        if image.sweep is None:
             raise
         return (0, 0, 0), True
 
