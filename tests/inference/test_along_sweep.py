@@ -108,16 +108,6 @@ def test_frames_that_turn_about_a_line_inside_are_refused(from_mm):
         predict_by_shape(volume, annotation)
 
 
-def test_a_hand_that_comes_back_to_its_start_is_not_taken_for_one_that_turns():
-    """The first and the last annotated frame lie at one place, a few degrees apart."""
-    there, back = hands.straight(50, wobble=4.0, seed=4), hands.straight(50, wobble=4.0, seed=12)[::-1]
-    volume, masks, annotation = recorded(np.concatenate([there, back]), hands.ball, every=5)
-    assert masks[annotation.slices[0]].any()
-    assert masks[annotation.slices[-1]].any()
-    (summary,) = predict_by_shape(volume, annotation).summaries
-    assert summary.volume_ml == pytest.approx(hands.VOLUMES_ML[hands.ball], rel=0.03)
-
-
 def test_a_curve_through_every_frame_measures_what_the_mask_does():
     volume, _, annotation = recorded(hands.fan(60), hands.ball, every=1)
     (summary,) = predict_by_shape(volume, annotation).summaries

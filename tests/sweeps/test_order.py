@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifss_keras.sweeps.order import FrameOrder, path_of
+from ifss_keras.core.errors import InputError
+from ifss_keras.sweeps.order import FrameOrder, check_planes, path_of
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.sweep import Sweep
 from ifss_keras.volumes.volume import Volume
@@ -98,3 +99,17 @@ def test_annotations_lie_where_their_frames_lie():
     assert (np.diff(laid.slices) > 0).all()
     np.testing.assert_array_equal(laid.masks, whole[laid.slices])
     assert sorted(order.frames[laid.slices]) == annotation.slices.tolist()
+
+
+def test_a_hand_that_comes_back_tilted_is_not_taken_for_one_that_turns():
+    """From the first frame to the last one side goes forwards and the other back, but not on the way between."""
+    depths, tilts = np.r_[0:40:2.0, 40:-2:-2.0], np.deg2rad(np.linspace(0, 8, 41))
+    planes = []
+    for depth, tilt in zip(depths, tilts, strict=True):
+        turn = hands.turned((1, 0, 0), tilt)
+        planes.append(hands.plane(np.array([0, 0, depth]), turn[:, 2], turn[:, 0]))
+    box = slice(40, 120), slice(40, 140)
+    check_planes(Sweep.of_planes(np.array(planes)), box, "SOL")
+    ends = Sweep.of_planes(np.array(planes)[[0, 40]])
+    with pytest.raises(InputError, match="turn about a line inside of SOL"):
+        check_planes(ends, box, "SOL")
