@@ -10,6 +10,7 @@ from ifss_keras.core.progress import Counter, Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.prediction import Prediction
+from ifss_keras.inference.session import Session
 from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.carry import Carrier
 from ifss_keras.propagation.compose import compose
@@ -56,6 +57,10 @@ class Predictor:
                 f"{found.folder / CONFIG} does not say how volumes are shown to the network: add propagation."
             )
         return cls(load_network(found), found.propagation)
+
+    def open(self, volume: Volume) -> Session:
+        """A session in which a volume's slices are annotated one after the other."""
+        return Session(self, volume)
 
     def predict(self, volume: Volume, annotation: Annotation, *, progress: Progress = silent) -> Prediction:
         """The annotated slices carried through the volume by the network.

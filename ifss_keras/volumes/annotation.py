@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Annotation:
         offset: (slice, row, column) of the image at which the first voxel of the file lay.
         by_shape: whether the file was put on the frames of a sweep because it has as many voxels, its place in space
             being another.
+        absent: slice index to the labels that are known to be absent there; such slices may hold no label at all.
     """
 
     slices: np.ndarray
@@ -80,6 +82,7 @@ class Annotation:
     colours: dict[int, RGB] = field(default_factory=dict)
     offset: tuple[int, int, int] = (0, 0, 0)
     by_shape: bool = False
+    absent: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -120,6 +123,32 @@ class Annotation:
         return cls._named(slices, labels[slices], names or {}, complete, "the label volume")
 
     @classmethod
+    def of_references(cls, references: Mapping[int, Mapping[int, np.ndarray]], names: Mapping[int, str]) -> Annotation:
+        """The annotation of single slices for each label by itself.
+
+        Args:
+            references: label code to slice index to (row, column) bool, no voxel in two of them; empty where the label
+                is known to be absent.
+            names: name of some labels; the others are named by their codes.
+
+        Raises:
+            InputError: if no slice holds a label.
+        """
+        held = {code: masks for code, masks in references.items() if any(mask.any() for mask in masks.values())}
+        slices = np.array(sorted({index for masks in held.values() for index in masks}), np.int64)
+        absent: dict[int, frozenset[int]] = {}
+        shape = next(iter(next(iter(held.values())).values())).shape if held else (1, 1)
+        labels = np.zeros((len(slices), *shape), np.min_scalar_type(max(held, default=0)))
+        for place, index in enumerate(slices.tolist()):
+            for code, masks in held.items():
+                if index in masks:
+                    labels[place][masks[index]] = code
+                    if not masks[index].any():
+                        absent[index] = absent.get(index, frozenset()) | {code}
+        named = {code: name for code, name in names.items() if code in held}
+        return replace(cls._named(slices, labels, named, False, "the annotation"), absent=absent)
+
+    @classmethod
     def _named(
         cls, slices: np.ndarray, masks: np.ndarray, names: dict[int, str], complete: bool, origin: str
     ) -> Annotation:
@@ -147,7 +176,7 @@ class Annotation:
         masks, excluded = {}, {}
         for index, plane in zip(self.slices.tolist(), self.masks, strict=True):
             mask = plane == code
-            if mask.any() or self.complete:
+            if mask.any() or self.complete or code in self.absent.get(index, ()):
                 masks[index] = mask
             else:
                 excluded[index] = plane != 0
