@@ -12,8 +12,9 @@ from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.session import Session
 from ifss_keras.inference.summary import Origin, content_order
-from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.carry import Carrier, Told
 from ifss_keras.propagation.compose import compose
+from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.volumes.annotation import Annotation
@@ -33,7 +34,7 @@ class Predictor:
     def __init__(self, network, settings: PropagationSettings):
         self.network = network
         self.settings = settings
-        self.runner = SpanRunner(network, settings.flow)
+        self.runner = SpanRunner(KerasEngine(network, settings.flow))
 
     @classmethod
     def from_preset(cls, preset: str | Path = DEFAULT_PRESET) -> Predictor:
@@ -76,15 +77,16 @@ class Predictor:
         """
         if needs_order(volume):
             return along_sweep(partial(self.predict, progress=progress), volume, annotation)
-        carrier = Carrier(self.runner, volume, self.settings)
-        soft, masks, origins = {}, {}, {}
+        told = {}
         for code in content_order(annotation):
             label = annotation.for_label(code)
             held = max(label.masks) - min(label.masks) + 1
             slices = held if annotation.ends_annotated else len(volume.array)
             done = Counter(progress, label.name, slices - len(label.masks))
-            carried = carrier.carry(label.masks, done, ends_annotated=annotation.ends_annotated)
-            soft[code], masks[code] = carried.soft, label.masks
-            origins[code] = Origin(NETWORK, carried.ends, carried.certainty)
+            told[code] = Told(label.masks, annotation.ends_annotated, done)
+        carried = Carrier(self.runner, volume, self.settings).carry_all(told)
+        soft = {code: found.soft for code, found in carried.items()}
+        masks = {code: label.masks for code, label in told.items()}
+        origins = {code: Origin(NETWORK, found.ends, found.certainty) for code, found in carried.items()}
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.settings.threshold)
         return Prediction.of_labels(labels, volume, annotation, origins)

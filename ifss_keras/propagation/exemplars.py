@@ -58,7 +58,7 @@ def gather_exemplars(
         mask, place = masks[index], region
         if centred and mask.any():
             place = region.centred_on(region_around([mask], spacing_mm))
-        grey[slot, ..., 0] = to_working(intensity.apply(image[index : index + 1]), place, spacing_mm, size)[0]
+        grey[slot, ..., 0] = to_working(image[index : index + 1], place, spacing_mm, size, intensity.apply)[0]
         held[slot, ..., 0] = to_working(mask[None], place, spacing_mm, size)[0]
         weight[slot] = 1
     return Exemplars(grey, held, weight)

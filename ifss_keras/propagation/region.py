@@ -12,7 +12,7 @@ Resampling is linear and separable: `rows @ image @ columns.T`, one matrix per a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -101,16 +101,23 @@ def whole_plane(shape: tuple[int, int], spacing_mm: tuple[float, float]) -> Regi
     return Region((center_mm[0], center_mm[1]), side_mm, (extent_mm[0] / side_mm, extent_mm[1] / side_mm))
 
 
-def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, float], size: int) -> np.ndarray:
+def to_working(
+    slices: np.ndarray,
+    region: Region,
+    spacing_mm: tuple[float, float],
+    size: int,
+    grey: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """The region at the working size, (n, size, size) float32; 0 beyond the image.
 
     Args:
         slices: (n, row, column), any real type or bool. Only the rows and columns that the region covers
-            are read, one slice at a time. Apply the intensity range first: clipping does not commute
-            with averaging, and one non-finite voxel would spread.
+            are read, one slice at a time.
         region: what is shown; pixels of a region that is not square are not square either.
         spacing_mm: (row, column) of the slices.
         size: pixels along each side of the result.
+        grey: applied to what is read before it is resampled, as the intensity range's `apply`: clipping does not
+            commute with averaging, and one non-finite voxel would spread.
 
     Raises:
         InputError: if a voxel in the region is not finite.
@@ -130,7 +137,8 @@ def to_working(slices: np.ndarray, region: Region, spacing_mm: tuple[float, floa
     )
     working = np.zeros((len(slices), size, size), np.float32)
     for index in range(len(slices)):
-        read = np.asarray(slices[index, rows.read, columns.read]).astype(np.float32)
+        read = np.asarray(slices[index, rows.read, columns.read])
+        read = read.astype(np.float32) if grey is None else grey(read)
         working[index, rows.write, columns.write] = (rows.matrix @ read) @ columns.matrix.T
     if slices.dtype.kind == "f" and not np.isfinite(working).all():
         raise InputError(

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 from keras import ops
@@ -124,6 +125,20 @@ class ZooModel(keras.Model):
         return Preset(Path(folder), **known | facts)
 
 
+class Halves(NamedTuple):
+    """A network in two parts, so that a slice is looked at once however many windows hold it; without dropout.
+
+    Attributes:
+        look: from {"image": (batch, 1, row, column, 1)} and what `remember` returned to {name: (batch, 1, ...)}: what
+            the image of one slice tells.
+        carry: from that for a window, {name: (batch, window, ...)}, and image, mask and memory as the network takes
+            them, to what the network returns; of the probabilities the muscle's alone.
+    """
+
+    look: keras.Model
+    carry: keras.Model
+
+
 class PropagatingModel(ZooModel):
     """A network that carries a mask from window to window of a volume, from annotated slices on.
 
@@ -145,6 +160,10 @@ class PropagatingModel(ZooModel):
     def initial_memory(self, batch_size):
         """{name: zeros with the batch in front}: the memory at a reference."""
         return {name: ops.zeros((batch_size, *shape)) for name, shape in self._memory_shapes.items()}
+
+    def halves(self):
+        """The network in two `Halves`, equal to the whole to 1e-5; None where it cannot be split slice by slice."""
+        return None
 
     def described(self, folder, **facts):
         found = super().described(folder, **facts)

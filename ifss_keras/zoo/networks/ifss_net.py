@@ -4,60 +4,12 @@ import keras
 from keras import ops
 
 from ifss_keras.core.checks import is_positive_integer, require
-from ifss_keras.layers import (
-    BidirectionalConvLSTM2D,
-    CrossCorrelation,
-    EncoderLevel,
-    GlobalMatching,
-    ReferenceMemory,
-    Refinement,
-)
-from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
+from ifss_keras.layers import BidirectionalConvLSTM2D, CrossCorrelation, GlobalMatching, ReferenceMemory
+from ifss_keras.zoo.networks.encoder_decoder import Decoder, encoder_levels, rates_per_level
+from ifss_keras.zoo.zoo_model import Halves, PropagatingModel, arguments_of, memory_inputs, probabilities
 
 _TEMPORAL = ("bidirectional", "forward", "none")
 _FUSIONS = ("matching", "correlation")
-
-
-def rates_per_level(rates, levels):
-    """A tuple of dilation rates for each level, from one tuple for all or one each."""
-    require(
-        isinstance(rates, tuple | list) and len(rates) > 0,
-        f"rates must be one tuple of dilations or one for each level, with a dilation at least, received {rates!r}.",
-    )
-    each = tuple(rates) if isinstance(rates[0], tuple | list) else (tuple(rates),) * levels
-    require(
-        len(each) == levels,
-        f"rates must be one tuple or one for each of {levels} levels, received {rates!r}.",
-    )
-    for number, level in enumerate(each, start=1):
-        require(
-            isinstance(level, tuple | list) and len(level) > 0 and all(map(is_positive_integer, level)),
-            f"rates must be positive integers, one at least for every level, received {level!r} for level {number}.",
-        )
-    return tuple(tuple(level) for level in each)
-
-
-def encoder_levels(widths, rates, *, first_depth_multiplier, **settings):
-    """The `EncoderLevel`s of the encoder, not yet called; `settings` are arguments of all of them."""
-    return [
-        EncoderLevel(
-            width,
-            rates=level_rates,
-            depth_multiplier=first_depth_multiplier if number == 1 else 1,
-            name=f"encoder_{number}",
-            **settings,
-        )
-        for number, (width, level_rates) in enumerate(zip(widths, rates, strict=True), start=1)
-    ]
-
-
-def refined(x, skips, widths, dropout):
-    """The decoder's output: for every skip, coarsest first, twice the resolution and a `Refinement`."""
-    for number, (width, skip) in enumerate(zip(widths, skips, strict=True), start=1):
-        x = keras.layers.Conv3DTranspose(width, 3, (1, 2, 2), padding="same", name=f"up_{number}")(x)
-        x = Refinement(width, name=f"refine_{number}")(x, skip)
-        x = keras.layers.Dropout(dropout, name=f"drop_{number}")(x)
-    return x
 
 
 @keras.saving.register_keras_serializable("ifss_keras")
@@ -167,23 +119,13 @@ class IFSSNet(PropagatingModel):
         if memory_level:
             encode_references, references = _reference_encoder(levels[:memory_level], image_size, memory_slots, fused)
             inputs |= references
-        image, mask, skips = inputs["image"], inputs["mask"], []
-        for number, level in enumerate(levels, start=1):
-            image, mask = level(image), level(mask)  # the same layer twice: this is the siamese idea
-            mask = mask + image if fused else mask
-            if number == memory_level:
-                mask = ReferenceMemory(name="reference_memory")(image, mask, *references.values())
-            skips.append(mask if fused else ops.concatenate([image, mask], axis=-1))
-        x, handed_on = _matched(image, mask, matching_kernel, fused), {}
-        if memory:
-            recurrence = BidirectionalConvLSTM2D(
-                widths[-1], state_after=1, backward=temporal != "forward", dropout=memory_dropout, name="recurrence"
-            )
-            remembered, state = recurrence(x, initial_state=[inputs[name] for name in memory])
-            x, handed_on = x + remembered, dict(zip(memory, state, strict=True))
-        full_size = ops.concatenate([inputs["image"], inputs["mask"]], axis=-1)
-        x = refined(x, (*skips[-2::-1], full_size), (*widths[-2::-1], head_width), decoder_dropout)
-        logits = keras.layers.Conv3D(2, 1, name="head")(x)
+        recurrence = memory and BidirectionalConvLSTM2D(
+            widths[-1], state_after=1, backward=temporal != "forward", dropout=memory_dropout, name="recurrence"
+        )
+        decoder = Decoder((*widths[-2::-1], head_width), decoder_dropout)
+        streams = _Streams(levels, memory_level, _matching(widths[-1], matching_kernel, fused), recurrence, decoder)
+        seen = streams.look(inputs["image"], references)
+        logits, handed_on = streams.carry(seen, inputs)
         outputs = {"probabilities": probabilities(logits, 2), **handed_on}
         multiples = (1, 2 ** len(widths), 2 ** len(widths))
         super().__init__(
@@ -191,6 +133,11 @@ class IFSSNet(PropagatingModel):
         )
         # wrapped, since Keras would count a model that is an attribute, and its layers, twice
         self._encode_references = encode_references and (lambda parts: encode_references(parts, training=False))
+        self._halves = lambda: _halves(streams, self.input)
+
+    def halves(self):
+        """See `PropagatingModel.halves`; None where the encoder reads neighbouring slices together."""
+        return self._halves() if self.encoder_depth_kernel == 1 else None
 
     def remember(self, image, mask, weight):
         """What the network keeps of annotated slices, as inputs of every call after it; never with dropout.
@@ -208,12 +155,66 @@ class IFSSNet(PropagatingModel):
         return {"memory_image": image, "memory_mask": mask, "memory_weight": weight}
 
 
-def _matched(image, mask, kernel, fused):
-    """The features of both streams at the bottleneck as one."""
-    width = image.shape[-1]
+class _Streams:
+    """The layers of the network and how they follow each other: first what the images alone tell, then the rest."""
+
+    def __init__(self, levels, memory_level, matching, recurrence, decoder):
+        self.levels = levels
+        self.memory = ReferenceMemory(name="reference_memory") if memory_level else None
+        self.memory_level = memory_level
+        self.matching = matching
+        self.recurrence = recurrence
+        self.decoder = decoder
+        self.head = keras.layers.Conv3D(2, 1, name="head")
+
+    def look(self, image, references):
+        """{name: features of the image's slices}: of every level, and what the annotated slices tell of them."""
+        seen = {}
+        for number, level in enumerate(self.levels, start=1):
+            image = seen[f"image_{number}"] = level(image)
+            if number == self.memory_level:
+                seen["recalled"] = self.memory(image, ops.zeros_like(image), *references.values())
+        return seen
+
+    def carry(self, seen, inputs):
+        """The logits of the window, and the memory after it, from what was seen, and image, mask and memory."""
+        fused, mask, skips = isinstance(self.matching, GlobalMatching), inputs["mask"], []
+        for number, level in enumerate(self.levels, start=1):
+            image, mask = seen[f"image_{number}"], level(mask)  # the image's layer again: this is the siamese idea
+            mask = mask + image if fused else mask
+            if number == self.memory_level:
+                mask = mask + seen["recalled"]
+            skips.append(mask if fused else ops.concatenate([image, mask], axis=-1))
+        x = self.matching(ops.concatenate([image, mask], axis=-1)) if fused else self.matching(image, mask)
+        handed_on = {}
+        if self.recurrence:
+            remembered, state = self.recurrence(x, initial_state=[inputs[name] for name in ("hidden", "cell")])
+            x, handed_on = x + remembered, dict(zip(("hidden", "cell"), state, strict=True))
+        full_size = ops.concatenate([inputs["image"], inputs["mask"]], axis=-1)
+        return self.head(self.decoder(x, (*skips[-2::-1], full_size))), handed_on
+
+
+def _matching(width, kernel, fused):
+    """The layer that joins the features of both streams at the bottleneck."""
     if not fused:
-        return CrossCorrelation(width, reach=kernel // 2, name="correlation")(image, mask)
-    return GlobalMatching(width, kernel=kernel, name="matching")(ops.concatenate([image, mask], axis=-1))
+        return CrossCorrelation(width, reach=kernel // 2, name="correlation")
+    return GlobalMatching(width, kernel=kernel, name="matching")
+
+
+def _halves(streams, whole):
+    """The `Halves` of a network with these inputs."""
+    of_references = {name: part for name, part in whole.items() if name.startswith("memory_")}
+    slice_by_slice = {"image": keras.Input((1, *whole["image"].shape[2:]))}
+    slice_by_slice |= {name: keras.Input(part.shape[1:]) for name, part in of_references.items()}
+    references = {name: slice_by_slice[name] for name in of_references}
+    look = keras.Model(slice_by_slice, streams.look(slice_by_slice["image"], references))
+    window = whole["image"].shape[1]
+    seen = {name: keras.Input((window, *part.shape[2:])) for name, part in look.output.items()}
+    rest = {name: keras.Input(part.shape[1:]) for name, part in whole.items() if name not in of_references}
+    logits, handed_on = streams.carry(seen, rest)
+    muscle = ops.sigmoid(ops.cast(logits[..., :1] - logits[..., 1:], "float32"))  # the softmax of two
+    carry = keras.Model(seen | rest, {"probabilities": muscle, **handed_on})
+    return Halves(look, carry)
 
 
 def _reference_encoder(levels, image_size, slots, fused):

@@ -3,7 +3,7 @@
 import keras
 
 from ifss_keras.layers import BidirectionalConvLSTM2D
-from ifss_keras.zoo.networks.ifss_net import encoder_levels, rates_per_level, refined
+from ifss_keras.zoo.networks.encoder_decoder import Decoder, encoder_levels, rates_per_level
 from ifss_keras.zoo.zoo_model import ZooModel, arguments_of, probabilities, require_multiples
 
 
@@ -60,7 +60,7 @@ class SegNetFS(ZooModel):
             x = level(x)
             skips.append(x)
         remembered, _ = BidirectionalConvLSTM2D(widths[-1], dropout=memory_dropout, name="recurrence")(x)
-        x = refined(x + remembered, skips[-2::-1], (*widths[-2::-1], head_width), decoder_dropout)
+        x = Decoder((*widths[-2::-1], head_width), decoder_dropout)(x + remembered, skips[-2::-1])
         logits = keras.layers.Conv3D(classes, 1, name="head")(x)
         outputs = {"probabilities": probabilities(logits, classes)}
         super().__init__(inputs={"image": image}, outputs=outputs, arguments=arguments, multiples=multiples, **kwargs)

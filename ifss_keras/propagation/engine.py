@@ -1,0 +1,171 @@
+"""What runs a network's part of a propagation: NumPy in, NumPy out, whatever computes in between.
+
+An engine is anything with the attributes and methods of `Engine`. `KerasEngine` runs any network on Keras' backend and
+is the definition; `propagation.openvino_engine` runs what was exported of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.exemplars import Exemplars
+from ifss_keras.propagation.settings import FLOW, Flow
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Engine(Protocol):
+    """A network ready to propagate.
+
+    Attributes:
+        window: slices that it sees at once.
+        at_once: ways through spans that it is best given together.
+        memory_shapes: {name: shape} of what it hands from window to window, see `PropagatingModel`.
+        looks: whether the images of slices are looked at one by one, before the mask is known.
+        looks_up: whether it wants exemplars.
+    """
+
+    window: int
+    at_once: int
+    memory_shapes: Mapping[str, tuple[int, ...]]
+    looks: bool
+    looks_up: bool
+
+    def remember(self, exemplars: Exemplars) -> Arrays:
+        """What it keeps of annotated slices (slot, row, column, 1); no batch in what comes out."""
+
+    def look(self, image: np.ndarray, remembered: Arrays) -> Arrays:
+        """What the images of slices (slice, row, column, 1) tell, {name: (slice, ...)}."""
+
+    def start(self, evidence: Evidence) -> np.ndarray:
+        """The estimates of a way's first slices (window - 1, row, column, 1) before any window, from their evidence."""
+
+    def step(
+        self, evidence: Evidence, estimates: np.ndarray, memory: Arrays, seen: Arrays
+    ) -> tuple[np.ndarray, np.ndarray, Arrays]:
+        """One window of each way, see `propagation.step`; everything has the batch in front.
+
+        Args:
+            evidence: (batch, window, row, column, 1).
+            estimates: (batch, window - 1, row, column, 1).
+            memory: as `memory_shapes`.
+            seen: what `look` tells of the window's slices, or what is remembered where it does not look.
+
+        Returns:
+            The muscle's probability (batch, window, row, column); estimates and memory for the next window.
+        """
+
+
+class KerasEngine:
+    """A `PropagatingModel`, or anything with its `window`, `initial_memory`, `remember`, `halves` and call.
+
+    Its functions are compiled once, where the backend can.
+    """
+
+    at_once = 8
+
+    def __init__(self, network, flow: Flow = FLOW):
+        from keras import backend, ops
+
+        from ifss_keras.propagation.step import PropagationState, initial_state, step
+
+        self.network = network
+        self.window = network.window
+        self.traces = 0  # of the step: a graph that is made anew costs seconds
+        self.memory_shapes = {name: tuple(part.shape[1:]) for name, part in network.initial_memory(1).items()}
+        self.looks_up = hasattr(network, "remember")
+        halves = network.halves()
+        self.looks = halves is not None
+
+        def one_step(evidence, estimates, memory, seen):
+            self.traces += 1
+
+            def whole(inputs):
+                return halves.carry(inputs | seen, training=False) if halves else network(inputs | seen, training=False)
+
+            probabilities, state = step(whole, evidence, PropagationState(estimates, memory), flow)
+            return probabilities[..., 0], state.estimates, state.memory
+
+        def look(image, remembered):
+            return halves.look({"image": image[:, None]} | remembered, training=False)
+
+        self.functions = {
+            "remember": lambda exemplars: network.remember(*exemplars),
+            "look": look,
+            "start": lambda evidence: initial_state(evidence, network.window, {}).estimates,
+            "step": one_step,
+        }
+        self._run = {name: _compiled(function, backend.backend()) for name, function in self.functions.items()}
+        self._tensors, self._arrays = ops.convert_to_tensor, ops.convert_to_numpy
+        if backend.backend() == "jax":
+            self.at_once = 64  # on a GPU a step takes as long for one way as for many
+
+    def _call(self, name, *arguments):
+        return _mapped(self._arrays, self._run[name](*_mapped(self._tensors, arguments)))
+
+    def remember(self, exemplars: Exemplars) -> Arrays:
+        """See `Engine`."""
+        found = self._call("remember", Exemplars(*(part[None] for part in exemplars)))
+        return {name: part[0] for name, part in found.items()}
+
+    def look(self, image: np.ndarray, remembered: Arrays) -> Arrays:
+        """See `Engine`."""
+        spread = {name: np.broadcast_to(part, (len(image), *part.shape)) for name, part in remembered.items()}
+        return {name: part[:, 0] for name, part in self._call("look", image, spread).items()}
+
+    def start(self, evidence: Evidence) -> np.ndarray:
+        """See `Engine`."""
+        return self._call("start", Evidence(*(part[None] for part in evidence)))[0]
+
+    def step(self, evidence, estimates, memory, seen):
+        """See `Engine`."""
+        return self._call("step", evidence, estimates, memory, seen)
+
+
+def _mapped(function, held):
+    """`function` of every array in nested tuples and dicts."""
+    if isinstance(held, dict):
+        return {name: _mapped(function, part) for name, part in held.items()}
+    if isinstance(held, tuple):
+        parts = [_mapped(function, part) for part in held]
+        return type(held)(*parts) if hasattr(held, "_fields") else tuple(parts)
+    return function(held)
+
+
+def _compiled(function, backend: str):
+    """The function of batched tensors as a graph for batches of any size, where the backend has graphs."""
+    if backend == "jax":
+        return _compiled_by_jax(function)
+    if backend != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    graphs = {}  # sizes without the batch: graph; a network with a size of its own has one
+
+    def run(*arguments):
+        sizes = tuple(tuple(part.shape[1:]) for part in tf.nest.flatten(arguments))
+        if sizes not in graphs:
+            signature = tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), arguments)
+            graphs[sizes] = tf.function(function, input_signature=signature, autograph=False, jit_compile=False)
+        return graphs[sizes](*arguments)
+
+    return run
+
+
+def _compiled_by_jax(function):
+    """The same by XLA, which makes a program for each size: batches are filled up to a power of two."""
+    import jax
+
+    program = jax.jit(function)
+
+    def run(*arguments):
+        batch = len(jax.tree.leaves(arguments)[0])
+        whole = 1 << (batch - 1).bit_length()
+        filled = jax.tree.map(lambda x: jax.numpy.pad(x, [(0, whole - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
+        return jax.tree.map(lambda x: x[:batch], program(*filled))
+
+    return run

@@ -1,0 +1,116 @@
+"""Ways through the slices of a span, window by window, and what is seen of these slices."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+
+from ifss_keras.propagation.engine import Arrays, Engine
+from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.exemplars import Exemplars
+
+TOGETHER = 16  # slices that are looked at together
+KEPT = 10  # of these packs at most, for each span: long spans are looked at anew where both ways have met
+
+
+class Sight:
+    """The slices of a span: the evidence for them, and what the engine sees in their images, looked up when needed.
+
+    Args:
+        engine: see `Engine`.
+        evidence: (slice, row, column, 1).
+        exemplars: (slot, row, column, 1), the annotated slices that a network with a memory looks up.
+    """
+
+    def __init__(self, engine: Engine, evidence: Evidence, exemplars: Exemplars | None = None):
+        self.engine = engine
+        self.evidence = evidence
+        self.slices = len(evidence.image)
+        self._exemplars = exemplars if engine.looks_up else None
+        self._remembered: Arrays | None = None
+        self._packs: OrderedDict[int, Arrays] = OrderedDict()
+
+    def seen(self, slices: np.ndarray) -> Arrays:
+        """What is seen of neighbouring slices, {name: (slice, ...)}; what is remembered where nothing is looked at."""
+        if self._remembered is None:
+            self._remembered = self.engine.remember(self._exemplars) if self._exemplars else {}
+        if not self.engine.looks:
+            return self._remembered
+        first, last = (int(end) // TOGETHER for end in (slices.min(), slices.max()))
+        packs = [self._pack(number) for number in range(first, last + 1)]
+        inside = slices - first * TOGETHER
+        return {
+            name: (packs[0][name] if first == last else np.concatenate([pack[name] for pack in packs]))[inside]
+            for name in packs[0]
+        }
+
+    def _pack(self, number: int) -> Arrays:
+        if number in self._packs:
+            self._packs.move_to_end(number)
+        else:
+            image = self.evidence.image[number * TOGETHER : (number + 1) * TOGETHER]
+            self._packs[number] = self.engine.look(image, self._remembered)
+            if len(self._packs) > KEPT:
+                self._packs.popitem(last=False)
+        return self._packs[number]
+
+
+class Way:
+    """One way through the slices of a span, forwards or backwards; fewer than a window go on with the last of them.
+
+    Args:
+        sight: of the slices.
+        backward: from the last slice to the first.
+        start: (window - 1, row, column, 1), the estimates of the first slices; None: from the evidence.
+    """
+
+    def __init__(self, sight: Sight, *, backward: bool = False, start: np.ndarray | None = None):
+        self.sight = sight
+        self.backward = backward
+        self.window = sight.engine.window
+        self._done = 0
+        self.memory = {name: np.zeros(shape, np.float32) for name, shape in sight.engine.memory_shapes.items()}
+        self.estimates = sight.engine.start(self._evidence(self.window - 1)) if start is None else start
+        self._total, self._newest = np.zeros((2, *sight.evidence.image.shape[:-1]), np.float32)
+        self._counts = np.zeros(sight.slices, np.float32)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every window has been run."""
+        return self._done > max(self.sight.slices - self.window, 0)
+
+    def evidence(self) -> Evidence:
+        """For the next window, in this way's order."""
+        return self._evidence(self.window)
+
+    def seen(self) -> Arrays:
+        """What is seen of the next window's slices, in this way's order."""
+        return self.sight.seen(self._slices(self.window))
+
+    def take(self, muscle: np.ndarray, estimates: np.ndarray, memory: Arrays) -> None:
+        """Takes what the engine made of the next window: (window, row, column), and the state after it."""
+        slices = self._slices(self.window)[: self.sight.slices]
+        self._total[slices] += muscle[: len(slices)]
+        self._newest[slices] = muscle[: len(slices)]
+        self._counts[slices] += 1
+        self.estimates, self.memory = estimates, memory
+        self._done += 1
+
+    def soft(self) -> np.ndarray:
+        """The soft mask of every slice (slice, row, column): the mean over the windows that held it."""
+        return self._total / self._counts[:, None, None]
+
+    def newest(self) -> np.ndarray:
+        """For each slice the estimate of the last window that held it, (slice, row, column)."""
+        return self._newest
+
+    def _evidence(self, count: int) -> Evidence:
+        slices = self._slices(count)
+        return Evidence(*(part[slices] for part in self.sight.evidence))
+
+    def _slices(self, count: int) -> np.ndarray:
+        """The first slices of the next window, in this way's order."""
+        last = self.sight.slices - 1
+        slices = np.minimum(self._done + np.arange(count), last)
+        return last - slices if self.backward else slices
