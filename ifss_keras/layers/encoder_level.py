@@ -57,9 +57,12 @@ class EncoderLevel(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         _require_even(inputs.shape)
+        alone = self.depth_kernel == 1  # then slices are as good as a batch, and cheaper
+        x = keras.ops.reshape(inputs, (-1, 1, *inputs.shape[2:])) if alone else inputs
         # ReLU and max-pool commute, as ReLU is monotone: on the pooled grid it has a quarter of the work
-        x = self.pool(self.norm(self.pyramid(inputs)))
-        return self.drop(keras.ops.relu(x), training=training)
+        x = keras.ops.relu(self.pool(self.norm(self.pyramid(x))))
+        x = keras.ops.reshape(x, (-1, inputs.shape[1], *x.shape[2:])) if alone else x
+        return self.drop(x, training=training)
 
     def compute_output_shape(self, input_shape):
         _require_even(input_shape)

@@ -60,17 +60,15 @@ class ReferenceMemory(keras.layers.Layer):
     def call(self, image_features, mask_features, memory_image, memory_mask, memory_weight):
         slices, rows, columns, channels = mask_features.shape[1:]
         references = memory_image.shape[1]
-        query = self._directions(image_features)
+        sharpness = ops.cast(ops.exp(self.log_sharpness), image_features.dtype)
+        query = ops.reshape(sharpness * self._directions(image_features), (-1, slices * rows * columns, self.key_width))
         key = ops.reshape(self._directions(memory_image), (-1, references * rows * columns, self.key_width))
         value = ops.reshape(memory_mask, (-1, references * rows * columns, channels))
-        likeness = ops.matmul(
-            ops.reshape(query, (-1, slices * rows * columns, self.key_width)), ops.transpose(key, (0, 2, 1))
-        )
+        likeness = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         likeness = ops.reshape(likeness, (-1, slices, rows * columns, references, rows * columns))
         prior = self._prior(rows, columns)[None, None, :, None, :]
         absent = ops.cast(ops.where(memory_weight > 0, 0.0, _NEVER), likeness.dtype)[:, None, None, :, None]
-        sharpness = ops.cast(ops.exp(self.log_sharpness), likeness.dtype)
-        logits = sharpness * likeness + ops.cast(prior, likeness.dtype) + absent
+        logits = likeness + (ops.cast(prior, likeness.dtype) + absent)
         shares = ops.softmax(ops.reshape(logits, (-1, slices * rows * columns, references * rows * columns)))
         read = ops.reshape(ops.matmul(shares, value), (-1, slices, rows, columns, channels))
         held = ops.cast(ops.any(memory_weight > 0, axis=1), read.dtype)[:, None, None, None, None]

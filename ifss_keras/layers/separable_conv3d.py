@@ -133,16 +133,20 @@ class SeparableConv3D(keras.layers.Layer):
         x = inputs if self.data_format == "channels_last" else ops.transpose(inputs, (0, 2, 3, 4, 1))
         self._require_room(x.shape[1:4])
         if x.shape[-1] == 1:  # nothing is between both kernels: as one they have a fraction of the work
-            x = self._depthwise(x, ops.matmul(self.depthwise_kernel, self.pointwise_kernel))
+            planes, slices = self._depthwise(x, ops.matmul(self.depthwise_kernel, self.pointwise_kernel))
         else:
-            x = ops.matmul(self._depthwise(x, self.depthwise_kernel), self.pointwise_kernel)
+            planes, slices = self._depthwise(x, self.depthwise_kernel)
+            planes = ops.conv(planes, self.pointwise_kernel[None, None], data_format="channels_last")
         if self.bias is not None:
-            x = x + self.bias
-        x = self.activation(x)
+            planes = planes + self.bias
+        x = _unfolded(self.activation(planes), slices)
         return x if self.data_format == "channels_last" else ops.transpose(x, (0, 4, 1, 2, 3))
 
     def _depthwise(self, x, kernel):
-        """Sum over the depth taps of 2D depthwise convolutions, each on the slices that tap sees."""
+        """Sum over the depth taps of 2D depthwise convolutions, each on the slices that tap sees; how many slices.
+
+        The slices are folded into the batch.
+        """
         depth = x.shape[1]
         out_depth, before, after = self._depth_window(depth)
         if before or after:
@@ -153,10 +157,10 @@ class SeparableConv3D(keras.layers.Layer):
         seeing = [tap for tap, first in enumerate(firsts) if before - reach < first < before + depth] or [0]
         total = None
         for tap in seeing:
-            seen = x[:, firsts[tap] : firsts[tap] + reach : self.strides[0]]
-            part = self._plane(ops.reshape(seen, (-1, *seen.shape[2:])), kernel[tap])
+            seen = x[:, firsts[tap] : firsts[tap] + reach : self.strides[0]] if x.shape[1] > 1 else x
+            part = self._plane(_folded(seen), kernel[tap])
             total = part if total is None else total + part
-        return ops.reshape(total, (-1, out_depth, *total.shape[1:]))
+        return total, out_depth
 
     def _plane(self, x, kernel):
         """2D depthwise convolution; on one channel that is an ordinary one."""
@@ -227,3 +231,12 @@ class SeparableConv3D(keras.layers.Layer):
             **serialized,
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }
+
+
+def _folded(x):
+    """(batch, slice, ...) as (batch and slice, ...): of one slice without a reshaping, through which converters see."""
+    return ops.squeeze(x, 1) if x.shape[1] == 1 else ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _unfolded(x, slices):
+    return ops.expand_dims(x, 1) if slices == 1 else ops.reshape(x, (-1, slices, *x.shape[1:]))

@@ -34,9 +34,9 @@ class SliceNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         axes = (2, 3) if self.per_channel else (2, 3, 4)
-        mean, variance = ops.moments(inputs, axes=axes, keepdims=True)
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return inputs * scale + (self.beta - mean * scale)
+        centred = inputs - ops.mean(inputs, axis=axes, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
+        return centred * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -45,8 +45,8 @@ def entering_estimate(evidence, last):
         evidence: of one slice, (batch, 1, row, column, 1).
         last: (batch, 1, row, column, 1).
     """
-    guess = ops.where(evidence.has_anchor > 0, evidence.anchor, last)
-    return ops.where(evidence.is_reference > 0, evidence.annotation, guess)
+    guess = either(evidence.has_anchor, evidence.anchor, last)
+    return either(evidence.is_reference, evidence.annotation, guess)
 
 
 def initial_state(evidence, window, memory):
@@ -65,8 +65,15 @@ def initial_state(evidence, window, memory):
 
 def mask_channel(evidence, estimates):
     """The mask channel of a window, (batch, window, row, column, 1)."""
-    guess = ops.where(evidence.has_anchor > 0, (evidence.anchor + estimates) / 2, estimates)
-    return ops.where(evidence.is_reference > 0, evidence.annotation, guess)
+    guess = either(evidence.has_anchor, (evidence.anchor + estimates) / 2, estimates)
+    return either(evidence.is_reference, evidence.annotation, guess)
+
+
+def either(flag, where_one, where_zero):
+    """One or the other by a flag of each slice that is 0 or 1, (batch, slice, row, column, 1)."""
+    shape = ops.shape(where_zero)
+    one, zero, flag = (ops.reshape(part, (shape[0], shape[1], -1)) for part in (where_one, where_zero, flag))
+    return ops.reshape(ops.where(flag > 0, one, zero), shape)  # broadcast along a last axis of 1 it would be slow
 
 
 def step(network, evidence, state, flow=FLOW, channel=mask_channel):
@@ -90,7 +97,7 @@ def step(network, evidence, state, flow=FLOW, channel=mask_channel):
     estimates = ops.concatenate([state.estimates, entering], axis=1)
     outputs = network({"image": evidence.image, "mask": channel(evidence, estimates), **memory})
     probabilities = outputs["probabilities"]
-    estimates = ops.where(evidence.is_reference > 0, evidence.annotation, probabilities[..., :1])
+    estimates = either(evidence.is_reference, evidence.annotation, probabilities[..., :1])
     return probabilities, PropagationState(estimates[:, 1:], {name: outputs[name] for name in state.memory})
 
 
