@@ -60,6 +60,25 @@ def list_models(as_json):
     print_table("Presets", ["name", "parameters", "MB", "where", "licence", "summary"], rows)
 
 
+@models.command("export")
+@click.argument("preset")
+def export(preset):
+    """Write the engine of PRESET beside its weights: `ifss predict` then starts at once and is faster.
+
+    PRESET is the folder of a training. Released presets have theirs. OpenVINO and TensorFlow must be installed; a
+    training that goes on afterwards has no engine until it is exported again.
+    """
+    from ifss_keras.core.backend import start_backend
+    from ifss_keras.zoo.presets import find_preset
+
+    found = find_preset(preset)
+    start_backend()
+    from ifss_keras.zoo.engine_export import export_preset
+
+    whole = export_preset(found)
+    click.echo(f"Wrote {whole.folder / whole.engine}, {(whole.folder / whole.engine).stat().st_size / 1e6:.1f} MB.")
+
+
 def _network(architecture):
     return {
         "name": architecture.name,

@@ -68,30 +68,18 @@ def predict(call, as_json, labels, poses, calibration, space, **choices):
     Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
     """
     from ifss_keras.cli.console import slice_progress
-    from ifss_keras.core.backend import start_backend
     from ifss_keras.jobs.job import Job
     from ifss_keras.jobs.predict import run_job
     from ifss_keras.volumes.tracking import Tracking
 
     tracking = Tracking(poses, calibration, space)
     job = Job(labels=options.label_names(labels), tracking=tracking, **choices)
-    if job.method == NETWORK:
-        _say_that_it_is_slow(start_backend())
     with slice_progress() as progress:
         result = run_job(job, progress, call)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
         return
     _print(result)
-
-
-def _say_that_it_is_slow(backend):
-    if backend != "tensorflow":
-        click.echo(
-            f"Warning: On the Keras backend {backend} a prediction runs without a graph and takes many times longer "
-            "than on tensorflow.",
-            err=True,
-        )
 
 
 def _print(result):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
+from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Counter, Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
@@ -15,12 +18,13 @@ from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.carry import Carrier, Told
 from ifss_keras.propagation.compose import compose
 from ifss_keras.propagation.engine import Engine, KerasEngine
+from ifss_keras.propagation.openvino_engine import OpenVinoEngine
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture
-from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, find_preset, load_network
+from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, Preset, find_preset, load_network, verified_engine
 
 
 class Predictor:
@@ -44,6 +48,9 @@ class Predictor:
     def from_preset(cls, preset: str | Path = DEFAULT_PRESET) -> Predictor:
         """A predictor with released weights, or with those of a training.
 
+        A preset with an exported engine runs by OpenVINO, which starts at once and is faster on a processor; one
+        without, where OpenVINO is not installed, or where the environment names a `KERAS_BACKEND`, by Keras.
+
         Args:
             preset: its name, or the folder of a preset, such as `ifss train` writes.
 
@@ -61,12 +68,9 @@ class Predictor:
             raise PresetError(
                 f"{found.folder / CONFIG} does not say how volumes are shown to the network: add propagation."
             )
-        import os
-
-        if os.environ.get("EXP"):
-            from ifss_keras.propagation.openvino_engine import OpenVinoEngine
-
-            return cls(OpenVinoEngine(Path("/tmp/exp/v5.openvino"), os.environ["EXP"]), found.propagation)
+        if _runs_exported(found):
+            return cls(OpenVinoEngine(verified_engine(found)), found.propagation)
+        start_backend()
         return cls.of_network(load_network(found), found.propagation)
 
     def open(self, volume: Volume) -> Session:
@@ -100,3 +104,8 @@ class Predictor:
         origins = {code: Origin(NETWORK, found.ends, found.certainty) for code, found in carried.items()}
         labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.settings.threshold)
         return Prediction.of_labels(labels, volume, annotation, origins)
+
+
+def _runs_exported(preset: Preset) -> bool:
+    """Whether a preset runs without Keras: unless a backend of Keras is asked for, as where there is a GPU."""
+    return bool(preset.engine) and "KERAS_BACKEND" not in os.environ and find_spec("openvino") is not None

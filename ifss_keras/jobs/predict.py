@@ -135,7 +135,6 @@ def _annotation(job: Job, volume: Volume) -> Annotation:
 def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress) -> Prediction:
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
-    start_backend()
     from ifss_keras.inference.predictor import Predictor
 
     predictor = Predictor.from_preset(job.preset_or_default)

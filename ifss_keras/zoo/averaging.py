@@ -36,5 +36,7 @@ def average_presets(presets: Sequence[str | Path], folder: str | Path) -> Preset
         raise PresetError(f"{folder} cannot be made ({error.strerror}): choose another place.") from None
     average_weights(weights, folder / WEIGHTS)
     names = ", ".join(preset.name for preset in held)
-    mean = replace(held[0], folder=folder, weights=WEIGHTS, summary=f"The mean of {names}.")
+    mean = replace(
+        held[0], folder=folder, weights=WEIGHTS, summary=f"The mean of {names}.", engine=None, engine_sha256=None
+    )
     return finished(mean, f"# {mean.name}\n\nThe mean of the weights of {names}.\n")

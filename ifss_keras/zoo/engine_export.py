@@ -8,19 +8,48 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.core.files import replacing
+from ifss_keras.core.records import sha256_of
 from ifss_keras.propagation.engine import KerasEngine, mapped, named_leaves
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS
 from ifss_keras.propagation.settings import Flow
+from ifss_keras.zoo.presets import Preset, load_network
 
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the time in the archive: the same network gives the same bytes
+
+
+ENGINE = "model.openvino"
+
+
+def export_preset(preset: Preset) -> Preset:
+    """Writes the engine of a preset beside its weights; the preset with it.
+
+    Raises:
+        InputError: its network carries no annotated slices on, or as `export_engine`.
+        PresetError, ChecksumError: see `load_network`; or the folder cannot be written.
+    """
+    if preset.propagation is None:
+        raise InputError(
+            f"The preset {preset.name} has no engine to export: expected a network that carries annotated slices on."
+        )
+    network, path = load_network(preset), preset.folder / ENGINE
+    try:
+        with replacing(path) as unfinished:
+            export_engine(network, preset.propagation.flow, unfinished)
+        whole = replace(preset, engine=ENGINE, engine_sha256=sha256_of(path))
+        whole.write()
+    except OSError as error:
+        raise PresetError(f"The folder {preset.folder} cannot be written ({error.strerror}): mend that.") from error
+    return whole
 
 
 def export_engine(network, flow: Flow, path: Path) -> None:

@@ -38,6 +38,8 @@ class Preset:
         parameters: weights, moving statistics included.
         summary: one line for people.
         licence, data: of the weights, and what they were trained on.
+        engine: name of the exported engine in the folder, see `zoo.engine_export`; None where there is none.
+        engine_sha256: of that file.
     """
 
     folder: Path
@@ -51,6 +53,8 @@ class Preset:
     summary: str = ""
     licence: str = ""
     data: str = ""
+    engine: str | None = None
+    engine_sha256: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Preset:
@@ -80,6 +84,7 @@ class Preset:
     def write(self, card: str | None = None) -> None:
         """Writes config.json, and card.md where a text is given."""
         held = {name: value for name, value in vars(self).items() if name != "folder"}
+        held = {name: value for name, value in held.items() if name not in _OPTIONAL or value is not None}
         held["propagation"] = self.propagation and self.propagation.to_dict()
         held["labels"] = None if self.labels is None else {str(code): name for code, name in self.labels.items()}
         if card is not None:
@@ -113,7 +118,10 @@ _TYPES = {  # of the facts in config.json
     "summary": str,
     "licence": str,
     "data": str,
+    "engine": str,
+    "engine_sha256": str,
 }
+_OPTIONAL = ("engine", "engine_sha256")
 
 
 def _require_facts(held: Any) -> None:
@@ -122,9 +130,12 @@ def _require_facts(held: Any) -> None:
     for name in held:
         require(name in _TYPES, f"there is no fact {name!r}: {known_names(name, _TYPES)}")
     for name, kind in _TYPES.items():
-        require(name in held, f"the fact {name!r} is missing")
-        require(isinstance(held[name], kind), f"{name} cannot be {held[name]!r:.40}")
-    require(Path(held["weights"]).name == held["weights"], f"weights must be a file beside it, not {held['weights']!r}")
+        require(name in held or name in _OPTIONAL, f"the fact {name!r} is missing")
+        require(name not in held or isinstance(held[name], kind), f"{name} cannot be {held.get(name)!r:.40}")
+    require(len(held.keys() & {*_OPTIONAL}) != 1, "an engine needs its SHA-256")
+    for name in ("weights", "engine"):
+        file = held.get(name, "")
+        require(Path(file).name == file, f"{name} must be a file beside it, not {file!r}")
     labels = held["labels"] or {}
     right = all(code.isdecimal() and isinstance(name, str) for code, name in labels.items())
     require(right, f"labels must name codes, received {labels!r:.40}")
@@ -180,19 +191,32 @@ def verified_weights(preset: Preset) -> Path:
     Raises:
         ChecksumError: the file is missing or is not the one that the preset names.
     """
+    return _verified(preset, "weights", preset.path, preset.sha256)
+
+
+def verified_engine(preset: Preset) -> Path:
+    """The path of the preset's engine, likewise; it must have one."""
+    return _verified(preset, "engine", preset.folder / preset.engine, preset.engine_sha256)
+
+
+def _verified(preset: Preset, what: str, path: Path, sha256: str | None) -> Path:
     try:
-        _refuse_more_than_the_parameters(preset)
-        found = sha256_of(preset.path)
+        _refuse_more_than_the_parameters(preset, what, path)
+        found = sha256_of(path)
     except OSError as error:
         raise ChecksumError(
-            f"The weights of {preset.name} cannot be read from {preset.path} ({error.strerror}): {_mend(preset)}."
+            f"The {what} of {preset.name} cannot be read from {path} ({error.strerror}): {_mend(preset)}."
         ) from error
-    if preset.sha256 is not None and found != preset.sha256:
+    if sha256 is not None and found != sha256:
         raise ChecksumError(
-            f"The weights of {preset.name} are corrupted: expected SHA-256 {preset.sha256[:12]}..., received "
-            f"{found[:12]}... in {preset.path}: {_mend(preset)}."
+            f"The {what} of {preset.name} {_are(what)} corrupted: expected SHA-256 {sha256[:12]}..., received "
+            f"{found[:12]}... in {path}: {_mend(preset)}."
         )
-    return preset.path
+    return path
+
+
+def _are(what: str) -> str:
+    return "are" if what == "weights" else "is"
 
 
 def _mend(preset: Preset) -> str:
@@ -206,13 +230,14 @@ def _mend(preset: Preset) -> str:
     return "copy the folder again, or train it to the end"
 
 
-def _refuse_more_than_the_parameters(preset: Preset) -> None:
-    """Refuses a weights file many times larger than its parameters, before a byte of it is read."""
-    expected = 8 * preset.parameters + 50_000_000  # of the widest numbers, and what HDF5 keeps beside them
-    if preset.sha256 is not None and preset.size_bytes > expected:
+def _refuse_more_than_the_parameters(preset: Preset, what: str, path: Path) -> None:
+    """Refuses a file many times larger than the parameters, before a byte of it is read."""
+    expected = 8 * preset.parameters + 50_000_000  # of the widest numbers, and what is kept beside them
+    received = path.stat().st_size
+    if preset.sha256 is not None and received > expected:
         raise ChecksumError(
-            f"The weights of {preset.name} are corrupted: expected at most {expected:,} bytes, received "
-            f"{preset.size_bytes:,} in {preset.path}: {_mend(preset)}."
+            f"The {what} of {preset.name} {_are(what)} corrupted: expected at most {expected:,} bytes, received "
+            f"{received:,} in {path}: {_mend(preset)}."
         )
 
 
