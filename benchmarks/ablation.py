@@ -25,6 +25,7 @@ from ifss_keras.training.examples.corpus import save_volume, synthetic_phantom
 from ifss_keras.training.recipe import Corpus, PropagationRecipe, read_recipe
 from ifss_keras.training.run import BEST_WEIGHTS, train
 from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, load_network
 
 RECIPE = Path(__file__).parents[1] / "zoo" / "ifss_synthetic_v5" / "recipe.yaml"
 FIRST_SEED = 930_000
@@ -148,12 +149,12 @@ def main():
     if options.rows:
         return
     predictor = trained("the method", options.steps, options.output)
-    one = Predictor(predictor.network, replace(predictor.settings, both_directions=False))
+    one = Predictor(predictor.runner.engine, replace(predictor.settings, both_directions=False))
     show("one direction", row(one, volumes))
-    released = Predictor.from_preset()
+    released, network = Predictor.from_preset(), load_network(find_preset(DEFAULT_PRESET))
     show("released network", row(released, volumes))
     for name, changes in CUTS.items():
-        show(name, row(Predictor(released.network, replace(released.settings, **changes)), volumes))
+        show(name, row(Predictor.of_network(network, replace(released.settings, **changes)), volumes))
 
 
 if __name__ == "__main__":

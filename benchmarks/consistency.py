@@ -73,7 +73,7 @@ def span_alone(predictor: Predictor, phantom: Phantom) -> None:
     begin, *_, end = beside = slices[:4]
     part = Volume.from_array(phantom.image[begin : end + 1], phantom.spacing_mm)
     alone = Carrier(predictor.runner, part, predictor.settings)
-    alone.intensity = IntensityRange.from_volume(phantom.image, predictor.settings.percentiles)
+    alone.spans.intensity = IntensityRange.from_volume(phantom.image, predictor.settings.percentiles)
     in_volume = whole.carry(masks).soft
     by_itself = alone.carry({index - begin: masks[index] for index in beside}).soft
     same = all((in_volume[index].values == by_itself[index - begin].values).all() for index in range(first + 1, last))

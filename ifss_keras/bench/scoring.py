@@ -80,8 +80,8 @@ def finder_of(row: Row, run: Path) -> tuple[Finder, int | None]:
         from ifss_keras.inference.predictor import Predictor
 
         predictor = Predictor.from_preset(run)
-        network, found = predictor.network, predictor.predict
-        return lambda volume, annotation: found(volume, annotation).labels, _parameters(network)
+        parameters = _parameters(predictor.runner.engine.network)  # a training's own: Keras runs it
+        return lambda volume, annotation: predictor.predict(volume, annotation).labels, parameters
     from ifss_keras.inference.segmenter import Segmenter
 
     segmenter = Segmenter.from_preset(run)

@@ -61,8 +61,8 @@ class SpanJobs:
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self.pixel_mm, size, bend, self.places)
         areas = expected and {index - span.first: area for index, area in expected.items()}
-        evidence = self._evidence(indices, ends, region, beyond, areas)
-        sight = self.runner.sight(evidence, self._exemplars(ends, region, centred=False))
+        evidence = self.evidence(indices, ends, region, beyond, areas)
+        sight = self.runner.sight(evidence, self.exemplars(ends, region, centred=False))
         if self.settings.both_directions:
             towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
             soft = yield from both_directions(sight, towards_end / towards_end[-1])
@@ -132,12 +132,12 @@ class SpanJobs:
         """Soft masks (n, size, size) on the whole plane of the volume, (n, row, column)."""
         return to_grid(soft, region, self.pixel_mm, self.volume.array.shape[1:])
 
-    def _exemplars(self, masks: Masks, region: Region, centred: bool) -> Exemplars:
+    def exemplars(self, masks: Masks, region: Region, centred: bool) -> Exemplars:
         """The references among `masks` that are looked up."""
         image, size = self.volume.array, self.settings.size
         return gather_exemplars(image, self.intensity, masks, region, self.pixel_mm, size, centred=centred)
 
-    def _evidence(
+    def evidence(
         self,
         indices: list[int],
         masks: Masks,
@@ -177,13 +177,13 @@ class _Outwards:
         self._nearest = dict(list(seen.items())[-1:])
         self._place, self._start = 0, None
         self._region = jobs.region(list(seen.values()))
-        self._exemplars = jobs._exemplars(self._seen, self._region, centred=True)
+        self._exemplars = jobs.exemplars(self._seen, self._region, centred=True)
 
     def stretch(self) -> Generator[list[Way], None, list[tuple[int, SoftMask]]]:
         """The next slices in order that are no references, with their soft masks."""
         jobs, window, region, seen = self.jobs, self.jobs.runner.window, self._region, self._seen
         part = self.indices[self._place : self._place + jobs.settings.stretch + window - 1]
-        evidence = jobs._evidence(part, seen, region)
+        evidence = jobs.evidence(part, seen, region)
         way = Way(jobs.runner.sight(evidence, self._exemplars), start=self._start)
         yield [way]
         soft = np.where(evidence.is_reference[..., 0] > 0, evidence.annotation[..., 0], way.soft())
@@ -204,7 +204,7 @@ class _Outwards:
         self._start = to_working(shared, moved, jobs.pixel_mm, jobs.settings.size)[..., None]
         estimate = jobs.on_plane(region, latest)[0] > 0.5
         if jobs.settings.recall_newest and estimate.any():
-            self._exemplars = jobs._exemplars(self._nearest | {newest: estimate}, moved, centred=True)
+            self._exemplars = jobs.exemplars(self._nearest | {newest: estimate}, moved, centred=True)
 
     def _around(self, soft: np.ndarray) -> Region:
         """The region around the largest piece of the last estimates; unmoved where they are empty."""

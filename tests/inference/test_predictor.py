@@ -137,11 +137,11 @@ def test_progress_ends_at_the_total_of_every_label(predict, two_muscles):
 def test_a_folder_is_a_preset_and_its_settings_are_used(tiny, tmp_path):
     assert tiny.settings == PropagationSettings(size=16)
     settings = PropagationSettings(size=16, margin=1.75, least_share=0.625, softness=Softness(per_slice=0.25))
-    tiny.network.save_to_preset(tmp_path / "mine", propagation=settings)
+    tiny.runner.engine.network.save_to_preset(tmp_path / "mine", propagation=settings)
     for folder in (tmp_path / "mine", str(tmp_path / "mine")):
         again = Predictor.from_preset(folder)
         assert again.settings == settings
-        for ours, theirs in zip(again.network.weights, tiny.network.weights, strict=True):
+        for ours, theirs in zip(*(each.runner.engine.network.weights for each in (again, tiny)), strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
@@ -162,11 +162,11 @@ def test_the_default_preset_is_the_default():
 
 def test_the_step_is_traced_once_for_volumes_of_any_size(tiny, two_muscles):
     image, labels = two_muscles
-    predictor = Predictor(tiny.network, tiny.settings)
+    predictor = Predictor.of_network(tiny.runner.engine.network, tiny.settings)
     for slices, rows, columns in ((13, 20, 24), (9, 17, 24), (11, 20, 19)):
         volume = Volume.from_array(image[:slices, :rows, :columns], SPACING_MM)
         held = labels[:slices, :rows, :columns]
         for kept in ([2, 7], [5]):
             annotation = Annotation.from_array(held, keep_slices=np.array(kept))
             predictor.predict(volume, annotation)
-    assert predictor.runner.traces == 1
+    assert predictor.runner.engine.traces == 1

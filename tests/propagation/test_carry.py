@@ -7,8 +7,10 @@ from scipy import ndimage
 
 from ifss_keras.propagation.carry import Carrier
 from ifss_keras.propagation.compose import compose, pixels_inside
+from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.propagation.span_jobs import SpanJobs
 from ifss_keras.volumes.volume import Volume
 
 SPACING_MM = (2.0, 1.0, 1.0)
@@ -28,6 +30,9 @@ class Answer:
     def remember(self, image, mask, weight):
         return {}
 
+    def halves(self):
+        return None
+
     def __call__(self, inputs, training=None):
         muscle = inputs[self.name]
         probabilities = ops.concatenate([muscle, 1 - muscle], axis=-1)
@@ -37,13 +42,13 @@ class Answer:
 @pytest.fixture(scope="module")
 def sees():
     """A network that answers with the image: the muscle is what is bright."""
-    return SpanRunner(Answer("image"))
+    return SpanRunner(KerasEngine(Answer("image")))
 
 
 @pytest.fixture(scope="module")
 def repeats():
     """A network that answers with its mask channel."""
-    return SpanRunner(Answer("mask"))
+    return SpanRunner(KerasEngine(Answer("mask")))
 
 
 def discs(centres, radius=7.0, shape=(48, 56)):
@@ -116,18 +121,20 @@ def test_the_anchor_bends_for_the_references_beyond(repeats, references):
     np.testing.assert_array_equal(curved[references], truth[references])
 
 
-def test_two_references_alone_do_not_bend_and_a_reference_beyond_is_not_looked_up(repeats):
+def test_two_references_alone_do_not_bend_and_a_reference_beyond_is_not_looked_up(repeats, monkeypatch):
     truth = discs([(24, 28 + 0.05 * (index - 10) ** 2) for index in range(21)])
     volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
     looked_up = []
 
-    class Recorder(Carrier):
-        def _exemplars(self, masks, region, centred):
+    class Recorder(SpanJobs):
+        def exemplars(self, masks, region, centred):
             looked_up.append(sorted(masks))
-            return super()._exemplars(masks, region, centred)
+            return super().exemplars(masks, region, centred)
+
+    monkeypatch.setattr("ifss_keras.propagation.carry.SpanJobs", Recorder)
 
     def carried_with(bend, references):
-        carrier = Recorder(repeats, volume, PropagationSettings(size=48, bend=bend))
+        carrier = Carrier(repeats, volume, PropagationSettings(size=48, bend=bend))
         return carrier.carry({index: truth[index] for index in references}, ends_annotated=True).soft
 
     alone, straight = (carried_with(bend, (0, 10)) for bend in (1, 0))
@@ -271,15 +278,17 @@ class Noting(Answer):
 
 @pytest.mark.parametrize("recent", [False, True])
 def test_beyond_the_references_the_newest_estimate_is_looked_up_beside_the_nearest(recent, monkeypatch):
-    monkeypatch.setattr("ifss_keras.propagation.runner._compiled", lambda function: function)
+    monkeypatch.setattr(
+        "ifss_keras.propagation.engine._compiled", lambda function, backend: lambda held: function(**held)
+    )
     truth = discs([(24, 28)] * 20)
     image = np.where(truth, 120 + 5 * np.arange(20)[:, None, None], 20).astype(np.uint8)
     network = Noting()
     volume = Volume.from_array(image, SPACING_MM)
     settings = PropagationSettings(size=48, stretch=4, recall_newest=recent)
-    carrier = Carrier(SpanRunner(network), volume, settings)
+    carrier = Carrier(SpanRunner(KerasEngine(network)), volume, settings)
     carrier.carry({2: truth[2], 3: truth[3]})
-    grey = carrier.intensity.apply(image[:, 24, 28])
+    grey = carrier.spans.intensity.apply(image[:, 24, 28])
     seen = [
         sorted(int(np.abs(grey - value).argmin()) for value, kept in zip(values, weight[0], strict=True) if kept)
         for values, _, weight in network.shown

@@ -28,7 +28,7 @@ def muscle(two_muscles):
 
 def soft_masks(network, image, masks, intensity):
     carrier = Carrier(network, Volume.from_array(image, SPACING_MM), WORKING)
-    carrier.intensity = intensity  # the one thing that a span takes from the whole volume
+    carrier.spans.intensity = intensity  # the one thing that a span takes from the whole volume
     return carrier.carry(masks).soft
 
 

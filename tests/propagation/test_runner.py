@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.runner import SpanRunner, both_directions
 from ifss_keras.propagation.settings import Softness
+from ifss_keras.propagation.ways import Way
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 
 
@@ -17,6 +19,9 @@ class Toy:
     def __init__(self, rule, window=3):
         self.rule = rule
         self.window = window
+
+    def halves(self):
+        return None
 
     def initial_memory(self, batch):
         return {name: tf.zeros((batch, 1, 1, 1)) for name in ("hidden", "cell")}
@@ -51,8 +56,25 @@ def span(slices, size=4, seed=0, references=None):
     return gather_evidence(image, masks, 0, Softness())
 
 
-def batched(evidence):
-    return Evidence(*(part[None] for part in evidence))
+def runner(network):
+    return SpanRunner(KerasEngine(network))
+
+
+def run_alone(runner, evidence, start=None):
+    """Soft masks and newest estimates, (slice, row, column), of one way forwards."""
+
+    def job():
+        way = Way(runner.sight(evidence), start=start)
+        yield [way]
+        return way.soft(), way.newest()
+
+    (found,) = runner.run([job()])
+    return found
+
+
+def in_both(runner, evidence):
+    (soft,) = runner.run([both_directions(runner.sight(evidence))])
+    return soft
 
 
 @pytest.mark.parametrize(
@@ -67,9 +89,9 @@ def batched(evidence):
     ],
 )
 def test_a_slice_is_the_mean_of_its_windows(window, slices, mean, newest):
-    network = SpanRunner(Toy(window_number, window))
-    soft, last = network.run(batched(span(slices, references=[0])))
-    assert soft.shape == last.shape == (1, slices, 4, 4)
+    network = runner(Toy(window_number, window))
+    soft, last = run_alone(network, span(slices, references=[0]))
+    assert soft.shape == last.shape == (slices, 4, 4)
     assert soft.dtype == np.float32
     for values, expected in ((soft, mean), (last, newest)):
         np.testing.assert_array_equal(values, np.broadcast_to(np.reshape(expected, (-1, 1, 1)) / 16, values.shape))
@@ -85,8 +107,8 @@ def test_a_span_shorter_than_the_window_is_continued_with_its_last_slice():
         return inputs["mask"]
 
     evidence = span(2)
-    soft, newest = SpanRunner(Toy(rule)).run(batched(evidence))
-    np.testing.assert_array_equal(soft[0], evidence.annotation[..., 0])
+    soft, newest = run_alone(runner(Toy(rule)), evidence)
+    np.testing.assert_array_equal(soft, evidence.annotation[..., 0])
     np.testing.assert_array_equal(newest, soft)
     ((image, mask),) = seen
     np.testing.assert_array_equal(image[0], evidence.image[[0, 1, 1]])
@@ -94,29 +116,29 @@ def test_a_span_shorter_than_the_window_is_continued_with_its_last_slice():
 
 
 def test_an_open_span_carries_its_reference_on_and_a_start_is_taken_as_it_is():
-    network = SpanRunner(Toy(lambda inputs: inputs["mask"]))
-    evidence = batched(span(5, references=[0]))
-    soft, _ = network.run(evidence)
-    np.testing.assert_array_equal(soft, np.repeat(evidence.annotation[:, :1, ..., 0], 5, axis=1))
-    unknown = Evidence(*(part[:, 1:] for part in evidence))
-    start = np.stack([np.full((4, 4, 1), value, np.float32) for value in (0.25, 0.75)])[None]
-    soft, _ = network.run(unknown, start)
-    np.testing.assert_array_equal(soft[0, :, 0, 0], [0.25, 0.75, 0.75, 0.75])
-    soft, _ = network.run(unknown)
+    network = runner(Toy(lambda inputs: inputs["mask"]))
+    evidence = span(5, references=[0])
+    soft, _ = run_alone(network, evidence)
+    np.testing.assert_array_equal(soft, np.repeat(evidence.annotation[:1, ..., 0], 5, axis=0))
+    unknown = Evidence(*(part[1:] for part in evidence))
+    start = np.stack([np.full((4, 4, 1), value, np.float32) for value in (0.25, 0.75)])
+    soft, _ = run_alone(network, unknown, start)
+    np.testing.assert_array_equal(soft[:, 0, 0], [0.25, 0.75, 0.75, 0.75])
+    soft, _ = run_alone(network, unknown)
     np.testing.assert_array_equal(soft, 0)
 
 
 def test_the_newest_estimates_continue_a_span_that_was_cut():
-    network = SpanRunner(Toy(lambda inputs: 0.5 * inputs["mask"] + 0.5 * inputs["image"]))
-    evidence = batched(span(9, references=[0]))
-    _, whole = network.run(evidence)
-    _, newest = network.run(Evidence(*(part[:, :6] for part in evidence)))
-    _, rest = network.run(Evidence(*(part[:, 4:] for part in evidence)), newest[:, 4:, ..., None])
-    np.testing.assert_array_equal(rest, whole[:, 4:])
+    network = runner(Toy(lambda inputs: 0.5 * inputs["mask"] + 0.5 * inputs["image"]))
+    evidence = span(9, references=[0])
+    _, whole = run_alone(network, evidence)
+    _, newest = run_alone(network, Evidence(*(part[:6] for part in evidence)))
+    _, rest = run_alone(network, Evidence(*(part[4:] for part in evidence)), newest[4:, ..., None])
+    np.testing.assert_array_equal(rest, whole[4:])
 
 
 def test_both_directions_are_weighed_by_their_distance():
-    soft = both_directions(SpanRunner(Toy(window_number)), span(6))
+    soft = in_both(runner(Toy(window_number)), span(6))
     forward = np.array([0, 0.5, 1, 2, 2.5, 3]) / 16
     way = np.arange(6) / 5
     expected = (1 - way) * forward + way * forward[::-1]
@@ -129,10 +151,10 @@ def reversed_slices(evidence):
 
 @pytest.mark.parametrize("slices", [2, 3, 4, 9])
 def test_reversed_slices_give_reversed_masks(slices):
-    network, evidence = SpanRunner(Toy(everything)), span(slices)
-    soft = both_directions(network, evidence)
+    network, evidence = runner(Toy(everything)), span(slices)
+    soft = in_both(network, evidence)
     assert np.abs(soft - soft[::-1]).max() > 0.01
-    np.testing.assert_allclose(both_directions(network, reversed_slices(evidence)), soft[::-1], atol=1e-6)
+    np.testing.assert_allclose(in_both(network, reversed_slices(evidence)), soft[::-1], atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -146,31 +168,59 @@ def tiny_network():
 @pytest.fixture(scope="module")
 def after_others(tiny_network):
     """A span network that has run spans of other lengths and batches before."""
-    network = SpanRunner(tiny_network)
+    network = runner(tiny_network)
     for seed, slices in ((5, 4), (6, 2)):
-        both_directions(network, span(slices, 16, seed))
-    network.run(batched(span(5, 16, 7, references=[0])))
+        in_both(network, span(slices, 16, seed))
+    run_alone(network, span(5, 16, 7, references=[0]))
     return network
 
 
 def test_a_span_alone_gives_bit_for_bit_what_it_gives_after_others(tiny_network, after_others):
-    evidence, alone = span(7, 16), SpanRunner(tiny_network)
-    expected = both_directions(alone, evidence)
-    np.testing.assert_array_equal(both_directions(after_others, evidence), expected)
-    np.testing.assert_array_equal(both_directions(after_others, evidence), expected)
+    evidence, alone = span(7, 16), runner(tiny_network)
+    expected = in_both(alone, evidence)
+    np.testing.assert_array_equal(in_both(after_others, evidence), expected)
+    np.testing.assert_array_equal(in_both(after_others, evidence), expected)
     assert expected.std() > 0.001
 
 
 def test_reversed_slices_give_reversed_masks_with_ifss_net(after_others):
     evidence = span(7, 16)
-    soft = both_directions(after_others, evidence)
+    soft = in_both(after_others, evidence)
     assert np.abs(soft - soft[::-1]).max() > 1e-4
-    np.testing.assert_allclose(both_directions(after_others, reversed_slices(evidence)), soft[::-1], atol=1e-6)
+    np.testing.assert_allclose(in_both(after_others, reversed_slices(evidence)), soft[::-1], atol=1e-6)
 
 
-def test_the_order_of_a_batch_does_not_matter(after_others):
-    first, second = span(5, 16, 1), span(5, 16, 2)
-    both = Evidence(*(np.stack(parts) for parts in zip(first, second, strict=True)))
-    soft, _ = after_others.run(both)
-    for index, evidence in enumerate((first, second)):
-        np.testing.assert_allclose(soft[index], after_others.run(batched(evidence))[0][0], atol=1e-6)
+def test_spans_run_together_give_what_each_gives_alone_in_the_order_of_the_jobs(tiny_network):
+    network = runner(tiny_network)
+    spans = [span(slices, 16, seed) for seed, slices in enumerate((5, 9, 3, 7, 2, 11, 4))]
+    together = network.run(both_directions(network.sight(evidence)) for evidence in spans)
+    for evidence, soft in zip(spans, together, strict=True):
+        np.testing.assert_allclose(soft, in_both(network, evidence), atol=1e-6)
+
+
+def test_jobs_are_begun_when_there_is_room_and_may_ask_again():
+    network, begun, most = runner(Toy(window_number)), [], []
+
+    def job(number):
+        begun.append(number)
+        for _ in range(2):
+            way = Way(network.sight(span(3 + number, references=[0])))
+            most.append(len(begun) - len(ended))
+            yield [way]
+        ended.append(number)
+        return number
+
+    ended = []
+    network.engine.at_once = 3
+    assert network.run(job(number) for number in range(8)) == list(range(8))
+    assert begun == list(range(8))
+    assert max(most) == 3
+    assert network.run([]) == []
+
+
+def test_nothing_to_run_is_a_result_at_once():
+    def job():
+        return "nothing"
+        yield
+
+    assert runner(Toy(window_number)).run([job(), job()]) == ["nothing", "nothing"]

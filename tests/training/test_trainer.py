@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from ifss_keras.losses import NamedLoss
-from ifss_keras.propagation import runner
 from ifss_keras.propagation import step as propagation_step
+from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.evidence import Evidence
-from ifss_keras.propagation.runner import SpanRunner
+from ifss_keras.propagation.runner import SpanRunner, both_directions
 from ifss_keras.training.examples.clips import batch_of_clips, batches_of_clips
 from ifss_keras.training.examples.pipeline import clip_dataset
 from ifss_keras.training.loss import one_after_another, rolled_out_start, trained_truth, trained_windows
@@ -256,7 +256,6 @@ def test_nothing_is_dropped_of_what_is_looked_up(tiny_arguments, clip, monkeypat
 
 
 def test_training_and_prediction_call_the_same_step(tiny_network, clip, monkeypatch):
-    assert runner.step is propagation_step.step
     calls, original = [], propagation_step.step
 
     def counted(network, evidence, state, *rest):
@@ -264,14 +263,14 @@ def test_training_and_prediction_call_the_same_step(tiny_network, clip, monkeypa
         return original(network, evidence, state, *rest)
 
     monkeypatch.setattr(propagation_step, "step", counted)
-    monkeypatch.setattr(runner, "step", counted)
     trainer = compiled(tiny_network(), keras.optimizers.SGD(0.1))
     step(trainer, clip)
     assert calls == [3, 3]
     trainer.test_on_batch(clip)
     assert calls == 4 * [3]
     calls.clear()
-    SpanRunner(trainer.network).run(Evidence(*(part.numpy() for part in clip.evidence)))
+    runner = SpanRunner(KerasEngine(trainer.network))
+    runner.run([both_directions(runner.sight(Evidence(*(part.numpy()[0] for part in clip.evidence))))])
     assert set(calls) == {3}
 
 
