@@ -15,8 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri, stdtrit
 
 from ifss_keras.propagation.area import AreaCurve
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
@@ -141,7 +140,7 @@ def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> C
 
 def _certainty(slices: Sequence[int], scale: np.ndarray, freedom: float, places: Places) -> Certainty:
     """Of areas whose deviations are Student t, with this scale matrix (slice, slice)."""
-    wider = stats.t.ppf(HALF_OF_95, freedom) / stats.norm.ppf(HALF_OF_95)
+    wider = float(stdtrit(freedom, HALF_OF_95) / ndtri(HALF_OF_95))
     deviations = (wider * np.sqrt(np.clip(np.diag(scale), 0, None))).tolist()
     thick = places.thickness(slices)
     of_sum = wider * float(np.sqrt(max(thick @ scale @ thick, 0)))

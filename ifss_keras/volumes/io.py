@@ -14,7 +14,6 @@ from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import replacing
 from ifss_keras.volumes.formats.format import Format, Written
-from ifss_keras.volumes.formats.itk import in_utf8
 from ifss_keras.volumes.formats.registry import file_of, files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
 from ifss_keras.volumes.formats.stored import Stored, grey
@@ -160,7 +159,7 @@ def check_writable(path: str | Path, source: Source | None = None) -> None:
     path = Path(path)
     if source is not None and (check_image := writing_format(path).check_image):
         check_image(path, source)
-    if writing_format(path).data_endings and not in_utf8(path.name):
+    if writing_format(path).data_endings and not _in_utf8(path.name):
         raise InputError(
             f"{path} cannot be written: expected a name in UTF-8, as its header names a second file; give another name."
         )
@@ -178,6 +177,14 @@ def check_writable(path: str | Path, source: Source | None = None) -> None:
     _refuse_foreign_data(path)
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{path} cannot be written: it is write-protected; choose another name.")
+
+
+def _in_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_foreign_data(path: Path) -> None:

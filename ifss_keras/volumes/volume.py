@@ -263,5 +263,8 @@ def present_codes(labels: np.ndarray) -> tuple[int, ...]:
     """The values that occur, in ascending order, found slice by slice to need little memory."""
     codes: set[int] = set()
     for plane in labels:
-        codes.update(np.unique(plane).tolist())
+        if plane.dtype == np.uint8:  # several times faster than sorting them
+            codes.update(np.flatnonzero(np.bincount(plane.ravel(), minlength=256)).tolist())
+        else:
+            codes.update(np.unique(plane).tolist())
     return tuple(sorted(codes))
