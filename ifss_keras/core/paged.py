@@ -75,6 +75,11 @@ def large_zeros(shape: Sequence[int], dtype: np.dtype | type, order: str = "C") 
     return np.zeros(shape, dtype, order)
 
 
+def as_array(values: Any) -> np.ndarray:
+    """The values as `numpy.asarray` has them, but a `PagedArray` stays one."""
+    return values if isinstance(values, PagedArray) else np.asarray(values)
+
+
 def _reserve(file: BinaryIO, size: int) -> None:
     """Makes a file that long, and sure that it has its room: a page without would end the process."""
     if shutil.disk_usage(tempfile.gettempdir()).free < _ROOM * size:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
+from ifss_keras.core.paged import as_array
 from ifss_keras.volumes.grid import grid_offset
 from ifss_keras.volumes.io import read_labels
 from ifss_keras.volumes.volume import Volume, present_codes
@@ -108,7 +109,7 @@ class Annotation:
         Raises:
             InputError: if no slice that is kept holds a label.
         """
-        labels = np.asarray(labels)
+        labels = as_array(labels)
         if labels.ndim != 3 or labels.dtype.kind not in "bui":
             raise InputError(
                 f"the labels have shape {labels.shape} and type {labels.dtype}: expected (slice, row, "
