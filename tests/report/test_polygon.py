@@ -1,5 +1,7 @@
 """Outlines with fewer points: as scikit-image keeps them, and never further away than said."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from ifss_keras.report.polygon import simplified
 def distance_to(points, line):
     """From each point to the nearest stretch of a line."""
     found = np.full(len(points), np.inf)
-    for first, last in zip(line[:-1], line[1:], strict=True):
+    for first, last in pairwise(line):
         way = last - first
         share = np.clip((points - first) @ way / max(way @ way, 1e-12), 0, 1)
         found = np.minimum(found, np.linalg.norm(points - first - share[:, None] * way, axis=1))
