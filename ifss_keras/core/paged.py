@@ -17,6 +17,7 @@ import numpy as np
 
 MOST_HELD_BYTES = 64 << 20  # of an array that stays in memory
 USED_BYTES = 24 << 20  # after so many have been looked at or written, an array's pages are given back
+_BLOCK_BYTES = 2 << 20  # that Linux may map at once around what is looked at
 _ROOM = 2  # so many times its size must be free for a file
 
 
@@ -27,34 +28,43 @@ class PagedArray(np.memmap):
     stays. An operation on all of it at once needs memory for all of it.
     """
 
-    _used = (0,)  # bytes since pages were given back; a list that all views of one array share
+    _use = None  # one for all views of an array
 
     def __array_finalize__(self, source: Any) -> None:
         super().__array_finalize__(source)
-        self._used = getattr(source, "_used", None) or [0]
+        self._use = getattr(source, "_use", None) or _Use()
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         if array is self:
             return array
         return array[()] if return_scalar else np.asarray(array)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index):  # NumPy comes by here, too, where a plane is assigned
         part = super().__getitem__(index)
         if not isinstance(part, np.ndarray):
             return part
-        self._count(part.nbytes)
+        if self._mmap is not None and self._use.exceeded_by(part):
+            _give_back(self._mmap)
         return part if part.ndim == self.ndim else part.view(np.ndarray)
 
-    def __setitem__(self, index, value):
-        super().__setitem__(index, value)
-        self._count(getattr(value, "nbytes", 0))
 
-    def _count(self, size: int) -> None:
-        self._used[0] += size
-        if self._used[0] > USED_BYTES and self._mmap is not None:
-            if hasattr(mmap, "MADV_DONTNEED"):  # Windows keeps house by itself
-                self._mmap.madvise(mmap.MADV_DONTNEED)
-            self._used[0] = size
+class _Use:
+    """How much of an array is mapped, at most."""
+
+    def __init__(self):
+        self.bytes, self.last_block = 0, -1
+
+    def exceeded_by(self, part: np.ndarray) -> bool:
+        """Whether it becomes too much with one more part; then counting begins anew with it."""
+        if not part.size:
+            return False
+        low, high = np.lib.array_utils.byte_bounds(part)
+        first, last = low // _BLOCK_BYTES, (high - 1) // _BLOCK_BYTES
+        blocks = last - first + (first != self.last_block)
+        more = min(blocks * _BLOCK_BYTES, part.nbytes + 2 * _BLOCK_BYTES)
+        exceeded = self.bytes + more > USED_BYTES
+        self.bytes, self.last_block = more + (0 if exceeded else self.bytes), last
+        return exceeded
 
 
 def large_zeros(shape: Sequence[int], dtype: np.dtype | type, order: str = "C") -> np.ndarray:
@@ -78,6 +88,12 @@ def large_zeros(shape: Sequence[int], dtype: np.dtype | type, order: str = "C") 
 def as_array(values: Any) -> np.ndarray:
     """The values as `numpy.asarray` has them, but a `PagedArray` stays one."""
     return values if isinstance(values, PagedArray) else np.asarray(values)
+
+
+def _give_back(mapped: mmap.mmap) -> None:
+    """Lets the system take the pages; what was written to them stays. Windows does so by itself."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

@@ -40,6 +40,8 @@ def refuse_an_image(labels: np.ndarray, path: Path) -> None:
     """
     labelled = equal = 0
     for plane in labels:
+        if not plane.any():
+            continue
         held = plane[:, 1:] != 0
         labelled += np.count_nonzero(held)
         equal += np.count_nonzero(held & (plane[:, 1:] == plane[:, :-1]))
