@@ -62,8 +62,10 @@ class Predictor:
                 f"{found.folder / CONFIG} does not say how volumes are shown to the network: add propagation."
             )
         import os
+
         if os.environ.get("EXP"):
             from ifss_keras.propagation.openvino_engine import OpenVinoEngine
+
             return cls(OpenVinoEngine(Path("/tmp/exp/v5.openvino"), os.environ["EXP"]), found.propagation)
         return cls.of_network(load_network(found), found.propagation)
 

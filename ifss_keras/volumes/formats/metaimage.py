@@ -156,7 +156,7 @@ def metaimage_text(written: Written, data_name: str | None, compressed_bytes: in
         "CenterOfRotation": "0 0 0",
         "ElementSpacing": numbers_text(spacing_mm),
         "DimSize": " ".join(map(str, written.array.shape)),
-        "ElementType": _NAMES[written.array.dtype],
+        "ElementType": _NAMES[written.array.dtype.newbyteorder("=")],
         _DATA: data_name or "LOCAL",
     }
     return "".join(f"{name} = {value}\n" for name, value in fields.items())

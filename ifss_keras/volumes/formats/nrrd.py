@@ -211,7 +211,7 @@ def nrrd_text(written: Written, data_name: str | None, compressed_bytes: int) ->
     """The header of what is written, see `write_headed`."""
     lps = LPS_TO_RAS @ written.affine
     fields = {
-        "type": next(name for name, dtype in _TYPES.items() if dtype == written.array.dtype),
+        "type": next(name for name, dtype in _TYPES.items() if dtype == written.array.dtype.newbyteorder("=")),
         "dimension": "3",
         "space": "left-posterior-superior",
         "sizes": " ".join(map(str, written.array.shape)),
