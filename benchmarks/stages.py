@@ -3,8 +3,8 @@
     python benchmarks/stages.py FOLDER                  # 350 slices of 512x512, made there if they are missing
     python benchmarks/stages.py FOLDER --slices 1400 --suffix .nii.gz
 
-Stages are timed once, one after the other, in CPU seconds, as other work may share the machine; the whole is the command
-without a network, file to file.
+Stages are timed once, one after the other, in CPU seconds, as other work may share the machine; the whole is the
+command without a network, file to file.
 """
 
 import argparse
