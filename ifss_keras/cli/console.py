@@ -7,16 +7,14 @@ import sys
 from collections.abc import Iterator
 
 import click
-from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 
 @contextlib.contextmanager
 def slice_progress() -> Iterator:
     """A function (name, done, total) that shows a bar per task on a terminal's stderr, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -40,6 +38,10 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     Texts break between words only, so that whatever is in the first column, and every number, can be copied. Where the
     terminal is too narrow for that, each row is a list of its own.
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(width=None if sys.stdout.isatty() else 120)
     widths = _column_widths([columns, *rows], console.width)
     if widths is None:
@@ -59,6 +61,8 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def _column_widths(rows: list[list[str]], width: int) -> list[int] | None:
     """How wide each column is, in signs, for the table to fit; None if no word may be broken and it cannot."""
+    from rich.cells import cell_len
+
     columns = list(zip(*rows, strict=True))
     whole = [max(map(cell_len, column)) for column in columns]
     least = [

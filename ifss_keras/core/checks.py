@@ -2,8 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-
-import numpy as np
+from numbers import Integral
 
 
 def require(condition, message):
@@ -14,7 +13,7 @@ def require(condition, message):
 
 def is_positive_integer(value):
     """Whether `value` is an integer of Python or NumPy above 0; True is none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
 
 
 def triple(name, value):

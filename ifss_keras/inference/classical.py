@@ -20,6 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.interpolation import restore_references
@@ -197,7 +198,7 @@ def _predict(
     if needs_order(volume):
         again = partial(_predict, method, grow, progress=progress, mark=mark)
         return along_sweep(again, volume, annotation)
-    labels = np.zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
+    labels = large_zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
     intensity = IntensityRange.from_volume(volume.array)
     for code in reversed(content_order(annotation)):
         label = annotation.for_label(code)

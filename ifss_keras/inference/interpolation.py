@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.methods import SHAPE
@@ -27,7 +28,7 @@ def predict_by_shape(volume: Volume, annotation: Annotation, *, progress: Progre
     if needs_order(volume):
         return along_sweep(partial(predict_by_shape, progress=progress), volume, annotation)
     places = Places(volume.places)
-    labels = np.zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
+    labels = large_zeros(volume.array.shape, np.min_scalar_type(max(annotation.codes)))
     origins = {}
     for code in reversed(content_order(annotation)):
         label = annotation.for_label(code)

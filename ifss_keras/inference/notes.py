@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ifss_keras.propagation.intensity import IntensityRange
-from ifss_keras.volumes.annotation import PLAUSIBLE, Annotation
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.drawn_axis import PLAUSIBLE
 from ifss_keras.volumes.volume import Volume, voxel_spacing_mm
 
 UNSEEN = 0.95  # share of a label's annotated voxels outside the image's contrast, above which nothing is seen of it

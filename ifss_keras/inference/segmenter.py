@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from ifss_keras.core.errors import InputError, PresetError
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
 from ifss_keras.inference.prediction import Prediction
@@ -75,7 +76,7 @@ class Segmenter:
             progress,
         )
         codes = np.array([*self.names, 0], np.min_scalar_type(max(self.names)))
-        labels = np.zeros(volume.array.shape, codes.dtype)
+        labels = large_zeros(volume.array.shape, codes.dtype)
         for index, values in enumerate(probabilities):
             on_grid = to_grid(values.transpose(2, 0, 1), region, volume.spacing_mm[1:], volume.array.shape[1:])
             labels[index] = codes[np.argmax(on_grid, axis=0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import verified_weights
 
 LAST_AXIS = 2
+READING = "reading"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
 
     Args:
         job: to do.
-        progress: told of each label, and before of a preset that is fetched.
+        progress: told of the files that are read, then of each label, and before of a preset that is fetched.
         call: how it was asked for; None: now, from Python.
 
     Raises:
@@ -89,22 +91,28 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     if job.method == NETWORK:
         verified_weights(job.found_preset())
     axis = LAST_AXIS if job.axis is None else job.axis
-    volume = read_volume(
-        job.image,
-        axis=axis,
-        spacing_mm=job.spacing_mm,
-        frame_step_mm=job.frame_step_mm,
-        max_gb=job.max_gb,
-        tracking=job.tracking,
-    )
+    files = 1 if job.reference is None else 2
+    progress(READING, 0, files)
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(fingerprints, image=job.image)  # while the same bytes are read for their voxels
+        volume = read_volume(
+            job.image,
+            axis=axis,
+            spacing_mm=job.spacing_mm,
+            frame_step_mm=job.frame_step_mm,
+            max_gb=job.max_gb,
+            tracking=job.tracking,
+        )
     check_writable(job.output, volume.source)
     refuse_a_constant_image(job, volume)
-    source = fingerprints(image=job.image)
+    source = found.result()
+    progress(READING, 1, files)
     mask = volume_outputs(job.output, source, force=job.force)
     report = report_outputs(job.report, source, force=job.force) if job.report is not None else None
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
     annotation = None if job.reference is None else _annotation(job, volume)
+    progress(READING, files, files)
     prediction = _segment(job, volume, progress) if annotation is None else _predict(job, volume, annotation, progress)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)

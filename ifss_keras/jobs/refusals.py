@@ -10,7 +10,8 @@ from ifss_keras.inference.methods import NETWORK, UNSEEING
 from ifss_keras.inference.notes import finite_values
 from ifss_keras.jobs.job import Job
 from ifss_keras.jobs.outputs import check_output
-from ifss_keras.volumes.annotation import Annotation, annotated_axis
+from ifss_keras.volumes.annotation import Annotation
+from ifss_keras.volumes.drawn_axis import annotated_axis
 from ifss_keras.volumes.formats.registry import files_made, files_of
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture

@@ -11,7 +11,6 @@ Empty masks: two empty masks agree, every distance is 0; where only one is empty
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
 from ifss_keras.metrics.masks import bounding_box, check_pair, check_spacing, union_box
@@ -91,6 +90,8 @@ def surface_distances(prediction, truth, spacing_mm):
 
 def _distances_to(target, points, spacing_mm):
     """Distance in mm of every voxel of `points` to the nearest voxel of `target`, in array order."""
+    import SimpleITK as sitk
+
     image = sitk.GetImageFromArray(target.view(np.uint8))
     image.SetSpacing(spacing_mm[::-1])  # SimpleITK counts column, row, slice
     distances = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)

@@ -46,6 +46,7 @@ class CurveSettings:
 
 
 SETTINGS = CurveSettings()
+_ROWS = 256  # of a covariance that are made at once
 
 
 class AreaCurve:
@@ -98,10 +99,24 @@ class AreaCurve:
 
     def covariance(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The scale matrix of the deviations of the true areas from `at`, (slice, slice)."""
-        places = self._placed(slices)
-        basis = self._basis(places)
-        left = _likeness(places, places) - basis @ self._inverse @ basis.T
-        return left * self._roughness * self._unit**2
+        return self._covariance(self._placed(slices), self._placed(slices))
+
+    def spread(self, slices: Sequence[int] | np.ndarray, thick: np.ndarray) -> tuple[np.ndarray, float]:
+        """The diagonal of `covariance`, (slice,), and the scale of the sum of all areas, each so many steps thick.
+
+        Only a few rows are held at a time, as slices may be thousands.
+        """
+        places, variances, of_sum = self._placed(slices), np.zeros(len(slices)), 0.0
+        for first in range(0, len(places), _ROWS):
+            part = slice(first, first + _ROWS)
+            rows = self._covariance(places[part], places)
+            variances[part] = np.diag(rows[:, part])
+            of_sum += float(thick[part] @ (rows @ thick))
+        return variances, of_sum
+
+    def _covariance(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        known = self._basis(left) @ self._inverse @ self._basis(right).T
+        return (_likeness(left, right) - known) * self._roughness * self._unit**2
 
     def _placed(self, slices) -> np.ndarray:
         return (self._where.at(slices) - self._first) / self._length

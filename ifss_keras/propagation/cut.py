@@ -112,9 +112,10 @@ def cut(
     of_network = (SETTINGS.shared**2 + SETTINGS.alone**2 * np.eye(len(slices))) * np.outer(softness, softness)
     gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
     areas = np.clip(expected + gain @ (found - expected), 0, None)
-    left = gain @ of_network
+    left, thick = gain @ of_network, places.thickness(slices)
     done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
-    return done | others, _certainty(slices, left, curve.freedom, places).with_beyond(others, pixel_mm, places)
+    certainty = _certainty(slices, np.diag(left), float(thick @ left @ thick), curve.freedom)
+    return done | others, certainty.with_beyond(others, pixel_mm, places)
 
 
 def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> Certainty | None:
@@ -134,17 +135,15 @@ def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> C
     for first, last in pairwise(sorted(masks)):
         slices[sum(masks[index].any() for index in (first, last))] += range(first + 1, last)
     towards_end = dict(zip(slices[1], curve.at(slices[1]).tolist(), strict=True))
-    covariance = curve.covariance(slices[2])
-    return _certainty(slices[2], covariance, curve.freedom, places).with_areas_beyond(towards_end, places)
+    variances, of_sum = curve.spread(slices[2], places.thickness(slices[2]))
+    return _certainty(slices[2], variances, of_sum, curve.freedom).with_areas_beyond(towards_end, places)
 
 
-def _certainty(slices: Sequence[int], scale: np.ndarray, freedom: float, places: Places) -> Certainty:
-    """Of areas whose deviations are Student t, with this scale matrix (slice, slice)."""
-    wider = stdtrit(freedom, HALF_OF_95) / ndtri(HALF_OF_95)
-    deviations = (wider * np.sqrt(np.clip(np.diag(scale), 0, None))).tolist()
-    thick = places.thickness(slices)
-    of_sum = wider * float(np.sqrt(max(thick @ scale @ thick, 0)))
-    return Certainty(dict(zip(slices, deviations, strict=True)), of_sum)
+def _certainty(slices: Sequence[int], variances: np.ndarray, of_sum: float, freedom: float) -> Certainty:
+    """Of areas whose deviations, and that of their sum, are Student t of these squared scales."""
+    wider = float(stdtrit(freedom, HALF_OF_95) / ndtri(HALF_OF_95))
+    deviations = (wider * np.sqrt(np.clip(variances, 0, None))).tolist()
+    return Certainty(dict(zip(slices, deviations, strict=True)), wider * float(np.sqrt(max(of_sum, 0))))
 
 
 def _softness(mask: SoftMask, pixel_mm) -> float:

@@ -91,6 +91,6 @@ def _finite_sample(array: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     step = max(1, int(np.ceil(np.sqrt(len(chosen) * rows * columns / SAMPLE_SIZE))))
     parts = []
     for index in chosen:
-        voxels = np.asarray(array[index, ::step, ::step]).ravel()
+        voxels = np.asarray(array[index][::step, ::step]).ravel()
         parts.append(voxels[np.isfinite(voxels)])
     return np.concatenate(parts).astype(np.float64)  # in a narrow type the percentiles could overflow

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ifss_keras.core.checks import known_names, require
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Softness:
             gap: slices from it to the second.
             change: by how many working pixels the references differ.
         """
+        import numpy as np  # which who only lists presets does not wait for
+
         offsets = np.asarray(offsets, float)
         middle = 4 * offsets * (gap - offsets) / gap**2  # 0 at the references, 1 half-way
         scale = self.start + self.per_slice * np.minimum(offsets, gap - offsets) + self.per_change * change * middle

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ifss_keras.volumes.volume import Volume
 
@@ -50,8 +50,10 @@ class View:
         if not volume.source.oriented:
             return cls()
         axes = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
-        _, directions = linear_sum_assignment(-np.abs(axes.T))  # the nearest one for each axis, all different
-        _, row_direction, column_direction = directions
+        # the nearest direction for each axis, all different
+        _, row_direction, column_direction = max(
+            permutations(range(3)), key=lambda directions: np.abs(axes[directions, range(3)]).sum()
+        )
         transposed = bool(row_direction < column_direction)
         down, right = (axes[:, 2], axes[:, 1]) if transposed else (axes[:, 1], axes[:, 2])
         flipped_down = bool(down[max(row_direction, column_direction)] > 0)

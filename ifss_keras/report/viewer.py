@@ -14,6 +14,7 @@ import numpy as np
 from ifss_keras.report.figures import Curve
 from ifss_keras.report.frame import Frame, Greys, crop_box
 from ifss_keras.report.orientation import AS_STORED, View
+from ifss_keras.report.polygon import simplified
 
 AROUND = 2  # slices shown before and after the masks
 SAMPLES = 7  # slices that the size of all is estimated from
@@ -98,16 +99,16 @@ def worst_slice(curve: Curve) -> int | None:
 
 def outline(mask: np.ndarray) -> str:
     """The outline of a mask (row, column) as an SVG path in tenths of a pixel; pixel (0, 0) has the first ten."""
-    from skimage.measure import approximate_polygon, find_contours
+    from contourpy import contour_generator
 
     if not mask.any():
         return ""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     box = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
     parts = []
-    for line in find_contours(box.astype(np.float32), 0.5):
+    for line in contour_generator(z=box.view(np.uint8)).lines(0.5):
         # the ring of zeros takes one pixel away, and a pixel's centre is half a pixel from its edge
-        points = approximate_polygon(line, TOLERANCE) + np.array([rows[0] - 0.5, columns[0] - 0.5])
+        points = simplified(line[:, ::-1], TOLERANCE) + np.array([rows[0] - 0.5, columns[0] - 0.5])
         whole = np.rint(TENTHS * points).astype(int)
         steps = np.diff(whole, axis=0)[:-1]  # the last point is the first one
         parts.append(f"M{whole[0, 1]} {whole[0, 0]}l" + " ".join(f"{x} {y}" for y, x in steps) + "z")

@@ -13,8 +13,8 @@ import numpy as np
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import GeometryError, InputError
 from ifss_keras.core.files import replacing
+from ifss_keras.core.paged import as_array
 from ifss_keras.volumes.formats.format import Format, Written
-from ifss_keras.volumes.formats.itk import in_utf8
 from ifss_keras.volumes.formats.registry import file_of, files_made, format_of, writing_format
 from ifss_keras.volumes.formats.slicer_segments import merged_labels
 from ifss_keras.volumes.formats.stored import Stored, grey
@@ -123,10 +123,10 @@ def write_labels(
         InputError: if the file cannot be written, or a label is not a whole number from 0 up.
     """
     path = Path(path)
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     check_voxels(labels, "the label volume", image=False)
     labels = as_codes(labels, "the label volume")
-    largest = int(labels.max())
+    largest = max(int(plane.max()) for plane in labels)
     dtype = np.dtype(np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.int32)
     _write(path, labels.astype(dtype, copy=False), like, names or {}, colours or {}, labels=True)
 
@@ -138,7 +138,7 @@ def write_volume(path: str | Path, array: np.ndarray, like: Volume) -> None:
         GeometryError: if the shape is not that of `like`.
         InputError: if the file cannot be written.
     """
-    array = np.asarray(array)
+    array = as_array(array)
     check_voxels(array, "the image")
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
@@ -160,7 +160,7 @@ def check_writable(path: str | Path, source: Source | None = None) -> None:
     path = Path(path)
     if source is not None and (check_image := writing_format(path).check_image):
         check_image(path, source)
-    if writing_format(path).data_endings and not in_utf8(path.name):
+    if writing_format(path).data_endings and not _in_utf8(path.name):
         raise InputError(
             f"{path} cannot be written: expected a name in UTF-8, as its header names a second file; give another name."
         )
@@ -178,6 +178,14 @@ def check_writable(path: str | Path, source: Source | None = None) -> None:
     _refuse_foreign_data(path)
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{path} cannot be written: it is write-protected; choose another name.")
+
+
+def _in_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_foreign_data(path: Path) -> None:

@@ -21,9 +21,11 @@ def as_codes(array: np.ndarray, name: str) -> np.ndarray:
             f"{name} holds values that are not whole numbers: expected label codes 0, 1, 2, ...; give "
             "the label volume, not an image or a resampled mask."
         )
-    if array.dtype.kind != "u" and (smallest := array.min()) < 0:
+    if array.dtype.kind != "u" and (smallest := min(plane.min() for plane in array)) < 0:
         raise InputError(f"{name} holds the negative value {smallest:g}: expected label codes from 0 up; recode it.")
-    if (largest := array.max()) >= 2**31:
+    if array.dtype == np.uint8:
+        return array
+    if (largest := max(plane.max() for plane in array)) >= 2**31:
         raise InputError(f"{name} holds the value {largest:g}: expected label codes below 2^31; recode it.")
     if array.dtype.kind == "f":
         return array.astype(np.min_scalar_type(int(largest)), order="K")
@@ -38,6 +40,8 @@ def refuse_an_image(labels: np.ndarray, path: Path) -> None:
     """
     labelled = equal = 0
     for plane in labels:
+        if not plane.any():
+            continue
         held = plane[:, 1:] != 0
         labelled += np.count_nonzero(held)
         equal += np.count_nonzero(held & (plane[:, 1:] == plane[:, :-1]))

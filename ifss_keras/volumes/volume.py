@@ -10,6 +10,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import as_array
 from ifss_keras.volumes.sweep import Sweep
 
 # Others are no body's: most often another unit was taken for millimetres.
@@ -82,7 +83,7 @@ class Volume:
             InputError: if the array is not three-dimensional and real, or a spacing is not positive, or larger than
                 any of a body.
         """
-        array = np.asarray(array)
+        array = as_array(array)
         check_voxels(array, "the array")
         spacing_mm = check_spacing_mm(spacing_mm)
         check_extent(array.shape, spacing_mm, "the array")
@@ -263,5 +264,8 @@ def present_codes(labels: np.ndarray) -> tuple[int, ...]:
     """The values that occur, in ascending order, found slice by slice to need little memory."""
     codes: set[int] = set()
     for plane in labels:
-        codes.update(np.unique(plane).tolist())
+        if plane.dtype == np.uint8:  # several times faster than sorting them
+            codes.update(np.flatnonzero(np.bincount(plane.ravel(), minlength=256)).tolist())
+        else:
+            codes.update(np.unique(plane).tolist())
     return tuple(sorted(codes))

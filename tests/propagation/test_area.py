@@ -180,3 +180,14 @@ def test_where_one_estimate_has_ended_the_other_counts_alone_and_none_is_nothing
     assert areas[7] == pytest.approx(400, rel=0.02)
     assert areas[33] == pytest.approx(900, rel=0.02)
     assert areas[20] == pytest.approx(1, abs=1)
+
+
+@pytest.mark.parametrize("count", [1, 256, 700])
+def test_the_spread_is_that_of_the_covariance_a_few_rows_at_a_time(count):
+    curve = AreaCurve({0: 100.0, 311: 900.0, 700: 400.0, 990: 20.0})
+    slices, thick = np.arange(40, 40 + count), np.random.default_rng(0).uniform(0.5, 2.0, count)
+    covariance = curve.covariance(slices)
+    variances, of_sum = curve.spread(slices, thick)
+    np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-6, atol=1e-6)
+    assert of_sum == pytest.approx(thick @ covariance @ thick)
+    assert curve.spread([], np.zeros(0))[1] == 0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ifss_keras.core.errors import GeometryError, InputError
-from ifss_keras.volumes.annotation import Annotation, annotated_axis, read_annotation
+from ifss_keras.volumes.annotation import Annotation, read_annotation
+from ifss_keras.volumes.drawn_axis import annotated_axis
 from ifss_keras.volumes.io import read_volume
 
 IMAGE_SHAPE = (5, 7, 11)  # as stored: i, j, k

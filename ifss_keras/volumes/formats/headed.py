@@ -1,29 +1,30 @@
-"""MetaImage and NRRD files as arrays in stored axis order with an affine in RAS millimetres."""
+"""MetaImage and NRRD files as arrays in stored axis order with an affine in RAS millimetres, and back."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ifss_keras.volumes.formats.fields import Header
-from ifss_keras.volumes.formats.format import Format
-from ifss_keras.volumes.formats.itk import write_itk
+from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.stored import Stored
-from ifss_keras.volumes.formats.voxels import read_voxels
+from ifss_keras.volumes.formats.voxels import deflated, read_voxels
 
 HeaderReader = Callable[[Path], Header]
+HeaderText = Callable[[Written, str | None, int], str]
 
 
-def headed_format(name: str, suffixes: tuple[str, ...], image_io: str, header_of: HeaderReader, **more) -> Format:
+def headed_format(name: str, suffixes: tuple[str, ...], header_of: HeaderReader, **more) -> Format:
     """A format whose files begin with a text header that can name other files.
 
     Args:
         name, suffixes, more: as in `Format`.
-        image_io: ITK's name of the format, which writes it.
         header_of: reads its headers.
     """
     return Format(
@@ -31,7 +32,6 @@ def headed_format(name: str, suffixes: tuple[str, ...], image_io: str, header_of
         suffixes,
         partial(read_headed, header_of),
         partial(_voxels, header_of),
-        write=partial(write_itk, image_io, header_of, more.get("names_segments", False)),
         files=partial(_files, header_of),
         **more,
     )
@@ -59,6 +59,38 @@ def read_headed(header_of: HeaderReader, path: Path, max_gb: float | None) -> St
         array = array[..., 0]
     metadata = dict(header.metadata)
     return Stored(array, header.affine, header.has_spacing, metadata=metadata, oriented=header.oriented)
+
+
+def write_headed(
+    header_text: HeaderText, path: Path, written: Written, *, gzip: bool, data_ending: str | None = None
+) -> None:
+    """Writes voxels compressed and little-endian; no more than a slice of them is copied.
+
+    Args:
+        header_text: (what is written, name of the file beside it that holds the voxels, or None where they follow, and
+            their bytes once compressed) to the header.
+        path, written: see `Format`.
+        gzip: how the format compresses; otherwise as zlib.
+        data_ending: of the file beside it, where there is one.
+    """
+    pieces = deflated(written.array.T, gzip=gzip)
+    if data_ending is not None:
+        data = path.with_suffix(data_ending)
+        with data.open("wb") as voxels:
+            voxels.writelines(pieces)
+            size = voxels.tell()
+        path.write_bytes(header_text(written, data.name, size).encode("utf-8", "replace"))
+        return
+    with tempfile.TemporaryFile(dir=path.parent) as voxels, path.open("wb") as file:
+        voxels.writelines(pieces)
+        file.write(header_text(written, None, voxels.tell()).encode("utf-8", "replace"))
+        voxels.seek(0)
+        shutil.copyfileobj(voxels, file)
+
+
+def numbers_text(values: Iterable[float], separator: str = " ") -> str:
+    """Numbers as a header holds them, without loss."""
+    return separator.join(f"{value + 0.0:.17g}" for value in values)
 
 
 def _voxels(header_of: HeaderReader, path: Path) -> int:

@@ -6,13 +6,15 @@ Format: https://itk.org/Wiki/ITK/MetaIO/Documentation. MetaImage places voxels i
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, frames_third, header_lines, spaced
-from ifss_keras.volumes.formats.headed import headed_format
+from ifss_keras.volumes.formats.format import Written
+from ifss_keras.volumes.formats.headed import headed_format, numbers_text, write_headed
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.tracked.plus import is_sequence, sequence_fields
 from ifss_keras.volumes.formats.voxels import Layout
@@ -35,6 +37,11 @@ _TYPES = {
         "DOUBLE": "f8",
     }.items()
 }
+_NAMES = {  # of the types that are written
+    dtype.newbyteorder("="): name
+    for name, dtype in _TYPES.items()
+    if not name.endswith("_ARRAY") and not name.endswith("LONG")
+} | {np.dtype("i8"): "MET_LONG_LONG", np.dtype("u8"): "MET_ULONG_LONG"}
 _BOOLEANS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 _DATA = "ElementDataFile"  # the last field
 _BYTE_ORDER = ("ElementByteOrderMSB", "BinaryDataByteOrderMSB")
@@ -133,7 +140,36 @@ def _affine(fields: Fields, axes: int) -> tuple[np.ndarray, bool]:
     return LPS_TO_RAS @ affine, has_spacing and in_mm
 
 
+def metaimage_text(written: Written, data_name: str | None, compressed_bytes: int) -> str:
+    """The header of what is written, see `write_headed`."""
+    lps = LPS_TO_RAS @ written.affine
+    spacing_mm = np.linalg.norm(lps[:3, :3], axis=0)
+    fields = {
+        "ObjectType": "Image",
+        "NDims": "3",
+        "BinaryData": "True",
+        "BinaryDataByteOrderMSB": "False",
+        "CompressedData": "True",
+        "CompressedDataSize": f"{compressed_bytes}",
+        "TransformMatrix": numbers_text((lps[:3, :3] / spacing_mm).T.ravel()),
+        "Offset": numbers_text(lps[:3, 3]),
+        "CenterOfRotation": "0 0 0",
+        "ElementSpacing": numbers_text(spacing_mm),
+        "DimSize": " ".join(map(str, written.array.shape)),
+        "ElementType": _NAMES[written.array.dtype.newbyteorder("=")],
+        _DATA: data_name or "LOCAL",
+    }
+    return "".join(f"{name} = {value}\n" for name, value in fields.items())
+
+
+_write = partial(write_headed, metaimage_text, gzip=False)
 FORMATS = (
-    headed_format("metaimage", (".mha",), "MetaImageIO", metaimage_header),
-    headed_format("metaimage", (".mhd",), "MetaImageIO", metaimage_header, data_endings=(".zraw", ".raw")),
+    headed_format("metaimage", (".mha",), metaimage_header, write=_write),
+    headed_format(
+        "metaimage",
+        (".mhd",),
+        metaimage_header,
+        write=partial(_write, data_ending=".zraw"),
+        data_endings=(".zraw", ".raw"),
+    ),
 )

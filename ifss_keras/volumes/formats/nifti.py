@@ -7,20 +7,19 @@ import math
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.spatialimages import HeaderDataError
+from isal.igzip import IGzipFile
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.volumes.formats.fields import spaced
 from ifss_keras.volumes.formats.format import Format, Written
 from ifss_keras.volumes.formats.stored import Stored, drop_trailing_axes
-from ifss_keras.volumes.formats.voxels import Layout, decompressed_start, is_gzip, read_voxels
+from ifss_keras.volumes.formats.voxels import LEVEL, Layout, decompressed_start, is_gzip, read_voxels
 
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 _HEADER_BYTES = 540
 _FAULT = 40  # of nibabel's levels, the first that it does not mend
-_UNUSABLE = (ValueError, OverflowError, HeaderDataError)
 
 # nibabel tells its own logger, and so the terminal, what it mends in a header; this one tells nobody.
 _NOBODY = logging.Logger("nobody")
@@ -49,7 +48,7 @@ def read_nifti(path: Path, max_gb: float | None) -> Stored:
         affine = np.array(header.get_best_affine(), np.float64)
     except InputError:
         raise
-    except _UNUSABLE as error:
+    except _unusable() as error:
         raise _refusal(path, str(error)) from None
     if min(shape) < 1 or begin < header.single_vox_offset:
         raise _refusal(path, f"sizes are {shape} and voxels begin at byte {begin}")
@@ -71,7 +70,7 @@ def nifti_voxels(path: Path) -> int:
     """
     try:
         return math.prod(drop_trailing_axes(_read_header(path, is_gzip(path))[0].get_data_shape(), path))
-    except _UNUSABLE as error:
+    except _unusable() as error:
         raise error if isinstance(error, InputError) else _refusal(path, str(error)) from None
 
 
@@ -81,6 +80,8 @@ def write_nifti(path: Path, written: Written) -> None:
     Where the image is a NIfTI file, its form codes and units are kept, and everything that described its own
     intensities is dropped.
     """
+    import nibabel
+
     stored, affine, header = written.array, written.affine, written.source.nifti_header
     klass = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     if header is None:
@@ -98,7 +99,13 @@ def write_nifti(path: Path, written: Written) -> None:
         affine = _in_unit(affine, header)
     header.set_data_dtype(stored.dtype)
     header.set_slope_inter(1, 0)
-    klass(stored, affine, header).to_filename(path)
+    image = klass(stored, affine, header)
+    with path.open("wb") as file:
+        if path.suffix == ".gz":
+            with IGzipFile("", "wb", LEVEL, file, mtime=0) as compressed:
+                image.to_stream(compressed)
+        else:
+            image.to_stream(file)
 
 
 FORMATS = (Format("nifti", (".nii.gz", ".nii"), read_nifti, nifti_voxels, write=write_nifti),)
@@ -106,6 +113,8 @@ FORMATS = (Format("nifti", (".nii.gz", ".nii"), read_nifti, nifti_voxels, write=
 
 def _read_header(path: Path, compressed: bool) -> tuple[Any, bool]:
     """The header, mended as nibabel does, and whether it says a spacing."""
+    import nibabel
+
     if compressed:
         start = decompressed_start(path, _HEADER_BYTES)
     else:
@@ -125,11 +134,18 @@ def _read_header(path: Path, compressed: bool) -> tuple[Any, bool]:
     header["pixdim"][1:4], said = spaced(np.array(header["pixdim"][1:4], np.float64))
     try:
         header.check_fix(logger=_NOBODY, error_level=_FAULT)
-    except _UNUSABLE as error:
+    except _unusable() as error:
         raise _refusal(path, str(error)) from None
     if header["sform_code"] > 0:
         return header, not said or _agree(header)
     return header, said and not _is_unset(header)
+
+
+def _unusable() -> tuple[type[Exception], ...]:
+    """What nibabel raises for a header that cannot be used."""
+    from nibabel.spatialimages import HeaderDataError
+
+    return (ValueError, OverflowError, HeaderDataError)
 
 
 def _agree(header: Any) -> bool:
@@ -157,9 +173,10 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def _scaled(array: np.ndarray, slope: float, inter: float) -> np.ndarray:
-    scaled = array.astype(np.float32, order="K")
-    scaled *= np.float32(slope)
-    scaled += np.float32(inter)
+    scaled = large_zeros(array.shape, np.float32, order="F")
+    for out, plane in zip(scaled.T, array.T, strict=True):
+        np.multiply(plane, np.float32(slope), out=out, dtype=np.float32, casting="unsafe")
+        out += np.float32(inter)
     return scaled
 
 

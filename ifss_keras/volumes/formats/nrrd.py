@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.fields import BLANKS, Fields, Header, data_files, frames_third, header_lines, spaced
-from ifss_keras.volumes.formats.headed import headed_format
+from ifss_keras.volumes.formats.format import Written
+from ifss_keras.volumes.formats.headed import headed_format, numbers_text, write_headed
+from ifss_keras.volumes.formats.slicer_segments import segment_metadata
 from ifss_keras.volumes.formats.stored import LPS_TO_RAS, drop_trailing_axes
 from ifss_keras.volumes.formats.tracked.plus import is_sequence
 from ifss_keras.volumes.formats.voxels import Layout
@@ -204,8 +207,49 @@ def _vectors(fields: Fields, name: str, count: int) -> list[np.ndarray]:
     return vectors
 
 
+def nrrd_text(written: Written, data_name: str | None, compressed_bytes: int) -> str:
+    """The header of what is written, see `write_headed`."""
+    lps = LPS_TO_RAS @ written.affine
+    fields = {
+        "type": next(name for name, dtype in _TYPES.items() if dtype == written.array.dtype.newbyteorder("=")),
+        "dimension": "3",
+        "space": "left-posterior-superior",
+        "sizes": " ".join(map(str, written.array.shape)),
+        "space directions": " ".join(f"({numbers_text(column, ',')})" for column in lps[:3, :3].T),
+        "kinds": "domain domain domain",
+        "endian": "little",
+        "encoding": "gzip",
+        "space origin": f"({numbers_text(lps[:3, 3], ',')})",
+    }
+    if data_name is not None:
+        fields["data file"] = data_name
+    return "".join(["NRRD0004\n", *(f"{name}: {value}\n" for name, value in fields.items()), "\n"])
+
+
+def segments_text(written: Written, data_name: str | None, compressed_bytes: int) -> str:
+    """The same with labels named and coloured as 3D Slicer's segments."""
+    text = nrrd_text(written, data_name, compressed_bytes)
+    if not written.labels:
+        return text
+    metadata = segment_metadata(written.array, written.names, written.colours)
+    escaped = {key: value.replace("\\", "\\\\").replace("\n", "\\n") for key, value in metadata.items()}
+    return text.removesuffix("\n") + "".join([*(f"{key}:={value}\n" for key, value in escaped.items()), "\n"])
+
+
 FORMATS = (
-    headed_format("nrrd", (".seg.nrrd",), "NrrdImageIO", nrrd_header, names_segments=True),
-    headed_format("nrrd", (".nrrd",), "NrrdImageIO", nrrd_header),
-    headed_format("nrrd", (".nhdr",), "NrrdImageIO", nrrd_header, data_endings=(".raw.gz", ".raw")),
+    headed_format(
+        "nrrd",
+        (".seg.nrrd",),
+        nrrd_header,
+        write=partial(write_headed, segments_text, gzip=True),
+        names_segments=True,
+    ),
+    headed_format("nrrd", (".nrrd",), nrrd_header, write=partial(write_headed, nrrd_text, gzip=True)),
+    headed_format(
+        "nrrd",
+        (".nhdr",),
+        nrrd_header,
+        write=partial(write_headed, nrrd_text, gzip=True, data_ending=".raw.gz"),
+        data_endings=(".raw.gz", ".raw"),
+    ),
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ifss_keras.core.colours import RGB
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.volumes.sweep import Sweep
 
 # ITU-R BT.601 luma in thousandths; equal channels come back unchanged.
@@ -87,7 +88,7 @@ def grey(array: np.ndarray, path: Path) -> np.ndarray:
         raise InputError(
             f"{path} holds {components} values per voxel: expected 1 (grey), 3 (RGB) or 4 (RGBA); export a grey volume."
         )
-    out = np.empty(array.shape[:3], array.dtype, order="F")
+    out = large_zeros(array.shape[:3], array.dtype, order="F")
     for k in range(array.shape[2]):
         if array.dtype.kind == "f":
             out[:, :, k] = array[:, :, k, :3] @ (np.array(_LUMA, array.dtype) / 1000)

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from isal import isal_zlib
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.memory import check_memory
+from ifss_keras.core.paged import large_zeros
 
 _GZIP = b"\x1f\x8b"
 MOST_SHORTENED = 1032
+LEVEL = 2  # of compression: masks become as small as at any, images a tenth larger in an eighth of the time
 _PIECE_BYTES = 1 << 20
+_NOTHING = bytes(_PIECE_BYTES)
 _ZLIB_OR_GZIP = zlib.MAX_WBITS | 32
 
 
@@ -61,7 +65,7 @@ class Layout:
 
 
 def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: int = 0) -> np.ndarray:
-    """The voxels in Fortran order, in the machine's byte order, in memory of their own.
+    """The voxels in Fortran order, in the machine's byte order, in memory of their own: see `large_zeros`.
 
     Args:
         path: the file of the header, for texts.
@@ -78,8 +82,9 @@ def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: in
     for file in layout.files:
         _check_size(layout, share, file, path)
     check_memory(layout.bytes + layout.skipped + more_bytes, str(path), max_gb, settable=True)
-    buffer = np.empty(layout.bytes, np.uint8)
-    for file, part in zip(layout.files, buffer.reshape(len(layout.files), share), strict=True):
+    buffer = large_zeros((layout.bytes,), np.uint8)
+    for place, file in enumerate(layout.files):
+        part = buffer[place * share : (place + 1) * share]
         try:
             (_decompress if layout.compressed else _copy)(layout, file, part, path)
         except (EOFError, zlib.error):
@@ -87,22 +92,12 @@ def read_voxels(layout: Layout, path: Path, max_gb: float | None, more_bytes: in
                 f"{path} is truncated or corrupted: its compressed voxels end early or fail their check; copy or "
                 "export it again."
             ) from None
-    array = buffer.view(layout.dtype).reshape(layout.shape, order="F")
-    if not array.dtype.isnative:
-        array = array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
-    return array
-
-
-def is_whole(file: Path, begin: int) -> bool:
-    """Whether a compressed stream that begins there ends where it should, with the right checksum."""
-    try:
-        with file.open("rb") as opened:
-            opened.seek(begin)
-            for _ in inflated(opened):
-                pass
-    except (EOFError, zlib.error):
-        return False
-    return True
+    values = buffer.view(layout.dtype)
+    if not values.dtype.isnative:
+        for first in range(0, len(values), _PIECE_BYTES):
+            values[first : first + _PIECE_BYTES].byteswap(inplace=True)
+        values = values.view(values.dtype.newbyteorder("="))
+    return values.reshape(layout.shape, order="F")
 
 
 def decompressed_start(file: Path, count: int) -> bytes:
@@ -136,7 +131,7 @@ def inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None)
         EOFError, zlib.error: it ends early, or fails its check.
     """
     left = math.inf if limit is None else limit
-    stream, waiting = zlib.decompressobj(_ZLIB_OR_GZIP), b""
+    stream, waiting = isal_zlib.decompressobj(_ZLIB_OR_GZIP), b""
     while True:
         if len(waiting) < len(_GZIP):
             waiting += (read := file.read(int(min(_PIECE_BYTES, left))))
@@ -144,11 +139,23 @@ def inflated(file: BinaryIO, most: int = _PIECE_BYTES, limit: int | None = None)
         if stream.eof:
             if not waiting.startswith(_GZIP):
                 return
-            stream = zlib.decompressobj(_ZLIB_OR_GZIP)
+            stream = isal_zlib.decompressobj(_ZLIB_OR_GZIP)
         if not waiting:
             raise EOFError
-        yield stream.decompress(waiting, most)
+        try:
+            piece = stream.decompress(waiting, most)
+        except isal_zlib.error as error:
+            raise zlib.error(str(error)) from None
+        yield piece
         waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
+
+
+def deflated(planes: Iterable[np.ndarray], *, gzip: bool) -> Iterator[bytes]:
+    """The pieces of a zlib or gzip stream of planes one after the other, each in C order, little-endian."""
+    stream = isal_zlib.compressobj(LEVEL, wbits=zlib.MAX_WBITS | (16 if gzip else 0))
+    for plane in planes:
+        yield stream.compress(np.ascontiguousarray(plane, plane.dtype.newbyteorder("<")).data)
+    yield stream.flush()
 
 
 def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
@@ -167,20 +174,26 @@ def _check_size(layout: Layout, needed: int, file: Path, path: Path) -> None:
 def _copy(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
     with file.open("rb") as opened:
         opened.seek(file.stat().st_size - part.size if layout.begin is None else layout.begin)
-        if (count := opened.readinto(memoryview(part))) < part.size:  # it became shorter meanwhile
-            raise _other_size(path, part.size, str(count))
+        for first in range(0, part.size, _PIECE_BYTES):
+            piece = part[first : first + _PIECE_BYTES]
+            if (count := opened.readinto(memoryview(piece))) < piece.size:  # it became shorter meanwhile
+                raise _other_size(path, part.size, str(first + count))
 
 
 def _decompress(layout: Layout, file: Path, part: np.ndarray, path: Path) -> None:
-    """Fills `part` from a compressed stream that must end less than a row behind it."""
+    """Fills `part`, which holds zeros, from a compressed stream that must end less than a row behind it.
+
+    Zeros are not written once more: a file of a few annotated slices takes memory for these alone.
+    """
     first, last = layout.skipped, layout.skipped + part.size
     done = 0
     with file.open("rb") as opened:
         opened.seek(layout.begin or 0)
         for piece in inflated(opened, limit=layout.stream_bytes):
             taken = memoryview(piece)[max(first - done, 0) : max(last - done, 0)]
-            begin = max(done - first, 0)
-            part[begin : begin + len(taken)] = taken
+            if piece != _NOTHING[: len(piece)]:
+                begin = max(done - first, 0)
+                part[begin : begin + len(taken)] = taken
             done += len(piece)
             if not layout.followed and done - last >= layout.row_bytes:
                 raise _other_size(path, part.size, "more")
