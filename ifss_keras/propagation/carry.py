@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.propagation.compose import SoftMask
-from ifss_keras.propagation.cut import Certainty, cut
+from ifss_keras.propagation.cut import Certainty, certainty_of
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
 from ifss_keras.propagation.runner import Job, SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
@@ -76,9 +76,8 @@ class Carrier:
         within = self._together({label: self._within(told) for label, told in labels.items()})
         certainties, ends = dict.fromkeys(labels), {}
         for label, told in labels.items():
-            if self.settings.final_area and len(told.masks) > 1:
-                within[label], sure = cut(within[label], told.masks, self.spans.pixel_mm, self.spans.places)
-                certainties[label] = sure if len(told.masks) > 2 else None
+            if self.settings.final_area and len(told.masks) > 2:
+                certainties[label] = certainty_of(within[label], told.masks, self.spans.pixel_mm, self.spans.places)
             ends[label] = NO_ENDS if told.ends_annotated else self._ends(told, within[label])
         going_on = {label: told for label, told in labels.items() if not told.ends_annotated}
         outside = self._together({label: self._outside(told, ends[label]) for label, told in going_on.items()})

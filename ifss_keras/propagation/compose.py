@@ -11,10 +11,17 @@ from ifss_keras.propagation.region import Region, to_grid_part
 
 
 class SoftMask(NamedTuple):
-    """One slice of one label: values (size, size) float32 in [0, 1] on the working pixels of a region."""
+    """One slice of one label.
+
+    Attributes:
+        region: where it lies.
+        values: (size, size) float32 in [0, 1] on the region's working pixels.
+        doubt: how many pixels of the image the network's border was undecided about, see `propagation.cut`.
+    """
 
     region: Region
     values: np.ndarray
+    doubt: float = 0.0
 
 
 def pixels_inside(mask: SoftMask, pixel_mm: tuple[float, float]) -> float:
@@ -47,8 +54,8 @@ def compose(
         for code, slices in soft.items():
             if index not in slices or index in references[code]:
                 continue
-            region, values = slices[index]
-            rows, columns, found = to_grid_part(values[None], region, spacing_mm[1:], shape[1:])
+            held = slices[index]
+            rows, columns, found = to_grid_part(held.values[None], held.region, spacing_mm[1:], shape[1:])
             wins = found[0] > highest[rows, columns]
             highest[rows, columns][wins] = found[0][wins]
             labels[index, rows, columns][wins] = code

@@ -87,35 +87,54 @@ def cut(
     masks: Mapping[int, np.ndarray],
     pixel_mm: tuple[float, float],
     places: Places = EVEN,
-) -> tuple[dict[int, SoftMask], Certainty]:
-    """The soft masks of one label with the areas that are to be expected, and how sure these are.
+) -> dict[int, SoftMask]:
+    """The soft masks between two references that hold the label, with the areas that are to be expected.
 
     Args:
-        soft: slice index to soft mask; those not between two references that hold the label are left as they are.
-        masks: slice index to (row, column) bool, the references.
+        soft: slice index to soft mask.
+        masks: slice index to (row, column) bool, the references around, see `references_around`.
         pixel_mm: (row, column).
         places: where slices lie.
+    """
+    slices = sorted(soft)
+    curve = AreaCurve.of_masks(masks, places)
+    expected, of_curve = curve.at(slices), curve.covariance(slices)
+    found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
+    of_network = _of_network(np.array([soft[index].doubt for index in slices]), np.maximum(expected, found))
+    gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
+    areas = np.clip(expected + gain @ (found - expected), 0, None)
+    return {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
+
+
+def certainty_of(
+    soft: Mapping[int, SoftMask],
+    masks: Mapping[int, np.ndarray],
+    pixel_mm: tuple[float, float],
+    places: Places = EVEN,
+) -> Certainty:
+    """How sure the areas of soft masks with the areas of `cut` are, in the whole of a label; arguments likewise.
+
+    Those not between two references that hold the label count as beyond.
     """
     references = np.array(sorted(masks))
     holds = np.array([masks[index].any() for index in references])
     after = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
     slices = [i for i, next_ in after.items() if 0 < next_ < len(references) and holds[next_ - 1 : next_ + 1].all()]
-    inside = set(slices)
-    others = {index: mask for index, mask in soft.items() if index not in inside}
+    others = {index: soft[index] for index in soft.keys() - set(slices)}
     if not slices:
-        return others, Certainty({}, 0.0).with_beyond(others, pixel_mm, places)
-    found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
+        return Certainty({}, 0.0).with_beyond(others, pixel_mm, places)
     curve = AreaCurve.of_masks(masks, places)
-    expected, of_curve = curve.at(slices), curve.covariance(slices)
-    softness = np.array([_softness(soft[index], pixel_mm) for index in slices])
-    softness = np.maximum(softness, SETTINGS.least * np.maximum(expected, found))
-    of_network = (SETTINGS.shared**2 + SETTINGS.alone**2 * np.eye(len(slices))) * np.outer(softness, softness)
-    gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
-    areas = np.clip(expected + gain @ (found - expected), 0, None)
-    left, thick = gain @ of_network, places.thickness(slices)
-    done = {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
+    of_curve, areas = curve.covariance(slices), [pixels_inside(soft[index], pixel_mm) for index in slices]
+    of_network = _of_network(np.array([soft[index].doubt for index in slices]), np.maximum(curve.at(slices), areas))
+    left, thick = np.linalg.solve(of_curve + of_network, of_curve).T @ of_network, places.thickness(slices)
     certainty = _certainty(slices, np.diag(left), float(thick @ left @ thick), curve.freedom)
-    return done | others, certainty.with_beyond(others, pixel_mm, places)
+    return certainty.with_beyond(others, pixel_mm, places)
+
+
+def _of_network(doubts: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """The covariance (slice, slice) of the network's errors of area, in pixels."""
+    doubts = np.maximum(doubts, SETTINGS.least * areas)
+    return (SETTINGS.shared**2 + SETTINGS.alone**2 * np.eye(len(doubts))) * np.outer(doubts, doubts)
 
 
 def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> Certainty | None:
@@ -146,10 +165,10 @@ def _certainty(slices: Sequence[int], variances: np.ndarray, of_sum: float, free
     return Certainty(dict(zip(slices, deviations, strict=True)), wider * float(np.sqrt(max(of_sum, 0))))
 
 
-def _softness(mask: SoftMask, pixel_mm) -> float:
-    """How many pixels the border is undecided about."""
+def with_doubt(mask: SoftMask, pixel_mm) -> SoftMask:
+    """The soft mask, and how many pixels its border is undecided about."""
     share = float((mask.values * (1 - mask.values)).mean())
-    return share * np.prod(mask.region.extent_mm) / np.prod(pixel_mm)
+    return mask._replace(doubt=share * float(np.prod(mask.region.extent_mm) / np.prod(pixel_mm)))
 
 
 def _with_area(mask: SoftMask, area: float, pixel_mm) -> SoftMask:

@@ -145,7 +145,7 @@ def _shape_at(index: int, masks, soft, volume: Volume, threshold: float):
     if index in masks:
         first_row, first_column, found = 0, 0, masks[index]
     elif index in soft:
-        region, values = soft[index]
+        region, values, _ = soft[index]
         shape = volume.array.shape[1:]
         rows, columns, cut = to_grid_part(values[None], region, volume.spacing_mm[1:], shape)
         first_row, first_column, found = rows.start, columns.start, cut[0] > threshold

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.propagation.area import AreaCurve, expected_areas, seen_areas, swelling
-from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
+from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond, references_around
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
+from ifss_keras.propagation.cut import cut, with_doubt
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
 from ifss_keras.propagation.intensity import IntensityRange
@@ -42,11 +43,14 @@ class SpanJobs:
         self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
 
     def closed(self, span: Span, masks: Masks) -> Job:
-        """Between two references, from both; those beyond bend the anchor, and the curve through all gives its area.
+        """Between two references, from both; those beyond bend the anchor, and the curve through all four gives areas.
+
+        Nothing but these four decides what is found, see `references_around`.
 
         Where one is empty, only until the muscle is seen to have ended. If no end is seen on the way to the empty one,
         its anchor, which shrinks to nothing half-way, decides.
         """
+        masks = references_around(masks, span.first, span.last, self.places)
         ends = {index: masks[index] for index in (span.first, span.last)}
         held = [index for index, mask in ends.items() if mask.any()]
         if not held:
@@ -71,7 +75,11 @@ class SpanJobs:
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = self.places.smoothed(soft, span.first, sigma)
-        return {index: SoftMask(region, soft[index - span.first]) for index in indices[1:-1]}
+        found = {
+            index: with_doubt(SoftMask(region, soft[index - span.first]), self.pixel_mm) for index in indices[1:-1]
+        }
+        cuts = self.settings.final_area and len(held) == 2
+        return cut(found, masks, self.pixel_mm, self.places) if cuts else found
 
     def open(self, span: Span, masks: Masks) -> Job:
         """From the outermost reference outwards, until the muscle has ended or the volume has."""
