@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 Progress = Callable[[str, int, int], None]  # the part's name, how much of it is done, how much there is
 
@@ -22,7 +23,9 @@ class Counter:
 
     def __init__(self, progress: Progress, name: str, total: int):
         self.progress, self.name, self.total, self.done = progress, name, total, 0
+        self._lock = Lock()
 
     def __call__(self, more: int = 1) -> None:
-        self.done += more
-        self.progress(self.name, self.done, self.total)
+        with self._lock:  # pieces may come from several threads
+            self.done += more
+            self.progress(self.name, self.done, self.total)

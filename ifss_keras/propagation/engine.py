@@ -23,13 +23,15 @@ class Engine(Protocol):
 
     Attributes:
         window: slices that it sees at once.
-        at_once: ways through spans that it is best given together.
+        lanes: threads that may call it at once.
+        at_once: ways through spans that each is best given together.
         memory_shapes: {name: shape} of what it hands from window to window, see `PropagatingModel`.
         looks: whether the images of slices are looked at one by one, before the mask is known.
         looks_up: whether it wants exemplars.
     """
 
     window: int
+    lanes: int
     at_once: int
     memory_shapes: Mapping[str, tuple[int, ...]]
     looks: bool
@@ -66,7 +68,7 @@ class KerasEngine:
     Its functions are compiled once, where the backend can.
     """
 
-    at_once = 8
+    lanes, at_once = 1, 8
 
     def __init__(self, network, flow: Flow = FLOW):
         from keras import backend, ops

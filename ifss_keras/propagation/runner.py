@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -27,33 +30,39 @@ class SpanRunner:
         self.window = engine.window
 
     def run(self, jobs: Iterable[Job]) -> list[Any]:
-        """The results of all jobs, in their order; a job is begun when there is room for its ways."""
-        results: dict[int, Any] = {}
-        waiting, running = enumerate(jobs), []
+        """The results of all jobs, in their order; a job is begun when there is room for its ways.
 
-        def go_on(number: int, job: Job) -> None:
-            try:
-                ways = next(job)
-                running.append((number, job, ways))
-            except StopIteration as stop:
-                results[number] = stop.value
+        Where the engine has several lanes each is a thread, and jobs go on in any of them; what one raises ends all.
+        """
+        work = _Work(jobs)
+        if self.engine.lanes == 1:
+            self._lane(work)
+        else:
+            with ThreadPoolExecutor(self.engine.lanes) as lanes:
+                through = [lanes.submit(self._lane, work) for _ in range(self.engine.lanes)]
+                try:
+                    for lane in through:
+                        lane.result()
+                finally:
+                    work.stopped = True
+        return [work.results[number] for number in sorted(work.results)]
 
-        more = True
-        while more or running:
-            while more and sum(len(ways) for _, _, ways in running) < self.engine.at_once:
-                number, job = next(waiting, (None, None))
-                more = job is not None
-                if more:
-                    go_on(number, job)
-            if not running:
-                continue
-            on = [way for _, _, ways in running for way in ways if not way.finished]
-            self._step(on[: self.engine.at_once])
-            through = [held for held in running if all(way.finished for way in held[2])]
-            running = [held for held in running if held not in through]
-            for number, job, _ in through:
-                go_on(number, job)
-        return [results[number] for number in sorted(results)]
+    def _lane(self, work: _Work) -> None:
+        """Steps of as many ways as a lane takes, until there are none."""
+        ways: list[Way] = []
+        try:
+            while not work.stopped:
+                if len(ways) < self.engine.at_once and (way := work.take(wait=not ways)):
+                    ways.append(way)
+                if not ways:
+                    return
+                self._step(ways)
+                for way in [way for way in ways if way.finished]:
+                    ways.remove(way)
+                    work.finish(way)
+        except BaseException:
+            work.stopped = True
+            raise
 
     def _step(self, ways: list[Way]) -> None:
         """One window of each."""
@@ -68,6 +77,61 @@ class SpanRunner:
     def sight(self, evidence: Evidence, exemplars: Exemplars | None = None) -> Sight:
         """See `Sight`."""
         return Sight(self.engine, evidence, exemplars)
+
+
+class _Work:
+    """Jobs, the ways that they wait for, and their results, for several lanes."""
+
+    def __init__(self, jobs: Iterable[Job]):
+        self.results: dict[int, Any] = {}
+        self.stopped = False
+        self._jobs = iter(enumerate(jobs))
+        self._ready: deque[Way] = deque()
+        self._of_way: dict[Way, tuple[int, Job]] = {}
+        self._waits_for: dict[int, int] = {}  # number of a job to how many of its ways are not through
+        self._going_on = 0  # jobs that may yet ask for ways
+        self._change = Condition()
+
+    def take(self, *, wait: bool) -> Way | None:
+        """A way that nobody runs; of a new job if need be. None if there is none, or will be none if told to wait."""
+        while True:
+            with self._change:
+                while not self._ready:
+                    number, job = next(self._jobs, (None, None))
+                    if job is not None:
+                        self._going_on += 1
+                        break
+                    if not wait or not self._going_on or self.stopped:
+                        return None
+                    self._change.wait(0.1)
+                else:
+                    return self._ready.popleft()
+            self._go_on(number, job)
+
+    def finish(self, way: Way) -> None:
+        """The way is through; its job goes on if it was the last that it waited for."""
+        with self._change:
+            number, job = self._of_way.pop(way)
+            self._waits_for[number] -= 1
+            if self._waits_for[number]:
+                return
+        self._go_on(number, job)
+
+    def _go_on(self, number: int, job: Job) -> None:
+        """Runs a job until it asks for ways, or to its end."""
+        try:
+            ways = next(job)
+        except StopIteration as stop:
+            with self._change:
+                self.results[number] = stop.value
+                self._going_on -= 1
+                self._change.notify_all()
+            return
+        with self._change:
+            self._waits_for[number] = len(ways)
+            self._of_way |= dict.fromkeys(ways, (number, job))
+            self._ready += ways
+            self._change.notify_all()
 
 
 def _stacked(held: list) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 
 import numpy as np
 
@@ -29,16 +30,18 @@ class Sight:
         self.slices = len(evidence.image)
         self._exemplars = exemplars if engine.looks_up else None
         self._remembered: Arrays | None = None
+        self._lock = Lock()
         self._packs: OrderedDict[int, Arrays] = OrderedDict()
 
     def seen(self, slices: np.ndarray) -> Arrays:
         """What is seen of neighbouring slices, {name: (slice, ...)}; what is remembered where nothing is looked at."""
-        if self._remembered is None:
-            self._remembered = self.engine.remember(self._exemplars) if self._exemplars else {}
-        if not self.engine.looks:
-            return self._remembered
-        first, last = (int(end) // TOGETHER for end in (slices.min(), slices.max()))
-        packs = [self._pack(number) for number in range(first, last + 1)]
+        with self._lock:  # the ways of a span may be in two lanes
+            if self._remembered is None:
+                self._remembered = self.engine.remember(self._exemplars) if self._exemplars else {}
+            if not self.engine.looks:
+                return self._remembered
+            first, last = (int(end) // TOGETHER for end in (slices.min(), slices.max()))
+            packs = [self._pack(number) for number in range(first, last + 1)]
         inside = slices - first * TOGETHER
         return {
             name: (packs[0][name] if first == last else np.concatenate([pack[name] for pack in packs]))[inside]

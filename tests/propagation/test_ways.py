@@ -11,7 +11,7 @@ from ifss_keras.propagation.ways import Sight, Way
 class Looking:
     """An engine that sees each slice's mean and answers with it; it notes how many slices it looked at."""
 
-    window, at_once, looks, looks_up = 3, 4, True, False
+    window, lanes, at_once, looks, looks_up = 3, 1, 4, True, False
 
     def __init__(self):
         self.memory_shapes = {"count": (1,)}
