@@ -45,7 +45,7 @@ class PagedArray(np.memmap):
             return part
         if self._mmap is not None and self._use.exceeded_by(part):
             _give_back(self._mmap)
-        return part if part.ndim == self.ndim else part.view(np.ndarray)
+        return part if part._mmap is not None and part.ndim == self.ndim else part.view(np.ndarray)
 
 
 class _Use:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import as_array
 from ifss_keras.metrics.masks import bounding_box, check_same_grid, check_spacing, union_box
 from ifss_keras.metrics.overlap import OverlapCounts, dice_of_counts
 from ifss_keras.metrics.surface import surface_distances
@@ -174,7 +175,7 @@ def _codes(labels):
 
 
 def _check_labels(labels, name):
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     if labels.ndim != 3 or labels.dtype.kind not in "biu":
         raise InputError(
             f"{name} must be a label volume (slice, row, column) of whole numbers, received "

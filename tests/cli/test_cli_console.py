@@ -1,8 +1,8 @@
 """Tables on a terminal: nothing that is to be copied is broken."""
 
 import pytest
+import rich.console
 
-from ifss_keras.cli import console
 from ifss_keras.cli.console import print_table
 
 COLUMNS = ["muscle", "mL", "95 % interval", "mL by area curve"]
@@ -14,8 +14,8 @@ def printed(capsys, monkeypatch):
     """A function from a width to the lines of the table on a terminal that wide."""
 
     def lines(width, columns=COLUMNS, rows=ROWS):
-        wide = console.Console
-        monkeypatch.setattr(console, "Console", lambda **_: wide(width=width))
+        wide = rich.console.Console
+        monkeypatch.setattr(rich.console, "Console", lambda **_: wide(width=width))
         print_table("Volumes", columns, rows)
         return capsys.readouterr().out.splitlines()
 

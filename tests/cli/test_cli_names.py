@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from rich.console import Console as RichConsole
+import rich.console
 
 from ifss_keras.cli import console
 from ifss_keras.volumes.io import read_labels, write_labels
@@ -25,8 +25,8 @@ def test_names_are_shown_as_they_are(names, make_case, ifss, monkeypatch):
 
 
 def test_progress_on_a_terminal_shows_names_as_they_are(monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(console, "Console", lambda stderr: RichConsole(file=screen, force_terminal=True, width=100))
+    screen, wide = io.StringIO(), rich.console.Console
+    monkeypatch.setattr(rich.console, "Console", lambda stderr: wide(file=screen, force_terminal=True, width=100))
     with console.slice_progress() as show:
         show("SOL [/x]", 1, 2)
     assert "SOL [/x]" in screen.getvalue()

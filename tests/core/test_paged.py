@@ -49,7 +49,7 @@ def test_only_views_of_all_axes_are_paged_and_results_are_plain(small_limits):
     for view in (array.T, array[2:5], array.transpose(1, 0, 2), array.view(np.int8), array.reshape(-1)):
         assert type(view) is PagedArray
         assert np.shares_memory(view, array)
-    for plain in (array[3], array[2, :, 4], array == 0, array + 1, array.T[0], np.asarray(array)):
+    for plain in (array[3], array[2, :, 4], array[[1, 4]], array == 0, array + 1, array.T[0], np.asarray(array)):
         assert type(plain) is np.ndarray
     assert type(array[0, 0, 0]) is np.uint8
     assert array.sum() == 0
