@@ -9,13 +9,12 @@ from pathlib import Path
 
 from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError, PresetError
-from ifss_keras.core.progress import Counter, Progress, silent
+from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.along_sweep import along_sweep, needs_order
-from ifss_keras.inference.methods import NETWORK
+from ifss_keras.inference.carried_labels import carry_annotation
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.session import Session
-from ifss_keras.inference.summary import Origin, content_order
-from ifss_keras.propagation.carry import Carrier, Told
+from ifss_keras.propagation.carry import Carrier
 from ifss_keras.propagation.compose import compose
 from ifss_keras.propagation.engine import Engine, KerasEngine
 from ifss_keras.propagation.openvino_engine import OpenVinoEngine
@@ -91,19 +90,11 @@ class Predictor:
         """
         if needs_order(volume):
             return along_sweep(partial(self.predict, progress=progress), volume, annotation)
-        told = {}
-        for code in content_order(annotation):
-            label = annotation.for_label(code)
-            held = max(label.masks) - min(label.masks) + 1
-            slices = held if annotation.ends_annotated else len(volume.array)
-            done = Counter(progress, label.name, slices - len(label.masks))
-            told[code] = Told(label.masks, annotation.ends_annotated, done)
-        carried = Carrier(self.runner, volume, self.settings).carry_all(told)
-        soft = {code: found.soft for code, found in carried.items()}
-        masks = {code: label.masks for code, label in told.items()}
-        origins = {code: Origin(NETWORK, found.ends, found.certainty) for code, found in carried.items()}
-        labels = compose(soft, masks, volume.array.shape, volume.spacing_mm, self.settings.threshold)
-        return Prediction.of_labels(labels, volume, annotation, origins)
+        carrier = Carrier(self.runner, volume, self.settings)
+        carried = carry_annotation(carrier, annotation, progress)
+        shape, spacing_mm, threshold = volume.array.shape, volume.spacing_mm, self.settings.threshold
+        labels = compose(carried.soft, carried.masks, shape, spacing_mm, threshold)
+        return Prediction.of_labels(labels, volume, annotation, carried.origins(carrier))
 
 
 def _runs_exported(preset: Preset) -> bool:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ifss_keras.core.errors import InputError
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.core.progress import Progress, silent
+from ifss_keras.inference.along_sweep import needs_order
+from ifss_keras.inference.carried_labels import CarriedLabels, carry_annotation
 from ifss_keras.inference.prediction import Prediction
+from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.compose import compose_slice
+from ifss_keras.propagation.kept import KeptSpans
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
+
+KEPT_BYTES = 200_000_000  # of spans as they were before, so that to undo is quick
+Masks = Mapping[int, Mapping[int, np.ndarray | None]]
 
 
 class Session:
     """One volume, the annotated slices of its labels so far, and the mask that they make; from `Predictor.open`.
+
+    Only the spans that an annotation touches are run again: those to the annotated slices on both sides of it, and
+    one that it bends from beyond, see `propagation.beyond.references_around`. The mask is that of `Predictor.predict`
+    from the same annotation.
 
     Args:
         predictor: whose network carries the annotations.
@@ -22,14 +37,21 @@ class Session:
         labels: (slice, row, column) codes, 0 elsewhere: the mask as it is now, for reading.
         references: label code to slice index to (row, column) bool; empty where the label is known to be absent.
         names: label code to name; a label that is not named is called by its code.
+
+    Raises:
+        InputError: the volume is a tracked sweep, whose frames have to be put into order for each annotation.
     """
 
     def __init__(self, predictor, volume: Volume):
-        self.predictor = predictor
+        if needs_order(volume):
+            raise InputError("The frames of a tracked sweep are not annotated one by one: use `ifss predict`.")
         self.volume = volume
-        self.labels = np.zeros(volume.array.shape, np.uint8)
+        self.labels = large_zeros(volume.array.shape, np.uint8)
         self.references: dict[int, dict[int, np.ndarray]] = {}
         self.names: dict[int, str] = {}
+        self._kept = KeptSpans(KEPT_BYTES)
+        self._carrier = Carrier(predictor.runner, volume, predictor.settings, self._kept)
+        self._carried = CarriedLabels({}, {})
 
     def annotate(
         self, index: int, mask: np.ndarray, code: int = 1, *, progress: Progress = silent
@@ -50,17 +72,32 @@ class Session:
         Raises:
             InputError: there is no such slice or code, or a mask of another shape.
         """
-        mask = self._checked(index, mask, code)
-        for other, held in self.references.items():
-            if other != code and index in held:
-                held[index] = held[index] & ~mask
-        self.references.setdefault(code, {})[index] = mask
-        return self._carried(progress)
+        return self.revise({code: {index: mask}}, progress=progress)
 
     def forget(self, index: int, code: int = 1, *, progress: Progress = silent) -> dict[int, np.ndarray]:
         """Takes a slice as not annotated for a label; the slices that changed, as `annotate`."""
-        self.references.get(code, {}).pop(index, None)
-        return self._carried(progress)
+        return self.revise({code: {index: None}}, progress=progress)
+
+    def revise(self, masks: Masks, *, progress: Progress = silent) -> dict[int, np.ndarray]:
+        """Takes several slices as annotated, or as not, and carries all on in one go.
+
+        Where `progress` raises, as to cancel, or anything else does, nothing has changed.
+
+        Args:
+            masks: label code to slice index to its mask, as in `annotate`, or None where it is annotated no longer.
+                Where two masks hold the same voxel, it is the later one's.
+            progress: as in `annotate`.
+
+        Returns:
+            The slices that changed, as `annotate`, which also says what is raised.
+        """
+        return self._carry_on({code: dict(held) for code, held in self.references.items()}, masks, progress)
+
+    def restore(
+        self, references: Mapping[int, Mapping[int, np.ndarray]], *, progress: Progress = silent
+    ) -> dict[int, np.ndarray]:
+        """Takes these references in place of all that were, and carries them on; otherwise as `revise`."""
+        return self._carry_on({}, references, progress)
 
     @property
     def annotation(self) -> Annotation:
@@ -72,20 +109,41 @@ class Session:
         return Annotation.of_references(self.references, self.names)
 
     def prediction(self) -> Prediction:
-        """The mask as it is now, what it measures and what there is to say of it."""
-        return self.predictor.predict(self.volume, self.annotation)
+        """The mask as it is now, what it measures and what there is to say of it.
 
-    def _carried(self, progress: Progress) -> dict[int, np.ndarray]:
-        held = any(mask.any() for masks in self.references.values() for mask in masks.values())
-        shape = self.volume.array.shape
-        labels = self.predictor.predict(self.volume, self.annotation, progress=progress).labels if held else None
-        changed = {}
-        for index in range(shape[0]):
-            now = np.zeros(shape[1:], np.uint8) if labels is None else labels[index]
-            if not np.array_equal(now, self.labels[index]):
-                self.labels[index] = now
-                changed[index] = now.astype(np.uint8)
-        return changed
+        Raises:
+            InputError: no slice is annotated yet.
+        """
+        annotation = self.annotation
+        origins = self._carried.origins(self._carrier)
+        return Prediction.of_labels(self.labels.copy(), self.volume, annotation, origins)
+
+    def _carry_on(self, references: dict, masks: Masks, progress: Progress) -> dict[int, np.ndarray]:
+        for code, given in masks.items():
+            for index, mask in given.items():
+                _take(references, code, index, None if mask is None else self._checked(index, mask, code))
+        before = self.references
+        self.references = references
+        self._kept.begin()
+        try:
+            held = any(mask.any() for masks in references.values() for mask in masks.values())
+            carried = carry_annotation(self._carrier, self.annotation, progress) if held else CarriedLabels({}, {})
+        except BaseException:
+            self.references = before
+            raise
+        touched = carried.differing(self._carried)
+        self._carried = carried
+        return {index: plane for index in sorted(touched) if (plane := self._composed(index)) is not None}
+
+    def _composed(self, index: int) -> np.ndarray | None:
+        """The codes of a slice, put into the mask; None if they are there already."""
+        plane, carried = np.zeros(self.volume.array.shape[1:], np.uint8), self._carried
+        soft, threshold = carried.soft, self._carrier.settings.threshold
+        compose_slice(plane, index, soft, carried.masks, self.volume.spacing_mm, threshold)
+        if np.array_equal(plane, self.labels[index]):
+            return None
+        self.labels[index] = plane
+        return plane
 
     def _checked(self, index: int, mask: np.ndarray, code: int) -> np.ndarray:
         slices, *plane = self.volume.array.shape
@@ -99,3 +157,15 @@ class Session:
         if not 1 <= code <= 255:
             raise InputError(f"There is no label {code}: expected a code from 1 to 255.")
         return mask
+
+
+def _take(references: dict[int, dict[int, np.ndarray]], code: int, index: int, mask: np.ndarray | None) -> None:
+    """Puts one mask among the references."""
+    held = references.setdefault(code, {})
+    if mask is None:
+        held.pop(index, None)
+        return
+    for other, masks in references.items():
+        if other != code and index in masks:
+            masks[index] = masks[index] & ~mask
+    held[index] = mask

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifss_keras.propagation.beyond import references_around
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.cut import Certainty, certainty_of
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
+from ifss_keras.propagation.kept import KeptSpans
 from ifss_keras.propagation.runner import Job, SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.span_jobs import SpanJobs
-from ifss_keras.propagation.spans import plan_spans
+from ifss_keras.propagation.spans import Span, plan_spans
 from ifss_keras.volumes.volume import Volume
 
 Done = Callable[[int], None]
@@ -26,12 +28,10 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
-        certainty: how sure its areas are; None with one or two references, which do not tell how it swells.
     """
 
     soft: dict[int, SoftMask]
     ends: Ends
-    certainty: Certainty | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,17 @@ class Carrier:
         runner: of the network.
         volume: any grid.
         settings: see `PropagationSettings`.
+        kept: what was found of spans, by all that it depends on, for the next time; None: nothing is kept.
     """
 
-    def __init__(self, runner: SpanRunner, volume: Volume, settings: PropagationSettings):
+    def __init__(
+        self, runner: SpanRunner, volume: Volume, settings: PropagationSettings, kept: KeptSpans | None = None
+    ):
         self.runner = runner
         self.volume = volume
         self.settings = settings
         self.spans = SpanJobs(runner, volume, settings)
+        self.kept = kept
 
     def carry(
         self, masks: Mapping[int, np.ndarray], done: Done = lambda slices: None, *, ends_annotated: bool = False
@@ -73,19 +77,26 @@ class Carrier:
 
     def carry_all(self, labels: Mapping[Hashable, Told]) -> dict[Hashable, Carried]:
         """Labels through the whole volume, the spans of all run together; keys are the labels'."""
-        within = self._together({label: self._within(told) for label, told in labels.items()})
-        certainties, ends = dict.fromkeys(labels), {}
-        for label, told in labels.items():
-            if self.settings.final_area and len(told.masks) > 2:
-                certainties[label] = certainty_of(within[label], told.masks, self.spans.pixel_mm, self.spans.places)
-            ends[label] = NO_ENDS if told.ends_annotated else self._ends(told, within[label])
+        for told in labels.values():
+            told.done(0)
+        found = self._together({label: self._within(told) for label, told in labels.items()})
+        ends = {
+            label: NO_ENDS if told.ends_annotated else self._ends(told, found[label]) for label, told in labels.items()
+        }
         going_on = {label: told for label, told in labels.items() if not told.ends_annotated}
         outside = self._together({label: self._outside(told, ends[label]) for label, told in going_on.items()})
-        for label, found in outside.items():
-            within[label] |= found
-            if certainties[label]:
-                certainties[label] = certainties[label].with_beyond(found, self.spans.pixel_mm, self.spans.places)
-        return {label: Carried(within[label], ends[label], certainties[label]) for label in labels}
+        return {label: Carried(soft | outside.get(label, {}), ends[label]) for label, soft in found.items()}
+
+    def certainty(self, masks: Mapping[int, np.ndarray], carried: Carried) -> Certainty | None:
+        """How sure the areas of a carried label are; None with one or two references, which do not tell how it swells.
+
+        Args:
+            masks: its references, as in `Told`.
+            carried: of these.
+        """
+        if not self.settings.final_area or len(masks) < 3:
+            return None
+        return certainty_of(carried.soft, masks, self.spans.pixel_mm, self.spans.places)
 
     def _together(self, jobs: Mapping[Hashable, Sequence[Job]]) -> dict[Hashable, dict[int, SoftMask]]:
         """Of every label what its jobs found, {slice index: soft mask}."""
@@ -96,10 +107,27 @@ class Carrier:
         """For the slices between two references."""
         spans = plan_spans(list(told.masks), len(self.volume.array), self.runner.window)
         return [
-            _counted(self.spans.closed(span, told.masks), told.done, span.last - span.first - 1)
+            _counted(self._closed(span, told.masks), told.done, span.last - span.first - 1)
             for span in spans
             if span.closed
         ]
+
+    def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
+        around = references_around(masks, span.first, span.last, self.spans.places)
+        return self._unless_kept((span, around), self.spans.closed(span, around))
+
+    def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
+        return self._unless_kept((span, masks), self.spans.open(span, masks))
+
+    def _unless_kept(self, known: tuple[Span, Mapping[int, np.ndarray]], job: Job) -> Job:
+        """What was found before where all that is known is the same, and else what the job finds."""
+        if self.kept is None:
+            return (yield from job)
+        key = self.kept.key(*known)
+        if (found := self.kept.get(key)) is None:
+            found = yield from job
+            self.kept.keep(key, found)
+        return found
 
     def _ends(self, told: Told, within: Mapping[int, SoftMask]) -> Ends:
         return decide_ends(self.volume, self.spans.intensity, told.masks, within, self.settings.threshold)
@@ -114,9 +142,9 @@ class Carrier:
             if not span.closed:
                 places = range(min(span.first, span.last), max(span.first, span.last) + 1)
                 done = sum(index not in known for index in places)
-                jobs.append(_counted(self.spans.open(span, known), told.done, done))
+                jobs.append(_counted(self._open(span, known), told.done, done))
             elif span.first in ends.presumed or span.last in ends.presumed:
-                jobs.append(_counted(self.spans.closed(span, known), told.done, span.last - span.first))
+                jobs.append(_counted(self._closed(span, known), told.done, span.last - span.first))
         return jobs
 
 

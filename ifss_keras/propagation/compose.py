@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifss_keras.core.paged import large_zeros
 from ifss_keras.propagation.region import Region, to_grid_part
 
 
@@ -48,18 +49,29 @@ def compose(
         shape, spacing_mm: (slice, row, column) of the grid.
         threshold: in (0, 1).
     """
-    labels = np.zeros(shape, np.min_scalar_type(max(soft)))
+    labels = large_zeros(shape, np.min_scalar_type(max(soft)))
     for index in range(shape[0]):
-        highest = np.full(shape[1:], threshold, np.float32)
-        for code, slices in soft.items():
-            if index not in slices or index in references[code]:
-                continue
-            held = slices[index]
-            rows, columns, found = to_grid_part(held.values[None], held.region, spacing_mm[1:], shape[1:])
-            wins = found[0] > highest[rows, columns]
-            highest[rows, columns][wins] = found[0][wins]
-            labels[index, rows, columns][wins] = code
-        for code, masks in references.items():
-            if index in masks:
-                labels[index][masks[index]] = code
+        compose_slice(labels[index], index, soft, references, spacing_mm, threshold)
     return labels
+
+
+def compose_slice(
+    plane: np.ndarray,
+    index: int,
+    soft: Mapping[int, Mapping[int, SoftMask]],
+    references: Mapping[int, Mapping[int, np.ndarray]],
+    spacing_mm: tuple[float, float, float],
+    threshold: float = 0.5,
+) -> None:
+    """One slice of the same, into a plane (row, column) of zeros."""
+    found = [code for code, slices in soft.items() if index in slices and index not in references[code]]
+    highest = np.full(plane.shape, threshold, np.float32) if found else None
+    for code in found:
+        held = soft[code][index]
+        rows, columns, values = to_grid_part(held.values[None], held.region, spacing_mm[1:], plane.shape)
+        wins = values[0] > highest[rows, columns]
+        highest[rows, columns][wins] = values[0][wins]
+        plane[rows, columns][wins] = code
+    for code, masks in references.items():
+        if index in masks:
+            plane[masks[index]] = code

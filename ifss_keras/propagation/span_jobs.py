@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from ifss_keras.propagation.area import AreaCurve, expected_areas, seen_areas, swelling
-from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond, references_around
+from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
 from ifss_keras.propagation.cut import cut, with_doubt
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
@@ -45,12 +45,15 @@ class SpanJobs:
     def closed(self, span: Span, masks: Masks) -> Job:
         """Between two references, from both; those beyond bend the anchor, and the curve through all four gives areas.
 
-        Nothing but these four decides what is found, see `references_around`.
+        Nothing but these four decides what is found.
 
         Where one is empty, only until the muscle is seen to have ended. If no end is seen on the way to the empty one,
         its anchor, which shrinks to nothing half-way, decides.
+
+        Args:
+            span: between the two.
+            masks: see `references_around`.
         """
-        masks = references_around(masks, span.first, span.last, self.places)
         ends = {index: masks[index] for index in (span.first, span.last)}
         held = [index for index, mask in ends.items() if mask.any()]
         if not held:

@@ -1,0 +1,75 @@
+"""All labels of an annotation, carried through a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifss_keras.core.progress import Counter, Progress
+from ifss_keras.inference.methods import NETWORK
+from ifss_keras.inference.summary import Origin, content_order
+from ifss_keras.propagation.carry import Carried, Carrier, Told
+from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.volumes.annotation import Annotation
+
+
+@dataclass(frozen=True)
+class CarriedLabels:
+    """What was told of labels, and what was found; in the order in which they have what two of them claim alike.
+
+    Attributes:
+        told: label code to what the annotation says.
+        found: label code to what was carried.
+    """
+
+    told: Mapping[int, Told]
+    found: Mapping[int, Carried]
+
+    @property
+    def soft(self) -> dict[int, dict[int, SoftMask]]:
+        """Label code to slice index to soft mask."""
+        return {code: carried.soft for code, carried in self.found.items()}
+
+    @property
+    def masks(self) -> dict[int, Mapping[int, np.ndarray]]:
+        """Label code to slice index to (row, column) bool, the references."""
+        return {code: told.masks for code, told in self.told.items()}
+
+    def origins(self, carrier: Carrier) -> dict[int, Origin]:
+        """Label code to how its mask was made, and how sure it is."""
+        return {
+            code: Origin(NETWORK, carried.ends, carrier.certainty(self.told[code].masks, carried))
+            for code, carried in self.found.items()
+        }
+
+    def differing(self, other: CarriedLabels) -> set[int]:
+        """The slices on which any label has another soft mask or reference than in `other`, or labels another order."""
+        codes = self.found.keys() | other.found.keys()
+        slices = set().union(*(_differing(self.soft.get(code, {}), other.soft.get(code, {})) for code in codes))
+        for code in codes:
+            ours, theirs = self.masks.get(code, {}), other.masks.get(code, {})
+            slices |= {
+                index
+                for index in ours.keys() | theirs.keys()
+                if index not in ours or index not in theirs or not np.array_equal(ours[index], theirs[index])
+            }
+        if [code for code in self.found if code in other.found] != [code for code in other.found if code in self.found]:
+            slices |= {index for soft in self.soft.values() for index in soft}
+        return slices
+
+
+def carry_annotation(carrier: Carrier, annotation: Annotation, progress: Progress) -> CarriedLabels:
+    """All labels of an annotation; `progress` is told of each, the slices done and those to do."""
+    told, slices = {}, len(carrier.volume.array)
+    for code in content_order(annotation):
+        label = annotation.for_label(code)
+        held = max(label.masks) - min(label.masks) + 1
+        to_do = (held if annotation.ends_annotated else slices) - len(label.masks)
+        told[code] = Told(label.masks, annotation.ends_annotated, Counter(progress, label.name, to_do))
+    return CarriedLabels(told, carrier.carry_all(told))
+
+
+def _differing(soft: Mapping[int, SoftMask], other: Mapping[int, SoftMask]) -> set[int]:
+    return {index for index in soft.keys() | other.keys() if soft.get(index) is not other.get(index)}
