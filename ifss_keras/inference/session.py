@@ -25,9 +25,9 @@ Masks = Mapping[int, Mapping[int, np.ndarray | None]]
 class Session:
     """One volume, the annotated slices of its labels so far, and the mask that they make; from `Predictor.open`.
 
-    Only the spans that an annotation touches are run again: those to the annotated slices on both sides of it, and
-    one that it bends from beyond, see `propagation.beyond.references_around`. The mask is that of `Predictor.predict`
-    from the same annotation.
+    Only the spans that an annotation touches are run again, those to the annotated slices on both sides of it and what
+    it bends from beyond, see `propagation.beyond.references_around`; all other slices stay bit for bit. After `settle`
+    the mask is that of `Predictor.predict` from the same annotation, in whatever order it was drawn.
 
     Args:
         predictor: whose network carries the annotations.
@@ -99,6 +99,14 @@ class Session:
         """Takes these references in place of all that were, and carries them on; otherwise as `revise`."""
         return self._carry_on({}, references, progress)
 
+    def settle(self, *, progress: Progress = silent) -> dict[int, np.ndarray]:
+        """Brings every slice to what `Predictor.predict` gives from the same annotation; the slices that changed.
+
+        An annotation tells a little of the areas everywhere. So that far from it nothing moves while somebody draws,
+        slices of other spans keep what they had, often a pixel less or more, until they are settled.
+        """
+        return self._carry_on(self.references, {}, progress, settle=True)
+
     @property
     def annotation(self) -> Annotation:
         """The references as `Predictor.predict` takes them.
@@ -118,13 +126,15 @@ class Session:
         origins = self._carried.origins(self._carrier)
         return Prediction.of_labels(self.labels.copy(), self.volume, annotation, origins)
 
-    def _carry_on(self, references: dict, masks: Masks, progress: Progress) -> dict[int, np.ndarray]:
+    def _carry_on(
+        self, references: dict, masks: Masks, progress: Progress, *, settle: bool = False
+    ) -> dict[int, np.ndarray]:
         for code, given in masks.items():
             for index, mask in given.items():
                 _take(references, code, index, None if mask is None else self._checked(index, mask, code))
         before = self.references
         self.references = references
-        self._kept.begin()
+        self._kept.begin(settle=settle)
         try:
             held = any(mask.any() for masks in references.values() for mask in masks.values())
             carried = carry_annotation(self._carrier, self.annotation, progress) if held else CarriedLabels({}, {})

@@ -97,9 +97,10 @@ class AreaCurve:
         least, most = np.min(beside, axis=0) / SETTINGS.room, np.max(beside, axis=0) * SETTINGS.room
         return np.clip(self._basis(self._placed(slices)) @ self._weights * self._unit, least, most)
 
-    def covariance(self, slices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The scale matrix of the deviations of the true areas from `at`, (slice, slice)."""
-        return self._covariance(self._placed(slices), self._placed(slices))
+    def covariance(self, slices: Sequence[int] | np.ndarray, others: Sequence[int] | None = None) -> np.ndarray:
+        """The scale matrix of the deviations of the true areas from `at`, (slice, slice), or (slice, other)."""
+        places = self._placed(slices)
+        return self._covariance(places, places if others is None else self._placed(others))
 
     def spread(self, slices: Sequence[int] | np.ndarray, thick: np.ndarray) -> tuple[np.ndarray, float]:
         """The diagonal of `covariance`, (slice,), and the scale of the sum of all areas, each so many steps thick.

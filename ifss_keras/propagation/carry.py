@@ -10,7 +10,7 @@ import numpy as np
 
 from ifss_keras.propagation.beyond import references_around
 from ifss_keras.propagation.compose import SoftMask
-from ifss_keras.propagation.cut import Certainty, certainty_of
+from ifss_keras.propagation.cut import Areas, Certainty, with_pixels
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
 from ifss_keras.propagation.kept import KeptSpans
 from ifss_keras.propagation.runner import Job, SpanRunner
@@ -28,10 +28,12 @@ class Carried(NamedTuple):
     Attributes:
         soft: slice index to soft mask, for every slice that may hold the label and is not a reference.
         ends: where it was decided to be gone beyond its references.
+        areas: what is known of those between its references; None where they are as the network gave them.
     """
 
     soft: dict[int, SoftMask]
     ends: Ends
+    areas: Areas | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +82,15 @@ class Carrier:
         for told in labels.values():
             told.done(0)
         found = self._together({label: self._within(told) for label, told in labels.items()})
+        areas = {label: self._cut(soft, labels[label].masks) for label, soft in found.items()}
         ends = {
             label: NO_ENDS if told.ends_annotated else self._ends(told, found[label]) for label, told in labels.items()
         }
         going_on = {label: told for label, told in labels.items() if not told.ends_annotated}
         outside = self._together({label: self._outside(told, ends[label]) for label, told in going_on.items()})
-        return {label: Carried(soft | outside.get(label, {}), ends[label]) for label, soft in found.items()}
+        return {
+            label: Carried(soft | outside.get(label, {}), ends[label], areas[label]) for label, soft in found.items()
+        }
 
     def certainty(self, masks: Mapping[int, np.ndarray], carried: Carried) -> Certainty | None:
         """How sure the areas of a carried label are; None with one or two references, which do not tell how it swells.
@@ -94,9 +99,25 @@ class Carrier:
             masks: its references, as in `Told`.
             carried: of these.
         """
-        if not self.settings.final_area or len(masks) < 3:
+        if carried.areas is None or len(masks) < 3:
             return None
-        return certainty_of(carried.soft, masks, self.spans.pixel_mm, self.spans.places)
+        between = set(carried.areas.slices)
+        others = {index: mask for index, mask in carried.soft.items() if index not in between}
+        return carried.areas.certainty().with_beyond(others, self.spans.pixel_mm, self.spans.places)
+
+    def _cut(self, soft: dict[int, SoftMask], masks: Mapping[int, np.ndarray]) -> Areas | None:
+        """Gives the soft masks between references the areas that are to be expected, in place."""
+        if not self.settings.final_area:
+            return None
+        areas, kept = Areas(soft, masks, self.spans.pixel_mm, self.spans.places), self.kept
+        slices = areas.slices if kept is None else [index for index in areas.slices if kept.is_uncut(soft[index])]
+        pixels = areas.pixels(soft, slices)
+        for index in areas.slices:
+            if kept is None:
+                soft[index] = with_pixels(soft[index], pixels[index])
+            else:
+                soft[index] = kept.cut(soft[index], pixels.get(index))
+        return areas
 
     def _together(self, jobs: Mapping[Hashable, Sequence[Job]]) -> dict[Hashable, dict[int, SoftMask]]:
         """Of every label what its jobs found, {slice index: soft mask}."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, logit, ndtri, stdtrit
 
 from ifss_keras.propagation.area import AreaCurve
@@ -34,6 +36,7 @@ class CutSettings:
         least: softness of a border at least, as a share of the area.
         support: of a soft mask below which no pixel is taken for the sake of the area.
         beyond: standard deviation of an area outside the references, as a share of it; they all err alike.
+        most: slices of a label that each count by themselves.
     """
 
     shared: float = 2.0
@@ -41,6 +44,7 @@ class CutSettings:
     least: float = 0.02
     support: float = 0.05
     beyond: float = 0.3
+    most: int = 1024
 
 
 SETTINGS = CutSettings()
@@ -82,59 +86,107 @@ class Certainty(NamedTuple):
         return Certainty(self.deviations | beyond, self.within, self.beyond + float(more))
 
 
-def cut(
-    soft: Mapping[int, SoftMask],
-    masks: Mapping[int, np.ndarray],
-    pixel_mm: tuple[float, float],
-    places: Places = EVEN,
-) -> dict[int, SoftMask]:
-    """The soft masks between two references that hold the label, with the areas that are to be expected.
+class Areas:
+    """What the area curve and the network together tell of a label's areas between references that hold it.
+
+    Of more than `most` slices, neighbours within a span count as one place where the network has seen their mean: its
+    matrices then do not grow with the slices.
 
     Args:
-        soft: slice index to soft mask.
-        masks: slice index to (row, column) bool, the references around, see `references_around`.
+        soft: slice index to soft mask as the network gave it, of all slices between references.
+        masks: slice index to (row, column) bool, the references.
         pixel_mm: (row, column).
         places: where slices lie.
     """
-    slices = sorted(soft)
-    curve = AreaCurve.of_masks(masks, places)
-    expected, of_curve = curve.at(slices), curve.covariance(slices)
-    found = np.array([pixels_inside(soft[index], pixel_mm) for index in slices])
-    of_network = _of_network(np.array([soft[index].doubt for index in slices]), np.maximum(expected, found))
-    gain = np.linalg.solve(of_curve + of_network, of_curve).T  # both are symmetric
-    areas = np.clip(expected + gain @ (found - expected), 0, None)
-    return {index: _with_area(soft[index], area, pixel_mm) for index, area in zip(slices, areas, strict=True)}
+
+    def __init__(
+        self,
+        soft: Mapping[int, SoftMask],
+        masks: Mapping[int, np.ndarray],
+        pixel_mm: tuple[float, float],
+        places: Places = EVEN,
+    ):
+        self.slices = _between_held(soft, masks)
+        self._masks, self._pixel_mm, self._places = masks, pixel_mm, places
+        self._found = np.array([pixels_inside(soft[index], pixel_mm) for index in self.slices])
+        self._doubts = np.array([soft[index].doubt for index in self.slices])
+
+    def pixels(self, soft: Mapping[int, SoftMask], slices: Sequence[int]) -> dict[int, int]:
+        """Slice index to how many working pixels of its soft mask the label is to be expected to hold, for some slices."""
+        if not slices:
+            return {}
+        known = self._known
+        areas = known.curve.at(slices) + known.curve.covariance(slices, known.centres) @ known.pull
+        areas = np.clip(areas, 0, None).tolist()
+        return {i: _working_pixels(soft[i], area, self._pixel_mm) for i, area in zip(slices, areas, strict=True)}
+
+    def certainty(self) -> Certainty:
+        """How sure these areas are."""
+        if not self.slices:
+            return Certainty({}, 0.0)
+        known = self._known
+        left = known.of_curve - known.of_curve @ cho_solve(known.factor, known.of_curve, check_finite=False)
+        thick = np.add.reduceat(self._places.thickness(self.slices), known.packs[:-1])
+        variances = np.repeat(np.diag(left), np.diff(known.packs))
+        return _certainty(self.slices, variances, float(thick @ left @ thick), known.curve.freedom)
+
+    @cached_property
+    def _known(self) -> _Known:
+        curve = AreaCurve.of_masks(self._masks, self._places)
+        expected = curve.at(self.slices)
+        doubts = np.maximum(self._doubts, SETTINGS.least * np.maximum(expected, self._found))
+        packs = _packs(self.slices, sorted(self._masks))
+        starts, counts = packs[:-1], np.diff(packs)
+        deviations, doubts = (np.add.reduceat(part, starts) / counts for part in (self._found - expected, doubts))
+        centres = np.array(self.slices)[starts + counts // 2]
+        of_curve = curve.covariance(centres)
+        of_both = of_curve + SETTINGS.shared**2 * np.outer(doubts, doubts)
+        of_both[np.diag_indices_from(of_both)] += SETTINGS.alone**2 * doubts**2 / counts
+        factor = cho_factor(of_both, overwrite_a=True, check_finite=False)
+        return _Known(curve, packs, centres, of_curve, factor, cho_solve(factor, deviations, check_finite=False))
 
 
-def certainty_of(
-    soft: Mapping[int, SoftMask],
-    masks: Mapping[int, np.ndarray],
-    pixel_mm: tuple[float, float],
-    places: Places = EVEN,
-) -> Certainty:
-    """How sure the areas of soft masks with the areas of `cut` are, in the whole of a label; arguments likewise.
+class _Known(NamedTuple):
+    """The curve; the packs of slices and those in their middles; covariances; and what pulls areas off the curve."""
 
-    Those not between two references that hold the label count as beyond.
-    """
+    curve: AreaCurve
+    packs: np.ndarray
+    centres: np.ndarray
+    of_curve: np.ndarray
+    factor: tuple[np.ndarray, bool]
+    pull: np.ndarray
+
+
+def with_pixels(mask: SoftMask, pixels: int) -> SoftMask:
+    """The soft mask, its logits shifted so that it holds so many working pixels, as far as it has support."""
+    values = mask.values
+    level = np.clip(level_of(values, pixels), SETTINGS.support, 1 - SETTINGS.support)
+    with np.errstate(divide="ignore"):
+        moved = expit(logit(values) - logit(level))
+    return mask._replace(values=moved.astype(np.float32))
+
+
+def _working_pixels(mask: SoftMask, area: float, pixel_mm) -> int:
+    """An area in pixels of the image as one in whole pixels of the mask's region."""
+    height_mm, width_mm = mask.region.extent_mm
+    return round(area * pixel_mm[0] * pixel_mm[1] / (height_mm * width_mm) * mask.values.size)
+
+
+def _between_held(soft: Mapping[int, SoftMask], masks: Mapping[int, np.ndarray]) -> list[int]:
+    """The slices of soft masks that lie between two references which hold the label."""
     references = np.array(sorted(masks))
     holds = np.array([masks[index].any() for index in references])
     after = {index: int(np.searchsorted(references, index)) for index in sorted(soft)}
-    slices = [i for i, next_ in after.items() if 0 < next_ < len(references) and holds[next_ - 1 : next_ + 1].all()]
-    others = {index: soft[index] for index in soft.keys() - set(slices)}
-    if not slices:
-        return Certainty({}, 0.0).with_beyond(others, pixel_mm, places)
-    curve = AreaCurve.of_masks(masks, places)
-    of_curve, areas = curve.covariance(slices), [pixels_inside(soft[index], pixel_mm) for index in slices]
-    of_network = _of_network(np.array([soft[index].doubt for index in slices]), np.maximum(curve.at(slices), areas))
-    left, thick = np.linalg.solve(of_curve + of_network, of_curve).T @ of_network, places.thickness(slices)
-    certainty = _certainty(slices, np.diag(left), float(thick @ left @ thick), curve.freedom)
-    return certainty.with_beyond(others, pixel_mm, places)
+    return [i for i, next_ in after.items() if 0 < next_ < len(references) and holds[next_ - 1 : next_ + 1].all()]
 
 
-def _of_network(doubts: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """The covariance (slice, slice) of the network's errors of area, in pixels."""
-    doubts = np.maximum(doubts, SETTINGS.least * areas)
-    return (SETTINGS.shared**2 + SETTINGS.alone**2 * np.eye(len(doubts))) * np.outer(doubts, doubts)
+def _packs(slices: Sequence[int], references: Sequence[int]) -> np.ndarray:
+    """Where packs of neighbouring slices of one span begin, and the number of slices; single ones if they are few."""
+    together = -(-len(slices) // SETTINGS.most)
+    places = np.arange(len(slices))
+    spans = np.searchsorted(references, slices)
+    first = np.maximum.accumulate(np.where(np.diff(spans, prepend=-1) != 0, places, 0))
+    return np.append(np.flatnonzero((places - first) % together == 0), len(slices))
 
 
 def curve_certainty(masks: Mapping[int, np.ndarray], places: Places = EVEN) -> Certainty | None:
@@ -169,14 +221,3 @@ def with_doubt(mask: SoftMask, pixel_mm) -> SoftMask:
     """The soft mask, and how many pixels its border is undecided about."""
     share = float((mask.values * (1 - mask.values)).mean())
     return mask._replace(doubt=share * float(np.prod(mask.region.extent_mm) / np.prod(pixel_mm)))
-
-
-def _with_area(mask: SoftMask, area: float, pixel_mm) -> SoftMask:
-    """The soft mask, its logits shifted so that its area is `area` pixels, as far as it has support."""
-    height_mm, width_mm = mask.region.extent_mm
-    values = mask.values
-    pixels = area * pixel_mm[0] * pixel_mm[1] / (height_mm * width_mm) * values.size
-    level = np.clip(level_of(values, pixels), SETTINGS.support, 1 - SETTINGS.support)
-    with np.errstate(divide="ignore"):
-        moved = expit(logit(values) - logit(level))
-    return mask._replace(values=moved.astype(np.float32))

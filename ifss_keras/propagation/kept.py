@@ -10,22 +10,25 @@ from threading import Lock
 import numpy as np
 
 from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.propagation.cut import with_pixels
 from ifss_keras.propagation.spans import Span
 
 Key = tuple
 
 
 class KeptSpans:
-    """The soft masks of spans, the latest found or asked for.
+    """The soft masks of spans, and what they were cut to.
 
     Args:
-        most_bytes: of soft masks that nobody has asked for since `begin`; those asked for are all kept.
+        most_bytes: of soft masks that were not asked for in the latest round; those that were are all kept.
     """
 
     def __init__(self, most_bytes: int):
         self.most_bytes = most_bytes
-        self._found: OrderedDict[Key, dict[int, SoftMask]] = OrderedDict()
+        self._found: OrderedDict[Key, dict[int, SoftMask]] = OrderedDict()  # asked for latest at the end
         self._asked: set[Key] = set()
+        self._cut: dict[int, tuple[SoftMask, int, SoftMask]] = {}  # by the identity of the mask that was cut
+        self._cut_before, self._settles = self._cut, False
         self._lock = Lock()
 
     @staticmethod
@@ -34,25 +37,47 @@ class KeptSpans:
         told = ((index, blake2b(np.packbits(mask), digest_size=16).digest()) for index, mask in sorted(masks.items()))
         return (span, *told)
 
-    def begin(self) -> None:
-        """From here on counts what is asked for; of what was before, only as much is kept as there is room for."""
+    def begin(self, *, settle: bool = False) -> None:
+        """Begins a round: what the last one did not ask for is kept as far as there is room for it.
+
+        Args:
+            settle: cut everything anew; otherwise what was cut before stays as it was.
+        """
         with self._lock:
+            others = [key for key in self._found if key not in self._asked]
+            room = self.most_bytes - sum(_bytes(self._found[key]) for key in others)
+            for key in others:
+                if room >= 0:
+                    break
+                room += _bytes(self._found.pop(key))
             self._asked.clear()
-            held = sum(map(_bytes, self._found.values()))
-            while held > self.most_bytes:
-                held -= _bytes(self._found.popitem(last=False)[1])
+            self._cut_before, self._cut, self._settles = self._cut, {}, settle
 
     def get(self, key: Key) -> dict[int, SoftMask] | None:
         """What was found, or None."""
         with self._lock:
             if key in self._found:
+                self._asked.add(key)
                 self._found.move_to_end(key)
             return self._found.get(key)
 
     def keep(self, key: Key, found: dict[int, SoftMask]) -> None:
         """Keeps what was found."""
         with self._lock:
+            self._asked.add(key)
             self._found[key] = found
+
+    def is_uncut(self, mask: SoftMask) -> bool:
+        """Whether `cut` needs to be told how many pixels."""
+        return self._settles or id(mask) not in self._cut_before
+
+    def cut(self, mask: SoftMask, pixels: int | None) -> SoftMask:
+        """See `cut.with_pixels`: what it was cut to before, unless it is uncut; the same object where nothing changed."""
+        held = self._cut_before.get(id(mask))
+        if held is None or (pixels is not None and held[1] != pixels):
+            held = mask, pixels, with_pixels(mask, pixels)
+        self._cut[id(mask)] = held
+        return held[2]
 
 
 def _bytes(found: Mapping[int, SoftMask]) -> int:

@@ -10,7 +10,7 @@ from scipy import ndimage
 from ifss_keras.propagation.area import AreaCurve, expected_areas, seen_areas, swelling
 from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, gather_beyond
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
-from ifss_keras.propagation.cut import cut, with_doubt
+from ifss_keras.propagation.cut import with_doubt
 from ifss_keras.propagation.evidence import Evidence, gather_evidence
 from ifss_keras.propagation.exemplars import Exemplars, gather_exemplars
 from ifss_keras.propagation.intensity import IntensityRange
@@ -78,11 +78,7 @@ class SpanJobs:
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = self.places.smoothed(soft, span.first, sigma)
-        found = {
-            index: with_doubt(SoftMask(region, soft[index - span.first]), self.pixel_mm) for index in indices[1:-1]
-        }
-        cuts = self.settings.final_area and len(held) == 2
-        return cut(found, masks, self.pixel_mm, self.places) if cuts else found
+        return {index: with_doubt(SoftMask(region, soft[index - span.first]), self.pixel_mm) for index in indices[1:-1]}
 
     def open(self, span: Span, masks: Masks) -> Job:
         """From the outermost reference outwards, until the muscle has ended or the volume has."""
