@@ -16,6 +16,7 @@ OPTIONS = {
                    "--ends-annotated", "--report", "--subject", "--force", "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--frame-step-mm", "--max-gb", "--label",
                     "--report", "--subject", "--force", "--json"],
+    ("agree",): ["PLACES", "--label", "--spacing-mm", "--max-gb", "--report", "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
     ("reconstruct",): ["SWEEP", "--output", "--labels", "--labels-output", "--spacing-mm", "--weighting", "--fill-mm",
