@@ -185,7 +185,7 @@ def _read(
     if lies_on_frames(path):
         raise InputError(
             f"{path} lies on the frames of a tracked sweep, whose voxels have no volume: expected masks of volumes; "
-            "make them by `ifss reconstruct --labels`."
+            "make them by `ifss reconstruct`."
         )
     return read_labels(path, spacing_mm=spacing_mm, max_gb=max_gb, like=like)
 
