@@ -104,11 +104,12 @@ class MeanSquares:
         if residual == 0:
             return np.nan, np.nan
         among, rest = k * value * self.raters / residual, n * (1 + (k - 1) * value) - k * value
-        degrees = (k - 1) * (n - 1) * (among + rest) ** 2 / ((n - 1) * among**2 + rest**2)
         others = k * self.raters + (k * n - k - n) * residual
-        above, below = _tail(n - 1, degrees), _tail(degrees, n - 1)
-        low = n * (self.subjects - above * residual) / (above * others + n * self.subjects)
-        high = n * (below * self.subjects - residual) / (others + n * below * self.subjects)
+        with np.errstate(all="ignore"):
+            degrees = np.float64((k - 1) * (n - 1) * (among + rest) ** 2) / ((n - 1) * among**2 + rest**2)
+            above, below = np.float64(_tail(n - 1, degrees)), np.float64(_tail(degrees, n - 1))
+            low = float(n * (self.subjects - above * residual) / (above * others + n * self.subjects))
+            high = float(n * (below * self.subjects - residual) / (others + n * below * self.subjects))
         # few subjects with less between than within them have degrees of freedom near 0, for which it has no meaning
         return (low, high) if low <= value <= high else (np.nan, np.nan)
 
