@@ -23,6 +23,7 @@ test: setup lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: setup
+	$(BIN)/python -m pip install --quiet --editable ".[dev,dask]"
 	$(BIN)/python -m pytest -m slow
 
 test-parity: setup

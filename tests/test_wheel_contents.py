@@ -15,7 +15,10 @@ from ifss_keras import __version__
 from ifss_keras.zoo.presets import released_presets
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-TEMPLATES = [f"ifss_keras/report/templates/{name}" for name in ("data.html", "report.css", "report.html", "viewer.js")]
+TEMPLATES = [
+    f"ifss_keras/report/templates/{name}"
+    for name in ("agreement.html", "data.html", "report.css", "report.html", "viewer.js")
+]
 
 
 @pytest.fixture(scope="module")

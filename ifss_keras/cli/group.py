@@ -9,6 +9,7 @@ import click
 from ifss_keras import __version__
 
 COMMANDS = {
+    "agree": "Say how well raters agree, by their volumes or masks",
     "bench": "Train and score the rows of the papers' tables",
     "data": "Check your own volumes before a training, or make their working copies",
     "demo": "See the whole job on a synthetic calf",

@@ -23,6 +23,7 @@ OPTIONS = {
     "preset": "--preset",
     "reference": "--reference",
     "resume": "--resume",
+    "scheduler": "--scheduler",
     "space": "--space",
     "spacing_mm": "--spacing-mm",
     "start_from": "--start-from",
@@ -93,6 +94,18 @@ def label_names(pairs) -> dict[int, str]:
         given = ", ".join(f"{code}={name}" for code, name in pairs)
         raise click.UsageError(f"--label must give each code and each name once, received {given}; drop one.")
     return names
+
+
+def job_of(*, labels, poses, calibration, space, **choices):
+    """The job that the parameters of `ifss predict` ask for.
+
+    Raises:
+        click.UsageError: a code or a name of a label was given twice.
+    """
+    from ifss_keras.jobs.job import Job
+    from ifss_keras.volumes.tracking import Tracking
+
+    return Job(labels=label_names(labels), tracking=Tracking(poses, calibration, space), **choices)
 
 
 def axis(default: int | None):

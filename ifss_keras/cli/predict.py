@@ -13,13 +13,19 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
     help="Labels of a few slices; left out with the preset of a network that needs none.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The whole mask.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The whole mask; with --batch the folder of all masks and of their table.",
+)
 @click.option(
     "--preset",
     help=f"A released network, {DEFAULT_PRESET} if not given (see `ifss models list`), or the folder of a training.",
@@ -53,10 +59,21 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
     help="Folder for report.html, overlay.png, volumes.csv, slices.csv and volumes.xlsx.",
 )
 @options.subject
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path),
+    help="A CSV with a line for each case in place of IMAGE: the column image, and others named as options are.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes of a batch, each with its own network.  [default: 1]"
+)
+@click.option(
+    "--scheduler", help="Address of a Dask scheduler, tcp://host:8786, whose workers do a batch (extra dask)."
+)
 @options.force
 @options.as_json
-@click.pass_obj
-def predict(call, as_json, labels, poses, calibration, space, **choices):
+@click.pass_context
+def predict(context, image, batch, workers, scheduler, as_json, **choices):
     """Carry a few annotated slices of IMAGE through the whole volume.
 
     Annotate any slices, as many as you like, of one muscle or several, in 3D Slicer, ITK-SNAP, MATLAB or any tool that
@@ -64,16 +81,31 @@ def predict(call, as_json, labels, poses, calibration, space, **choices):
     series or of frames, a tracked sweep, or one array of a MAT-file, calf.mat:name. OUTPUT lies on the image's grid; a
     .seg.dcm refers to the DICOM images that it is of.
 
-    \b
-    Example: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
-    """
-    from ifss_keras.cli.console import slice_progress
-    from ifss_keras.jobs.job import Job
-    from ifss_keras.jobs.predict import run_job
-    from ifss_keras.volumes.tracking import Tracking
+    With --batch many are done, and what is done already is not done again: see docs/batches.md. The exit code is then 1
+    if any failed.
 
-    tracking = Tracking(poses, calibration, space)
-    job = Job(labels=options.label_names(labels), tracking=tracking, **choices)
+    \b
+    Examples: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
+              ifss predict --batch cases.csv -o masks --workers 4
+    """
+    if batch is not None:
+        from ifss_keras.cli.predict_batch import predict_batch
+
+        if image is not None:
+            raise click.UsageError(f"With --batch there is no IMAGE: leave out {image}, or the batch.")
+        return predict_batch(context, batch, choices, workers=workers, scheduler=scheduler, as_json=as_json)
+    if image is None:
+        raise click.UsageError("There is no IMAGE: give one, or a CSV of many with --batch.")
+    if workers is not None or scheduler is not None:
+        raise click.UsageError("--workers and --scheduler are for a --batch: leave them out.")
+    _predict_one(context.obj, options.job_of(image=image, **choices), as_json)
+    return 0
+
+
+def _predict_one(call, job, as_json):
+    from ifss_keras.cli.console import slice_progress
+    from ifss_keras.jobs.predict import run_job
+
     with slice_progress() as progress:
         result = run_job(job, progress, call)
     if as_json:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ifss_keras.core.csv_lines import csv_lines
 from ifss_keras.core.errors import InputError
 from ifss_keras.volumes.formats.dicom.series import holds_dicom
 from ifss_keras.volumes.formats.registry import suffix_of
@@ -236,33 +235,21 @@ def _natural(text: str) -> list:
 
 
 def _cases_in_csv(path: Path) -> list[Case]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"The data set {path} is no CSV in UTF-8: expected text; save it again.") from None
-    first = text.partition("\n")[0]
-    separator = ";" if ";" in first and "," not in first else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        return _cases_in_rows(path, reader, first)
-    except csv.Error as error:
-        raise InputError(f"Line {reader.line_num} of {path} is no line of a CSV: {error}; mend it.") from None
-
-
-def _cases_in_rows(path: Path, reader, first: str) -> list[Case]:
-    header = [name.strip().lower() for name in next(reader, [])]
+    lines = csv_lines(path)
+    _, header = next(lines, (1, []))
+    header = [name.lower() for name in header]
     if header not in (list(COLUMNS), list(COLUMNS[:3])):
         raise InputError(
-            f"The data set {path} begins with {first.strip()[:80]!r}: expected subject,image,labels or "
+            f"The data set {path} begins with {','.join(header)[:80]!r}: expected subject,image,labels or "
             "subject,image,labels,split as its first line; mend it."
         )
-    return [_case(path, reader.line_num, header, row) for row in reader if any(cell.strip() for cell in row)]
+    return [_case(path, number, header, row) for number, row in lines]
 
 
 def _case(path: Path, line: int, header: list[str], row: list[str]) -> Case:
     if len(row) != len(header):
         raise InputError(f"Line {line} of {path} has {len(row)} values: expected {len(header)}; mend the line.")
-    held = dict(zip(header, (cell.strip() for cell in row), strict=True))
+    held = dict(zip(header, row, strict=True))
     for name in ("subject", "image"):
         if not held[name]:
             raise InputError(f"Line {line} of {path} has no {name}: expected one in every line; mend the line.")

@@ -55,7 +55,7 @@ def evaluate_files(
     predicted = read_labels(prediction, **reading)
     true = read_labels(truth, **reading, like=predicted)
     check_same_grid(true, predicted, str(prediction), of=str(truth))
-    true = _by_name(true, predicted)
+    true = recoded_by_name(true, predicted)
     held = {*present_codes(predicted.array), *present_codes(true.array)}
     known = {**predicted.source.names, **true.source.names}
     known = {code: name for code, name in known.items() if code in held} | (names or {})
@@ -80,7 +80,7 @@ def evaluate_files(
     return evaluation
 
 
-def _by_name(true: Volume, predicted: Volume) -> Volume:
+def recoded_by_name(true: Volume, predicted: Volume) -> Volume:
     """The truth with the prediction's codes, where both files name their labels: the same names are the same labels."""
     names = predicted.source.names
     if not (names and true.source.names):

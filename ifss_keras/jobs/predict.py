@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import IFSSError, InputError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.core.records import Fingerprint, Outputs
@@ -14,6 +13,7 @@ from ifss_keras.inference.methods import NETWORK, untrained_method
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.jobs.call import Call
 from ifss_keras.jobs.job import Job
+from ifss_keras.jobs.networks import Networks
 from ifss_keras.jobs.outputs import publish_volume, report_outputs, volume_outputs
 from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.jobs.refusals import (
@@ -70,7 +70,9 @@ class JobResult:
         }
 
 
-def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> JobResult:
+def run_job(
+    job: Job, progress: Progress = silent, call: Call | None = None, networks: Networks | None = None
+) -> JobResult:
     """The prediction of a job, after its mask (and report) have been written, each with a record of where it is from.
 
     Everything that can be refused is refused before the network runs; nothing is written before all is done.
@@ -79,11 +81,12 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
         job: to do.
         progress: told of the files that are read, then of each label, and before of a preset that is fetched.
         call: how it was asked for; None: now, from Python.
+        networks: that are loaded already, and stay loaded for other jobs.
 
     Raises:
         IFSSError: in one sentence, for anything that the user can mend.
     """
-    call = call or Call()
+    call, networks = call or Call(), networks or Networks()
     refuse_places(job)
     if job.method == NETWORK:
         job.found_preset(progress)
@@ -113,7 +116,10 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
         outputs.check_replaceable()
     annotation = None if job.reference is None else _annotation(job, volume)
     progress(READING, files, files)
-    prediction = _segment(job, volume, progress) if annotation is None else _predict(job, volume, annotation, progress)
+    if annotation is None:
+        prediction = _segment(job, volume, progress, networks)
+    else:
+        prediction = _predict(job, volume, annotation, progress, networks)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)
     result = JobResult(job, prediction, provenance, call.seconds)
@@ -122,6 +128,15 @@ def run_job(job: Job, progress: Progress = silent, call: Call | None = None) -> 
     if report is not None:
         _report(result, report)
     return replace(result, seconds=call.seconds)
+
+
+def inputs_of(job: Job) -> dict[str, Fingerprint]:
+    """What decides the result of a job, by what it is, as it is now.
+
+    Raises:
+        IFSSError, OSError: something cannot be read.
+    """
+    return fingerprints(image=job.image) | _other_inputs(job)
 
 
 def _annotation(job: Job, volume: Volume) -> Annotation:
@@ -140,20 +155,14 @@ def _annotation(job: Job, volume: Volume) -> Annotation:
     return annotation
 
 
-def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress) -> Prediction:
+def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress, networks: Networks) -> Prediction:
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
-    from ifss_keras.inference.predictor import Predictor
-
-    predictor = Predictor.from_preset(job.preset_or_default)
-    return predictor.predict(volume, annotation, progress=progress)
+    return networks.predictor(job).predict(volume, annotation, progress=progress)
 
 
-def _segment(job: Job, volume: Volume, progress: Progress) -> Prediction:
-    start_backend()
-    from ifss_keras.inference.segmenter import Segmenter
-
-    segmenter = Segmenter.from_preset(job.preset_or_default)
+def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -> Prediction:
+    segmenter = networks.segmenter(job)
     for code, name in (job.labels or {}).items():
         if code not in segmenter.names:
             known = ", ".join(f"{code} ({name})" for code, name in segmenter.names.items())

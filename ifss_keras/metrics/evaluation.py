@@ -78,7 +78,7 @@ class Evaluation:
 
     def to_dict(self):
         """The evaluation as JSON-ready lists, numbers and texts, with definitions; nan and inf are None."""
-        return _json_safe({**asdict(self), "definitions": DEFINITIONS})
+        return json_safe({**asdict(self), "definitions": DEFINITIONS})
 
 
 def evaluate(prediction, truth, spacing_mm, names=None):
@@ -184,11 +184,12 @@ def _check_labels(labels, name):
     return labels
 
 
-def _json_safe(value):
+def json_safe(value):
+    """A value of dicts, lists and arrays as JSON holds it: numbers of Python, None for nan and inf."""
     if isinstance(value, dict):
-        return {key: _json_safe(item) for key, item in value.items()}
+        return {key: json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_json_safe(item) for item in value]
+        return [json_safe(item) for item in value]
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

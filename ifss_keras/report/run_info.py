@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FACTS = {
+    "measured_paths": "Volumes or masks",
     "image_path": "Image",
     "prediction_path": "Mask",
     "reference_path": "Annotated slices",
@@ -79,6 +80,17 @@ class EvaluationRunInfo(Run):
     prediction_path: str
     truth_path: str
     axis: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementRunInfo(Run):
+    """What it takes to repeat a comparison of raters, beside the comparison itself.
+
+    Attributes:
+        measured_paths: the CSV of the volumes, or the folders of the masks.
+    """
+
+    measured_paths: tuple[str, ...]
 
 
 def facts_of(run: Run | None, **grid: Any) -> list[tuple[str, str]]:

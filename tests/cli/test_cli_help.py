@@ -13,9 +13,11 @@ HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib', 'trimesh'}"
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis", "--spacing-mm",
                    "--frame-step-mm", "--max-gb", "--poses", "--calibration", "--space", "--label", "--complete",
-                   "--ends-annotated", "--report", "--subject", "--force", "--json"],
+                   "--ends-annotated", "--report", "--subject", "--batch", "--workers", "--scheduler", "--force",
+                   "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--frame-step-mm", "--max-gb", "--label",
                     "--report", "--subject", "--force", "--json"],
+    ("agree",): ["PLACES", "--label", "--spacing-mm", "--max-gb", "--report", "--force", "--json"],
     ("phantom",): ["IMAGE", "--labels", "--kind", "--seed", "--slices", "--size", "--length-mm", "--appearance",
                    "--ends", "--force"],
     ("reconstruct",): ["SWEEP", "--output", "--labels", "--labels-output", "--spacing-mm", "--weighting", "--fill-mm",
