@@ -12,7 +12,7 @@ from ifss_keras.propagation.beyond import references_around
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.cut import Areas, Certainty, with_pixels
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
-from ifss_keras.propagation.kept import KeptSpans
+from ifss_keras.propagation.kept import KeptSpans, Key
 from ifss_keras.propagation.runner import Job, SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.span_jobs import SpanJobs
@@ -135,23 +135,25 @@ class Carrier:
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
         around = references_around(masks, span.first, span.last, self.spans.places)
-        return self._unless_kept((span, around), self.spans.closed(span, around))
+        return self._unless_kept(KeptSpans.key(span, around), self.spans.closed(span, around))
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
-        return self._unless_kept((span, masks), self.spans.open(span, masks))
+        step, most = (1 if span.last >= span.first else -1), self.spans.most_pixels(masks)
+        seen = {index: masks[index] for index in range(span.first, span.last + step, step) if index in masks}
+        return self._unless_kept(KeptSpans.key(span, seen, most), self.spans.open(span, seen, most))
 
-    def _unless_kept(self, known: tuple[Span, Mapping[int, np.ndarray]], job: Job) -> Job:
+    def _unless_kept(self, key: Key, job: Job) -> Job:
         """What was found before where all that is known is the same, and else what the job finds."""
         if self.kept is None:
             return (yield from job)
-        key = self.kept.key(*known)
         if (found := self.kept.get(key)) is None:
             found = yield from job
             self.kept.keep(key, found)
         return found
 
     def _ends(self, told: Told, within: Mapping[int, SoftMask]) -> Ends:
-        return decide_ends(self.volume, self.spans.intensity, told.masks, within, self.settings.threshold)
+        changes = None if self.kept is None else self.kept.changes
+        return decide_ends(self.volume, self.spans.intensity, told.masks, within, self.settings.threshold, changes)
 
     def _outside(self, told: Told, ends: Ends) -> list[Job]:
         """For the slices beyond the outermost references that may hold the label."""

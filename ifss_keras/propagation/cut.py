@@ -112,7 +112,7 @@ class Areas:
         self._doubts = np.array([soft[index].doubt for index in self.slices])
 
     def pixels(self, soft: Mapping[int, SoftMask], slices: Sequence[int]) -> dict[int, int]:
-        """Slice index to how many working pixels of its soft mask the label is to be expected to hold, for some slices."""
+        """Slice index to how many working pixels of its soft mask the label is expected to hold, for some slices."""
         if not slices:
             return {}
         known = self._known

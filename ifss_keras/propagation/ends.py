@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -56,6 +56,8 @@ class Ends(NamedTuple):
 
 
 NO_ENDS = Ends()
+# by slice, step to the next, and identity of the mask: that mask, and the change to the next
+Changes = dict[tuple[int, int, int], tuple[Any, float | None]]
 
 
 def decide_ends(
@@ -64,9 +66,10 @@ def decide_ends(
     masks: Mapping[int, np.ndarray],
     soft: Mapping[int, SoftMask],
     threshold: float = 0.5,
+    changes: Changes | None = None,
 ) -> Ends:
     """Where a label is gone beyond its references; arguments as in `seen_ends`. What is seen comes before a series."""
-    seen = seen_ends(volume, intensity, masks, soft, threshold)
+    seen = seen_ends(volume, intensity, masks, soft, threshold, changes)
     held = [index for index, mask in masks.items() if mask.any()]
     return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
 
@@ -103,6 +106,7 @@ def seen_ends(
     masks: Mapping[int, np.ndarray],
     soft: Mapping[int, SoftMask],
     threshold: float = 0.5,
+    known: Changes | None = None,
 ) -> list[int]:
     """The slices, two at most, right beyond the outermost references, where the image shows that the label is gone.
 
@@ -120,7 +124,9 @@ def seen_ends(
         masks: slice index to (row, column) bool, the references.
         soft: slice index to soft mask, of the slices between them.
         threshold: of soft masks.
+        known: where what has been measured is kept, for slices whose mask will still be the same object; None: nowhere.
     """
+    known = {} if known is None else known
     held = sorted(index for index, mask in masks.items() if mask.any())
     ends, places = [], Places(volume.places)
     for step, outermost, annotated in ((-1, held[0], min(masks)), (1, held[-1], max(masks))):
@@ -128,10 +134,15 @@ def seen_ends(
             continue
         changes, steps = [], []
         for index in range(outermost, outermost - step * (SETTINGS.most_steps + 1), -step):
-            shape = _shape_at(index, masks, soft, volume, threshold)
-            if shape is None:
+            mask = masks.get(index, soft.get(index))
+            if (key := (index, step, id(mask))) not in known:
+                shape = _shape_at(index, masks, soft, volume, threshold)
+                change = None if shape is None else _change(volume, intensity, index, index + step, *shape)
+                known[key] = mask, change  # which keeps the identity from being another's
+            change = known[key][1]
+            if change is None:
                 break
-            changes.append(_change(volume, intensity, index, index + step, *shape))
+            changes.append(change)
             steps.append(places.between(index, index + step))
         if steps and steps[0] > SETTINGS.longer * median(steps):
             continue  # what lies further apart differs more

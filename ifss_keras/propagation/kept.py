@@ -11,9 +11,11 @@ import numpy as np
 
 from ifss_keras.propagation.compose import SoftMask
 from ifss_keras.propagation.cut import with_pixels
+from ifss_keras.propagation.ends import Changes
 from ifss_keras.propagation.spans import Span
 
 Key = tuple
+_MOST_CHANGES = 20_000
 
 
 class KeptSpans:
@@ -21,6 +23,9 @@ class KeptSpans:
 
     Args:
         most_bytes: of soft masks that were not asked for in the latest round; those that were are all kept.
+
+    Attributes:
+        changes: what `ends.seen_ends` has measured.
     """
 
     def __init__(self, most_bytes: int):
@@ -29,13 +34,14 @@ class KeptSpans:
         self._asked: set[Key] = set()
         self._cut: dict[int, tuple[SoftMask, int, SoftMask]] = {}  # by the identity of the mask that was cut
         self._cut_before, self._settles = self._cut, False
+        self.changes: Changes = {}
         self._lock = Lock()
 
     @staticmethod
-    def key(span: Span, masks: Mapping[int, np.ndarray]) -> Key:
-        """All that decides what a span holds: its slices and the references, (row, column) bool by slice index."""
+    def key(span: Span, masks: Mapping[int, np.ndarray], *more: float) -> Key:
+        """All that decides what a span holds: its slices, references (row, column) bool by slice index, and more."""
         told = ((index, blake2b(np.packbits(mask), digest_size=16).digest()) for index, mask in sorted(masks.items()))
-        return (span, *told)
+        return (span, *told, *more)
 
     def begin(self, *, settle: bool = False) -> None:
         """Begins a round: what the last one did not ask for is kept as far as there is room for it.
@@ -51,6 +57,8 @@ class KeptSpans:
                     break
                 room += _bytes(self._found.pop(key))
             self._asked.clear()
+            if len(self.changes) > _MOST_CHANGES:
+                self.changes.clear()
             self._cut_before, self._cut, self._settles = self._cut, {}, settle
 
     def get(self, key: Key) -> dict[int, SoftMask] | None:
@@ -72,7 +80,7 @@ class KeptSpans:
         return self._settles or id(mask) not in self._cut_before
 
     def cut(self, mask: SoftMask, pixels: int | None) -> SoftMask:
-        """See `cut.with_pixels`: what it was cut to before, unless it is uncut; the same object where nothing changed."""
+        """See `cut.with_pixels`: what it was cut to before, unless it is uncut; the same object if nothing changed."""
         held = self._cut_before.get(id(mask))
         if held is None or (pixels is not None and held[1] != pixels):
             held = mask, pixels, with_pixels(mask, pixels)

@@ -60,7 +60,7 @@ class SpanJobs:
             return {}
         if len(held) == 1:
             start, stop = held[0], span.last - 1 if held[0] == span.first else span.first + 1
-            soft = yield from self.open(Span(start, stop, False), ends)
+            soft = yield from self.open(Span(start, stop, False), {start: masks[start]}, self.most_pixels(ends))
             if stop not in soft:
                 return soft
         region, expected = yield from self._expected(span, masks)
@@ -80,17 +80,22 @@ class SpanJobs:
         soft = self.places.smoothed(soft, span.first, sigma)
         return {index: with_doubt(SoftMask(region, soft[index - span.first]), self.pixel_mm) for index in indices[1:-1]}
 
-    def open(self, span: Span, masks: Masks) -> Job:
-        """From the outermost reference outwards, until the muscle has ended or the volume has."""
+    def open(self, span: Span, seen: Masks, most: float) -> Job:
+        """From the outermost reference outwards, until the muscle has ended or the volume has.
+
+        Args:
+            span: outwards.
+            seen: the references in it, which are its first slices, in its order.
+            most: see `most_pixels`.
+        """
         step = 1 if span.last >= span.first else -1
         indices = list(range(span.first, span.last + step, step))
-        known = [index for index in indices if index in masks]
-        if not masks[known[-1]].any():
+        outermost = list(seen.values())[-1]
+        if not outermost.any():
             return {}  # the muscle has ended before the last reference
-        smallest = self.settings.least_area * masks[known[-1]].sum()  # of the reference's pixels
-        most = self._most_pixels(masks)
+        smallest = self.settings.least_area * outermost.sum()  # of the reference's pixels
         soft, doubtful = {}, {}
-        outwards = _Outwards(self, indices, {index: masks[index] for index in known})
+        outwards = _Outwards(self, indices, seen)
         while outwards.goes_on:
             for index, mask in (yield from outwards.stretch()):
                 pixels = pixels_inside(mask, self.pixel_mm)
@@ -105,8 +110,8 @@ class SpanJobs:
                     return soft  # it has ended before the first of them
         return soft
 
-    def _most_pixels(self, masks: Masks) -> float:
-        """The largest area in pixels that the label may have outside its references."""
+    def most_pixels(self, masks: Masks) -> float:
+        """The largest area in pixels that the label may have outside these references."""
         areas = {index: mask.sum() for index, mask in masks.items() if mask.any()}
         apart = max(areas) - min(areas) >= self.runner.window
         return self.settings.most_area * max(areas.values()) if apart else np.inf
@@ -125,7 +130,7 @@ class SpanJobs:
             return self.region(list(ends.values()), swelling(expected)), expected
         ways = []
         for start, stop in ((span.first, span.last - 1), (span.last, span.first + 1)):
-            soft = yield from self.open(Span(start, stop, False), {start: ends[start]})
+            soft = yield from self.open(Span(start, stop, False), {start: ends[start]}, np.inf)
             ways.append({index: self.on_plane(mask.region, mask.values[None])[0] > 0.5 for index, mask in soft.items()})
         seen = [*ends.values(), *(mask for way in ways for mask in way.values())]
         return self.region(seen), seen_areas(ends, *ways, self.places)
