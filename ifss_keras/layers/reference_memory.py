@@ -60,16 +60,10 @@ class ReferenceMemory(keras.layers.Layer):
     def call(self, image_features, mask_features, memory_image, memory_mask, memory_weight):
         slices, rows, columns, channels = mask_features.shape[1:]
         references = memory_image.shape[1]
-        sharpness = ops.cast(ops.exp(self.log_sharpness), image_features.dtype)
-        query = ops.reshape(sharpness * self._directions(image_features), (-1, slices * rows * columns, self.key_width))
-        key = ops.reshape(self._directions(memory_image), (-1, references * rows * columns, self.key_width))
+        query, key = self._with_places(self._directions(image_features), self._directions(memory_image), memory_weight)
         value = ops.reshape(memory_mask, (-1, references * rows * columns, channels))
-        likeness = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-        likeness = ops.reshape(likeness, (-1, slices, rows * columns, references, rows * columns))
-        prior = self._prior(rows, columns)[None, None, :, None, :]
-        absent = ops.cast(ops.where(memory_weight > 0, 0.0, _NEVER), likeness.dtype)[:, None, None, :, None]
-        logits = likeness + (ops.cast(prior, likeness.dtype) + absent)
-        shares = ops.softmax(ops.reshape(logits, (-1, slices * rows * columns, references * rows * columns)))
+        logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+        shares = ops.softmax(logits)
         read = ops.reshape(ops.matmul(shares, value), (-1, slices, rows, columns, channels))
         held = ops.cast(ops.any(memory_weight > 0, axis=1), read.dtype)[:, None, None, None, None]
         return mask_features + held * self.read(read)
@@ -78,12 +72,22 @@ class ReferenceMemory(keras.layers.Layer):
         x = self.project(features)
         return x * ops.rsqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-6)
 
-    def _prior(self, rows, columns):
-        """The logarithm of the prior, (pixel, pixel of the reference)."""
-        row, column = np.indices((rows, columns)).reshape(2, -1).astype(np.float32)
-        squared = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
-        # a tensor: torch multiplies no array with what lies on a GPU
-        return -0.5 * ops.exp(-2 * ops.cast(self.log_reach, "float32")) * ops.convert_to_tensor(squared)
+    def _with_places(self, query, key, weight):
+        """Queries (batch, pixel, channel + 3) and keys (batch, pixel, channel + 3) whose products are the logits.
+
+        The likeness times its sharpness, and the logarithm of the prior, -d^2 / 2 reach^2: of |x - y|^2 the part |x|^2
+        is the same for all keys of a query, so that the softmax does not see it, and the rest is a product, too.
+        """
+        rows, columns = query.shape[2:4]
+        places = np.indices((rows, columns)).reshape(2, -1).T - (np.array([rows, columns]) - 1) / 2
+        own = ops.convert_to_tensor(np.column_stack([places, np.ones(rows * columns)]).astype(np.float32))
+        steep = ops.exp(-2 * ops.cast(self.log_reach, "float32"))
+        of_keys = np.column_stack([places, -(places**2).sum(axis=1) / 2]).astype(np.float32)
+        of_keys = steep * ops.convert_to_tensor(of_keys)[None, None]  # (1, 1, pixel, 3)
+        absent = ops.cast(ops.where(weight > 0, 0.0, _NEVER), "float32")[:, :, None, None]
+        of_keys = of_keys + absent * ops.convert_to_tensor(np.array([0, 0, 1], np.float32))
+        query = ops.cast(ops.exp(self.log_sharpness), query.dtype) * query
+        return _joined(query, ops.cast(own, query.dtype)[None, None]), _joined(key, ops.cast(of_keys, key.dtype))
 
     def compute_output_shape(
         self, image_features_shape, mask_features_shape, memory_image_shape, memory_mask_shape, memory_weight_shape
@@ -92,3 +96,12 @@ class ReferenceMemory(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "key_width": self.key_width}
+
+
+def _joined(features, places):
+    """Features (batch, slice, row, column, channel) and places, broadcast, as (batch, all pixels, channel + 3)."""
+    _, slices, rows, columns, channels = features.shape
+    features = ops.reshape(features, (-1, slices, rows * columns, channels))
+    places = places + ops.zeros_like(features[..., :1])
+    joined = ops.concatenate([features, places], axis=-1)
+    return ops.reshape(joined, (-1, slices * rows * columns, channels + places.shape[-1]))

@@ -30,6 +30,7 @@ class Sight:
         self.slices = len(evidence.image)
         self._exemplars = exemplars if engine.looks_up else None
         self._remembered: Arrays | None = None
+        self._looking: dict[int, Lock] = {}
         self._lock = Lock()
         self._packs: OrderedDict[int, Arrays] = OrderedDict()
 
@@ -38,10 +39,10 @@ class Sight:
         with self._lock:  # the ways of a span may be in two lanes
             if self._remembered is None:
                 self._remembered = self.engine.remember(self._exemplars) if self._exemplars else {}
-            if not self.engine.looks:
-                return self._remembered
-            first, last = (int(end) // TOGETHER for end in (slices.min(), slices.max()))
-            packs = [self._pack(number) for number in range(first, last + 1)]
+        if not self.engine.looks:
+            return self._remembered
+        first, last = (int(end) // TOGETHER for end in (slices.min(), slices.max()))
+        packs = [self._pack(number) for number in range(first, last + 1)]
         inside = slices - first * TOGETHER
         return {
             name: (packs[0][name] if first == last else np.concatenate([pack[name] for pack in packs]))[inside]
@@ -49,14 +50,19 @@ class Sight:
         }
 
     def _pack(self, number: int) -> Arrays:
-        if number in self._packs:
-            self._packs.move_to_end(number)
-        else:
-            image = self.evidence.image[number * TOGETHER : (number + 1) * TOGETHER]
-            self._packs[number] = self.engine.look(image, self._remembered)
-            if len(self._packs) > KEPT:
-                self._packs.popitem(last=False)
-        return self._packs[number]
+        with self._lock:
+            looking = self._looking.setdefault(number, Lock())
+        with looking:  # each pack once, different ones at the same time
+            with self._lock:
+                found = self._packs.pop(number, None)
+            if found is None:
+                image = self.evidence.image[number * TOGETHER : (number + 1) * TOGETHER]
+                found = self.engine.look(image, self._remembered)
+            with self._lock:
+                self._packs[number] = found
+                if len(self._packs) > KEPT:
+                    self._packs.popitem(last=False)
+            return found
 
 
 class Way:
