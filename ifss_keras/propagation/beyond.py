@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -94,41 +93,28 @@ class Beyond(NamedTuple):
 NOTHING_BEYOND = Beyond()
 
 
-def references_beyond(
-    masks: Mapping[int, np.ndarray], first: int, last: int, places: Places = EVEN
-) -> tuple[int | None, int | None]:
-    """The references before `first` and after `last` that tell how the structure goes on there; None where none does.
-
-    On each side the nearest that is at least as far away as the span is long, or else the farthest; none behind the
-    first one that does not hold the structure. So a slice that is annotated within one span is nothing to the next.
+def nearest_beyond(masks: Mapping[int, np.ndarray], first: int, last: int) -> tuple[int | None, int | None]:
+    """The nearest references before `first` and after `last`; None where there is none, or the structure is not there.
 
     Args:
         masks: slice index to (row, column) bool.
         first: a reference, as is `last`.
         last: the next one.
-        places: where slices lie.
     """
-    gap = places.between(first, last)
-
-    def beyond(end: int, outwards: list[int]) -> int | None:
-        held = list(takewhile(lambda index: masks[index].any(), outwards))
-        far = (index for index in held if places.between(end, index) >= gap)
-        return next(far, held[-1] if held else None)
-
-    before = sorted((index for index in masks if index < first), reverse=True)
-    return beyond(first, before), beyond(last, sorted(index for index in masks if index > last))
+    beside = _beside(masks, first, last)
+    before, after = (None if index is None or not masks[index].any() else index for index in beside)
+    return before, after
 
 
-def references_around(
-    masks: Mapping[int, np.ndarray], first: int, last: int, places: Places = EVEN
-) -> dict[int, np.ndarray]:
-    """All that is known of a span: its two references, those beyond, or the nearest where the structure has gone."""
-    before, after = references_beyond(masks, first, last, places)
-    if before is None:
-        before = max((index for index in masks if index < first), default=None)
-    if after is None:
-        after = min((index for index in masks if index > last), default=None)
+def references_around(masks: Mapping[int, np.ndarray], first: int, last: int) -> dict[int, np.ndarray]:
+    """All that is known of a span: its two references, and the next one on each side; arguments likewise."""
+    before, after = _beside(masks, first, last)
     return {index: masks[index] for index in (before, first, last, after) if index is not None}
+
+
+def _beside(masks, first: int, last: int) -> tuple[int | None, int | None]:
+    before = max((index for index in masks if index < first), default=None)
+    return before, min((index for index in masks if index > last), default=None)
 
 
 def gather_beyond(
@@ -145,7 +131,7 @@ def gather_beyond(
 
     Args:
         masks: slice index to (row, column) bool: all references that may be known.
-        first, last: as in `references_beyond`.
+        first, last: as in `nearest_beyond`.
         region: of the span.
         spacing_mm: (row, column).
         size: working rows and columns.
@@ -154,7 +140,7 @@ def gather_beyond(
     """
     if part == 0:
         return NOTHING_BEYOND
-    ends = zip(references_beyond(masks, first, last, places), (first, last), strict=True)
+    ends = zip(nearest_beyond(masks, first, last), (first, last), strict=True)
     found = (
         None if index is None else _further(masks[index], places.between(index, end), region, spacing_mm, size)
         for index, end in ends

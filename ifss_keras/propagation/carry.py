@@ -134,21 +134,22 @@ class Carrier:
         ]
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
-        around = references_around(masks, span.first, span.last, self.spans.places)
-        return self._unless_kept(KeptSpans.key(span, around), self.spans.closed(span, around))
+        around = references_around(masks, span.first, span.last)
+        own = {index: masks[index] for index in (span.first, span.last)}
+        return self._unless_kept(Key.of(span, own), Key.of(span, around), self.spans.closed(span, around))
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
         step, most = (1 if span.last >= span.first else -1), self.spans.most_pixels(masks)
         seen = {index: masks[index] for index in range(span.first, span.last + step, step) if index in masks}
-        return self._unless_kept(KeptSpans.key(span, seen, most), self.spans.open(span, seen, most))
+        return self._unless_kept(Key.of(span, seen), Key.of(span, seen, most), self.spans.open(span, seen, most))
 
-    def _unless_kept(self, key: Key, job: Job) -> Job:
-        """What was found before where all that is known is the same, and else what the job finds."""
+    def _unless_kept(self, own: Key, known: Key, job: Job) -> Job:
+        """What was found before where the same is known, see `KeptSpans.get`, and else what the job finds."""
         if self.kept is None:
             return (yield from job)
-        if (found := self.kept.get(key)) is None:
+        if (found := self.kept.get(own, known)) is None:
             found = yield from job
-            self.kept.keep(key, found)
+            self.kept.keep(own, known, found)
         return found
 
     def _ends(self, told: Told, within: Mapping[int, SoftMask]) -> Ends:

@@ -14,8 +14,17 @@ from ifss_keras.propagation.cut import with_pixels
 from ifss_keras.propagation.ends import Changes
 from ifss_keras.propagation.spans import Span
 
-Key = tuple
 _MOST_CHANGES = 20_000
+
+
+class Key(tuple):
+    """What is known of a span."""
+
+    @classmethod
+    def of(cls, span: Span, masks: Mapping[int, np.ndarray], *more: float) -> Key:
+        """Of its slices, of references (row, column) bool by slice index, and of more."""
+        told = ((index, blake2b(np.packbits(mask), digest_size=16).digest()) for index, mask in sorted(masks.items()))
+        return cls((span, *told, *more))
 
 
 class KeptSpans:
@@ -31,23 +40,18 @@ class KeptSpans:
     def __init__(self, most_bytes: int):
         self.most_bytes = most_bytes
         self._found: OrderedDict[Key, dict[int, SoftMask]] = OrderedDict()  # asked for latest at the end
+        self._latest: dict[Key, Key] = {}  # by what is known of its own references, what was known in all
         self._asked: set[Key] = set()
         self._cut: dict[int, tuple[SoftMask, int, SoftMask]] = {}  # by the identity of the mask that was cut
         self._cut_before, self._settles = self._cut, False
         self.changes: Changes = {}
         self._lock = Lock()
 
-    @staticmethod
-    def key(span: Span, masks: Mapping[int, np.ndarray], *more: float) -> Key:
-        """All that decides what a span holds: its slices, references (row, column) bool by slice index, and more."""
-        told = ((index, blake2b(np.packbits(mask), digest_size=16).digest()) for index, mask in sorted(masks.items()))
-        return (span, *told, *more)
-
     def begin(self, *, settle: bool = False) -> None:
         """Begins a round: what the last one did not ask for is kept as far as there is room for it.
 
         Args:
-            settle: cut everything anew; otherwise what was cut before stays as it was.
+            settle: all that is known counts; otherwise a span with the same references of its own stays as it was.
         """
         with self._lock:
             others = [key for key in self._found if key not in self._asked]
@@ -61,19 +65,27 @@ class KeptSpans:
                 self.changes.clear()
             self._cut_before, self._cut, self._settles = self._cut, {}, settle
 
-    def get(self, key: Key) -> dict[int, SoftMask] | None:
-        """What was found, or None."""
-        with self._lock:
-            if key in self._found:
-                self._asked.add(key)
-                self._found.move_to_end(key)
-            return self._found.get(key)
+    def get(self, own: Key, known: Key) -> dict[int, SoftMask] | None:
+        """What was found where the same was known, or None; if it does not settle, where only a span's own was the same.
 
-    def keep(self, key: Key, found: dict[int, SoftMask]) -> None:
+        Args:
+            own: of the references at the ends of a span.
+            known: of all that decides what is found there.
+        """
+        with self._lock:
+            key = known if self._settles or known in self._found else self._latest.get(own, known)
+            if key not in self._found:
+                return None
+            self._asked.add(key)
+            self._found.move_to_end(key)
+            self._latest[own] = key
+            return self._found[key]
+
+    def keep(self, own: Key, known: Key, found: dict[int, SoftMask]) -> None:
         """Keeps what was found."""
         with self._lock:
-            self._asked.add(key)
-            self._found[key] = found
+            self._asked.add(known)
+            self._found[known], self._latest[own] = found, known
 
     def is_uncut(self, mask: SoftMask) -> bool:
         """Whether `cut` needs to be told how many pixels."""

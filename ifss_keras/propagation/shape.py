@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.area import AreaCurve
-from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, Further, references_beyond
+from ifss_keras.propagation.beyond import NOTHING_BEYOND, Beyond, Further, nearest_beyond
 from ifss_keras.propagation.places import EVEN, Places
 
 
@@ -115,7 +115,7 @@ def _span_in_box(masks, start, stop, spacing_mm, places) -> tuple[ShapeSpan, tup
 
     A bent shape may leave the bounding box of all four references by a part of their size, a larger one by another.
     """
-    others = references_beyond(masks, start, stop, places)
+    others = nearest_beyond(masks, start, stop)
     union = np.logical_or.reduce([masks[index] for index in (start, stop, *others) if index is not None])
     box = _box(union, 2 + max(side.stop - side.start for side in _box(union, 2)) // 2)
     away = zip(others, (start, stop), strict=True)

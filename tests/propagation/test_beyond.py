@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifss_keras.propagation.anchor import anchor
-from ifss_keras.propagation.beyond import Beyond, Further, gather_beyond, nearest_beyond
+from ifss_keras.propagation.beyond import Beyond, Further, gather_beyond, nearest_beyond, references_around
 from ifss_keras.propagation.region import Region
 from ifss_keras.propagation.settings import Softness
 from ifss_keras.propagation.shape import ShapeSpan
@@ -87,14 +87,24 @@ def test_an_end_without_a_reference_beyond_has_no_curvature():
     assert (last[1] - last[0]) / (10 * step) == pytest.approx(expected, abs=1e-3)
 
 
+HELD, EMPTY = np.ones((2, 2), bool), np.zeros((2, 2), bool)
+
+
 def test_the_nearest_references_bend_a_span_where_they_hold_the_structure():
-    held, empty = np.ones((2, 2), bool), np.zeros((2, 2), bool)
-    masks = {2: held, 5: held, 10: held, 20: held, 24: held, 25: held}
+    masks = dict.fromkeys((2, 5, 10, 20, 24, 25), HELD)
     assert nearest_beyond(masks, 10, 20) == (5, 24)
     assert nearest_beyond(masks, 2, 5) == (None, 10)
     assert nearest_beyond(masks, 24, 25) == (20, None)
-    assert nearest_beyond(masks | {5: empty}, 10, 20) == (None, 24)
-    assert nearest_beyond(masks | {5: empty, 24: empty}, 10, 20) == (None, None)
+    assert nearest_beyond(masks | {5: EMPTY}, 10, 20) == (None, 24)
+    assert nearest_beyond(masks | {5: EMPTY, 24: EMPTY}, 10, 20) == (None, None)
+
+
+def test_around_a_span_are_its_references_and_the_next_on_both_sides():
+    masks = dict.fromkeys((0, 10, 20, 30, 40), HELD)
+    assert list(references_around(masks, 10, 20)) == [0, 10, 20, 30]
+    assert references_around(masks | {30: EMPTY}, 10, 20)[30] is EMPTY
+    assert list(references_around(masks, 0, 10)) == [0, 10, 20]
+    assert list(references_around(masks, 30, 40)) == [20, 30, 40]
 
 
 @given(st.floats(0, 1), st.floats(1, 60), st.floats(0.01, 3), st.one_of(st.none(), st.floats(1, 90)))
@@ -197,7 +207,7 @@ def test_where_a_reference_is_empty_nothing_bends():
     np.testing.assert_array_equal(bent.at(0.2), ShapeSpan(a, a).at(0.2))
 
 
-def test_the_anchor_is_as_soft_as_without_references_beyond():
+def test_the_anchor_is_as_soft_as_without_nearest_beyond():
     shape, softness = (50, 50), Softness(start=0.7, per_slice=0.2, per_change=0.1, maximum=9)
     a, b, c = (disc(shape, (25, 25), radius) for radius in (9, 12, 13))
     beyond = Beyond(after=Further(10, c), part=0.5)

@@ -1,13 +1,16 @@
 """The final areas: the network's and the curve's, each as far as it is sure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import expit
 
+from ifss_keras.propagation import cut as cutting
 from ifss_keras.propagation.area import AreaCurve
 from ifss_keras.propagation.compose import SoftMask, pixels_inside
-from ifss_keras.propagation.cut import SETTINGS, Certainty, cut
+from ifss_keras.propagation.cut import SETTINGS, Areas, Certainty, with_doubt, with_pixels
 from ifss_keras.propagation.region import Region
 
 PIXEL_MM = (0.5, 0.8)
@@ -50,6 +53,15 @@ def discs(slices, area, **look):
 def areas(soft):
     """(slice,) in pixels of the image, by ascending slice."""
     return np.array([pixels_inside(soft[index], PIXEL_MM) for index in sorted(soft)])
+
+
+def cut(soft, masks, pixel_mm):
+    """The soft masks with the areas that are to be expected, and how sure these are."""
+    soft = {index: with_doubt(mask, pixel_mm) for index, mask in soft.items()}
+    areas = Areas(soft, masks, pixel_mm)
+    done = {index: with_pixels(soft[index], pixels) for index, pixels in areas.pixels(soft, areas.slices).items()}
+    others = {index: mask for index, mask in soft.items() if index not in done}
+    return done | others, areas.certainty().with_beyond(others, pixel_mm)
 
 
 def too_large(index):
@@ -112,7 +124,8 @@ def test_slices_outside_and_beside_an_empty_reference_are_returned_as_they_were(
     masks = references((10, 20, 30)) | {40: np.zeros(SHAPE, bool)}
     soft = discs([5, 15, 25, 35, 45], too_large)
     done, certainty = cut(soft, masks, PIXEL_MM)
-    assert [done[index] is soft[index] for index in (5, 15, 25, 35, 45)] == [True, False, False, True, True]
+    same = [np.array_equal(done[index].values, soft[index].values) for index in (5, 15, 25, 35, 45)]
+    assert same == [True, False, False, True, True]
     for index in (5, 35, 45):
         assert certainty.deviations[index] == SETTINGS.beyond * pixels_inside(soft[index], PIXEL_MM)
 
@@ -120,7 +133,7 @@ def test_slices_outside_and_beside_an_empty_reference_are_returned_as_they_were(
 def test_one_reference_leaves_all_as_it_was():
     soft = discs([5, 15], swelling)
     done, certainty = cut(soft, references([10]), PIXEL_MM)
-    assert all(done[index] is mask for index, mask in soft.items())
+    assert all(np.array_equal(done[index].values, mask.values) for index, mask in soft.items())
     assert certainty == Certainty({}, 0.0).with_beyond(soft, PIXEL_MM)
     assert cut({}, references([10]), PIXEL_MM) == ({}, ({}, 0.0, 0.0))
 
@@ -170,6 +183,33 @@ def test_reversed_slices_give_reversed_areas_and_the_same_certainty():
     for index, deviation in certainty.deviations.items():
         assert other.deviations[60 - index] == pytest.approx(deviation, rel=1e-6)
     assert other.of_sum == pytest.approx(certainty.of_sum, rel=1e-6)
+
+
+def test_some_of_the_slices_are_told_what_all_of_them_are():
+    masks = references((0, 20, 60))
+    soft = discs([index for index in range(61) if index not in masks], too_large)
+    known = Areas(soft, masks, PIXEL_MM)
+    everywhere = known.pixels(soft, known.slices)
+    assert known.pixels(soft, [3, 41]) == {3: everywhere[3], 41: everywhere[41]}
+    assert known.pixels(soft, []) == {}
+
+
+@pytest.mark.parametrize("most", [15, 29])
+def test_many_slices_count_in_packs_that_end_at_references(most, monkeypatch):
+    masks = references((0, 25, 60), lambda index: 1.05 * swelling(index))
+    soft = discs([index for index in range(61) if index not in masks], too_large, width_mm=2.0)
+    done, certainty = cut(soft, masks, PIXEL_MM)
+    monkeypatch.setattr(cutting, "SETTINGS", replace(SETTINGS, most=most))
+    packed, other = cut(soft, masks, PIXEL_MM)
+    np.testing.assert_allclose(areas(packed), areas(done), rtol=0.01)
+    assert other.of_sum == pytest.approx(certainty.of_sum, rel=0.05)
+    assert set(other.deviations) == set(soft)
+    packs = cutting._packs(sorted(soft), sorted(masks))
+    together = -(-58 // most)
+    assert np.diff(packs).max() == together
+    assert 24 in packs  # slice 26, the first behind a reference, is where a pack begins
+    assert packs[0] == 0
+    assert packs[-1] == 58
 
 
 def test_slices_outside_all_err_alike():
