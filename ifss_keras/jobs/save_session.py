@@ -111,7 +111,9 @@ def _run_info(session: Session, preset: str, places: Places, provenance: Provena
         seconds=call.seconds,
         parameters={
             "labels": session.names,
-            "absent": {annotation.names[code]: slices for code, slices in _absences(session).items()},
+            "absent on slices": {
+                annotation.names[code]: " and ".join(map(str, slices)) for code, slices in _absences(session).items()
+            },
         },
         **provenance.told(),
     )

@@ -19,6 +19,7 @@ from ifss_keras.inference.prediction import Prediction
 from ifss_keras.napari_plugin.messages import Reply, Request, Stopped, send
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
+from ifss_keras.zoo.presets import find_preset
 
 NAMELESS: Mapping[int, str] = MappingProxyType({})
 
@@ -41,6 +42,7 @@ def open_session(preset: str, volume: Volume) -> RemoteSession:
     Raises:
         InputError, PresetError: see `Predictor.from_preset`.
     """
+    find_preset(preset)  # before seconds are spent on a process
     network = _running.get(preset)
     if network is None or not network.alive:
         network = _running[preset] = Network(preset)
