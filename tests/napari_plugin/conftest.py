@@ -2,7 +2,6 @@
 
 import pytest
 
-from ifss_keras.inference.predictor import Predictor
 from ifss_keras.napari_plugin.annotator import Annotator
 from ifss_keras.volumes.volume import Volume
 from tests.napari_plugin.drawing import Drawing
@@ -12,6 +11,9 @@ SPACING_MM = (2.5, 0.8, 0.5)
 
 @pytest.fixture(scope="session")
 def tiny(tiny_preset):
+    # TensorFlow is not to be imported beside the OpenGL of the other tests
+    from ifss_keras.inference.predictor import Predictor
+
     return Predictor.from_preset(tiny_preset)
 
 

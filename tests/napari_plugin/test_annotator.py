@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.inference.predictor import Predictor
 from ifss_keras.napari_plugin.annotator import Annotator
 from ifss_keras.napari_plugin.shown import ABSENT, DRAWN
 from ifss_keras.volumes.volume import Volume
@@ -214,7 +213,7 @@ def test_another_session_takes_all_annotations_over(drawing, tiny, volume):
     drawing.propagate(drawing.annotator.absent(drawing.labels, 12, 7))
     held, before = drawing.annotated(), drawing.labels.copy()
     drawing.annotator.name(7, "GM")
-    moved = drawing.annotator = drawing.annotator.moved(Predictor(tiny.network, tiny.settings).open(volume), "other")
+    moved = drawing.annotator = drawing.annotator.moved(tiny.open(volume), "other")
     assert moved.session.references == {}
     row, column = np.argwhere(before[5] == 0)[0]
     drawing.labels[5, row, column] = 3  # drawn on before the other session knows anything
