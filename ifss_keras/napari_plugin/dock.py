@@ -9,6 +9,7 @@ from pathlib import Path
 import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from ifss_keras.core.errors import IFSSError, InputError
@@ -178,10 +179,13 @@ class MuscleVolumes(QWidget):
             self.sessions.revise(self._chosen(), what, revised)
 
     def _stroke(self, event=None) -> None:
-        """Something has been drawn."""
-        self._drawn_meanwhile = True
+        """Something is drawn; napari says so before the voxels are there."""
+        QTimer.singleShot(0, self._drawn)
+
+    def _drawn(self) -> None:
+        self._drawn_meanwhile = self.work.running
         self._show()
-        if self.carrying.live.isChecked():
+        if self.carrying.live.isChecked() and not self.work.running:
             self.propagate()
 
     def _show(self, event=None) -> None:

@@ -10,7 +10,7 @@ from ifss_keras.napari_plugin.next_slice import Suggestion
 DRAWN, ABSENT = "annotated", "absent"
 EMPTY, UNKNOWN = (58, 58, 58), (140, 140, 140)
 SURE_TO_UNSURE: tuple[RGB, ...] = ((0, 158, 115), (240, 228, 66), (213, 94, 0))  # told apart by all eyes, as labels are
-WORST_DOUBT = 0.3  # of the largest area, from where on a slice is as red as can be
+WORST_DOUBT = 0.2  # of the largest area, from where on a slice is as red as can be
 
 
 @dataclass(frozen=True)
