@@ -43,6 +43,8 @@ def open_session(preset: str, volume: Volume) -> RemoteSession:
         InputError, PresetError: see `Predictor.from_preset`.
     """
     find_preset(preset)  # before seconds are spent on a process
+    for idle in [name for name, held in _running.items() if name != preset and not held.needed]:
+        del _running[idle]
     network = _running.get(preset)
     if network is None or not network.alive:
         network = _running[preset] = Network(preset)
@@ -65,6 +67,7 @@ class Network:
         self._lock = threading.Lock()
         self._requests = self._sessions = 0
         self._closed: list[int] = []
+        self._needed: set[int] = set()
         weakref.finalize(self, self._process.kill)
 
     @property
@@ -72,13 +75,20 @@ class Network:
         """Whether it can still be asked."""
         return self._process.poll() is None
 
+    @property
+    def needed(self) -> bool:
+        """Whether there are sessions that somebody still has."""
+        return bool(self._needed)
+
     def new_session(self) -> int:
         """The number of a session that is not open yet."""
         self._sessions += 1
+        self._needed.add(self._sessions)
         return self._sessions
 
     def close_session(self, number: int) -> None:
         """Lets a session go, with the next request."""
+        self._needed.discard(number)
         self._closed.append(number)
 
     def ask(
@@ -140,8 +150,8 @@ class RemoteSession:
         self.references: dict[int, dict[int, np.ndarray]] = {}
         self.names: dict[int, str] = {}
         self._network, self._number = network, network.new_session()
-        network.ask(self._number, "open", volume)
         weakref.finalize(self, network.close_session, self._number)
+        network.ask(self._number, "open", volume)
 
     @property
     def alive(self) -> bool:

@@ -84,9 +84,6 @@ class Server:
 
     def _loaded(self):
         if self._predictor is None:
-            from ifss_keras.core.backend import start_backend
-
-            start_backend()
             from ifss_keras.inference.predictor import Predictor
 
             self._predictor = Predictor.from_preset(self._preset)

@@ -239,6 +239,25 @@ def test_a_click_on_the_bar_and_the_table_moves_the_viewer(hands, image, phantom
     assert hands.dock.bar.slice_at(hands.dock.bar.width()) == 39
 
 
+def test_layers_that_go_and_a_dock_that_is_closed_leave_nothing_behind(hands, image, phantom):
+    hands.open(image)
+    hands.draw(12, SOL, phantom.labels[12] == SOL)
+    hands.qtbot.waitUntil(lambda: hands.dock.table.rowCount() == 1)
+    hands.viewer.layers.remove(hands.labels)
+    assert hands.said == "There are no labels to brush muscles in: press New."
+    assert (hands.dock.table.rowCount(), hands.dock.bar.marks) == (0, [])
+    hands.dock.sources.new_labels.click()
+    hands.wait()
+    labels = hands.labels
+    hands.viewer.window.remove_dock_widget(hands.dock)
+    hands.qtbot.wait(100)
+    hands.viewer.dims.set_current_step(0, 3)
+    labels.selected_label = GM
+    labels.data_setitem((np.array([3]), np.array([4]), np.array([5])), GM)
+    hands.viewer.add_layer(Image(np.zeros((3, 4, 5))))
+    hands.qtbot.wait(100)
+
+
 def test_what_cannot_be_done_is_said(hands, image, phantom):
     hands.click(hands.dock.carrying.propagate)
     assert hands.said.startswith("There is no image: open one")

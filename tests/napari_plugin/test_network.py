@@ -1,6 +1,8 @@
 """The network in a process of its own: what its sessions give is what those here give; it may be stopped, or die."""
 
+import gc
 import os
+import shutil
 import signal
 import time
 
@@ -108,6 +110,19 @@ def test_a_process_that_dies_is_said_to_have_and_another_takes_its_place(remote,
     other.revise(masks)
     assert other.alive
     assert set(np.unique(other.labels)) == {0, 3, 7}
+
+
+def test_a_process_that_nobody_needs_ends_once_there_is_another(tiny_preset, volume, tmp_path):
+    shutil.copytree(tiny_preset, tmp_path / "other")
+    first, kept = open_session(str(tiny_preset), volume), open_session(str(tiny_preset), volume)
+    process = first._network._process
+    del first
+    open_session(str(tmp_path / "other"), volume)
+    assert kept.alive
+    del kept
+    gc.collect()
+    open_session(str(tmp_path / "other"), volume)
+    assert process.wait(20) != 0
 
 
 def test_the_process_ends_when_nobody_can_ask_it_any_longer(remote):
