@@ -73,7 +73,7 @@ class Carrying(QWidget):
         self.live = QCheckBox("after every stroke")
         self._bar, self._said = QProgressBar(), QLabel()
         self._said.setWordWrap(True)
-        self.propagate.setToolTip("Carry the annotated slices through the volume; only what they touch is done again")
+        self.propagate.setToolTip("Carry the annotated slices through the volume")
         form = QFormLayout()
         form.addRow(_row(self.propagate, self.live, self.cancel))
         form.addRow(self._bar)

@@ -58,12 +58,17 @@ def volume_of(layer) -> Volume:
             f"The layer {layer.name} is not one volume of grey values: expected three axes (slice, row, column), no "
             "colours and one scale; choose another, or cut one out."
         )
+    if not isinstance(array, np.ndarray):
+        raise InputError(
+            f"The layer {layer.name} is read piece by piece: expected a volume in memory; replace its data by "
+            "numpy.asarray of them."
+        )
     known = layer.metadata.get(KEY, {}).get("volume")
     if known is not None and known.array.shape != array.shape:
         known = None
     if known is not None and known.array is not array:
-        known = replace(known, array=np.asarray(array))
-    return volume_at(np.asarray(array), matrix_of(layer), known)
+        known = replace(known, array=array)
+    return volume_at(array, matrix_of(layer), known)
 
 
 def names_of(layer) -> dict[int, str]:

@@ -85,6 +85,13 @@ def test_what_is_no_single_volume_is_refused(layer):
         layers.volume_of(layer)
 
 
+def test_what_is_read_piece_by_piece_is_refused():
+    import dask.array
+
+    with pytest.raises(InputError, match="expected a volume in memory"):
+        layers.volume_of(Image(dask.array.zeros(SHAPE), scale=SPACING_MM))
+
+
 def test_labels_over_an_image_lie_on_it_wherever_it_is(image):
     image.affine, image.translate = turned(0.4), (1, 2, 3)
     labels = Layer.create(*layers.labels_over(image, np.zeros(SHAPE, np.uint8), {3: "SOL"}, "muscles"))

@@ -97,6 +97,7 @@ def test_another_error_of_who_listens_goes_on_after_it_is_stopped(remote, masks)
     assert not remote.labels.any()
 
 
+@pytest.mark.slow  # each process takes seconds to start
 def test_a_process_that_dies_is_said_to_have_and_another_takes_its_place(remote, tiny_preset, volume, masks):
     def kill(*_):
         os.kill(remote._network._process.pid, signal.SIGKILL)
@@ -112,6 +113,7 @@ def test_a_process_that_dies_is_said_to_have_and_another_takes_its_place(remote,
     assert set(np.unique(other.labels)) == {0, 3, 7}
 
 
+@pytest.mark.slow  # each process takes seconds to start
 def test_a_process_that_nobody_needs_ends_once_there_is_another(tiny_preset, volume, tmp_path):
     shutil.copytree(tiny_preset, tmp_path / "other")
     first, kept = open_session(str(tiny_preset), volume), open_session(str(tiny_preset), volume)
