@@ -49,7 +49,7 @@ def save_session(session: Session, preset: str, mask: Path, *, force: bool = Fal
     """Where the mask, its annotated slices and its report were written, each with a record of where it is from.
 
     Args:
-        session: with one annotated slice or more.
+        session: with one annotated slice or more; it is settled, so that `ifss predict` makes the same mask.
         preset: name or folder of the network.
         mask: see `Places.beside`.
         force: whether files may be replaced that are not an earlier output of the same image, untouched since.
@@ -71,14 +71,14 @@ def save_session(session: Session, preset: str, mask: Path, *, force: bool = Fal
     report = report_outputs(places.report, source, force=force)
     for outputs in (mask_outputs, references_outputs, report):
         outputs.check_replaceable()
+    session.settle()
     prediction = session.prediction()
-    on_frames = volume.sweep is not None
     provenance = Provenance.now(call, None, source)
     write = _references_writer(session)
-    publish_volume(places.references, references_outputs, provenance, write, on_frames=on_frames)
+    publish_volume(places.references, references_outputs, provenance, write)
     inputs = source | fingerprints(reference=places.references) | {"weights": Fingerprint.of(find_preset(preset).path)}
     provenance = Provenance.now(call, None, inputs)
-    publish_volume(places.mask, mask_outputs, provenance, prediction.save, on_frames=on_frames)
+    publish_volume(places.mask, mask_outputs, provenance, prediction.save)
     publish_report(report, provenance, prediction, _run_info(session, preset, places, provenance, call))
     return places
 

@@ -136,6 +136,12 @@ class Annotator:
         held = any(mask.any() for masks in self.session.references.values() for mask in masks.values())
         self.prediction = self.session.prediction() if held else None
 
+    def settle(self, progress: Progress = silent) -> None:
+        """Brings every slice to what `ifss predict` makes of it all, see `Session.settle`; otherwise as `revise`."""
+        if self.prediction is not None:
+            self.session.settle(progress=progress)
+            self.prediction = self.session.prediction()
+
     def show(self, labels: np.ndarray, revision: Revision) -> list[int]:
         """Puts the session's mask onto the labels after a revision; the slices that changed.
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from ifss_keras.core.errors import IFSSError, InputError
+from ifss_keras.core.progress import Progress
 from ifss_keras.jobs.call import Call
 from ifss_keras.jobs.save_session import Places, save_session
 from ifss_keras.napari_plugin import layers
@@ -116,11 +117,21 @@ class MuscleVolumes(QWidget):
         call = Call()
 
         def write(annotator: Annotator) -> None:
-            self.work.start(
-                lambda progress: save_session(annotator.session, annotator.preset, mask, force=force, call=call),
-                self._saved,
-                lambda error: self._not_saved(error, mask),
-            )
+            labels = self._labels()
+
+            def settled(progress: Progress) -> Places:
+                annotator.settle(progress)
+                return save_session(annotator.session, annotator.preset, mask, force=force, call=call)
+
+            def saved(places: Places) -> None:
+                annotator.show(labels.data, Revision())
+                labels.refresh()
+                self._show()
+                self.carrying.say(
+                    f"Wrote {places.mask}, {places.references.name} and {places.report.name}/report.html."
+                )
+
+            self.work.start(settled, saved, lambda error: self._not_saved(error, mask))
 
         self._revise(Annotator.drawn, write)
 
@@ -232,9 +243,6 @@ class MuscleVolumes(QWidget):
         if self.sources.labels.layer is None:
             raise InputError("There are no labels to brush muscles in: press New.")
         return self.sources.labels.layer
-
-    def _saved(self, places: Places) -> None:
-        self.carrying.say(f"Wrote {places.mask}, {places.references.name} and {places.report.name}/report.html.")
 
     def _not_saved(self, error: IFSSError, mask: Path) -> None:
         if error.setting != "force":

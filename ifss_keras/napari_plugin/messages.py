@@ -23,7 +23,7 @@ class Request:
     Attributes:
         number: counted up.
         session: which one; a new one to `open`.
-        what: "open" (a volume), "revise" or "prediction", or "stop" the request of that number.
+        what: "open" (a volume), "revise", "settle" or "prediction", or "stop" the request of that number.
         given: what it takes.
         names: of the session's labels by now.
         closed: sessions that nobody needs any longer.

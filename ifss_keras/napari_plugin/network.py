@@ -167,6 +167,13 @@ class RemoteSession:
             self.labels[index] = plane
         return changed
 
+    def settle(self, *, progress: Progress = silent) -> dict[int, np.ndarray]:
+        """As `Session.settle`; NetworkGone if the process has ended."""
+        changed = self._network.ask(self._number, "settle", names=self.names, tell=progress)
+        for index, plane in changed.items():
+            self.labels[index] = plane
+        return changed
+
     @property
     def annotation(self) -> Annotation:
         """As `Session.annotation`."""

@@ -71,6 +71,8 @@ class Server:
         if request.what == "revise":
             changed = session.revise(request.given, progress=self._progress_of(request))
             return changed, session.references
+        if request.what == "settle":
+            return session.settle(progress=self._progress_of(request))
         prediction = session.prediction()
         return prediction.summaries, prediction.notes
 

@@ -33,11 +33,13 @@ def test_a_revision_gives_what_single_annotations_and_the_predictor_give(tiny, s
     for code, held in masks.items():
         for index, mask in held.items():
             other.annotate(index, mask, code)
+    assert all(np.array_equal(session.labels[index], plane) for index, plane in changed.items())
+    assert set(changed) == set(np.flatnonzero(session.labels.any(axis=(1, 2))))
+    session.settle()
+    other.settle()
     np.testing.assert_array_equal(session.labels, other.labels)
     np.testing.assert_array_equal(session.labels, tiny.predict(session.volume, session.annotation).labels)
     np.testing.assert_array_equal(session.labels[6] == 3, two_muscles[1][6] == 3)
-    assert set(changed) == set(np.flatnonzero(session.labels.any(axis=(1, 2))))
-    assert all(np.array_equal(session.labels[index], plane) for index, plane in changed.items())
 
 
 def test_one_revision_annotates_and_forgets(tiny, session, two_muscles):
@@ -47,6 +49,8 @@ def test_one_revision_annotates_and_forgets(tiny, session, two_muscles):
     expected = tiny.open(session.volume)
     expected.revise(references(labels, three=[2, 7, 9], seven=[4]))
     expected.annotate(11, np.zeros(labels.shape[1:], bool), 7)
+    session.settle()
+    expected.settle()
     np.testing.assert_array_equal(session.labels, expected.labels)
     assert {code: sorted(held) for code, held in session.references.items()} == {3: [2, 7, 9], 7: [4, 11]}
 

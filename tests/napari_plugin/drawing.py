@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ifss_keras.napari_plugin.revision import Revision
+
 
 class Drawing:
     """Labels as a layer holds them, on which the true muscles are drawn slice by slice."""
@@ -21,6 +23,10 @@ class Drawing:
         revision = self.annotator.drawn(self.labels) if revision is None else revision
         self.annotator.revise(revision)
         return self.annotator.show(self.labels, revision)
+
+    def settle(self):
+        self.annotator.settle()
+        self.annotator.show(self.labels, Revision())
 
     def annotated(self):
         """Label code to slice index to how many pixels are annotated."""

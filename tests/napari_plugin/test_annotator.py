@@ -21,6 +21,7 @@ def test_what_is_drawn_is_annotated_and_carried_on_as_the_predictor_does(drawing
     drawing.draw(2, 10)
     drawing.draw(6, codes=(3,))
     changed = drawing.propagate()
+    drawing.settle()
     assert drawing.annotated() == {3: pixels(truth, 3, 2, 6, 10), 7: pixels(truth, 7, 2, 10)}
     annotator = drawing.annotator
     expected = tiny.predict(volume, annotator.session.annotation)
@@ -260,5 +261,6 @@ def test_whatever_is_drawn_what_is_shown_is_what_the_predictor_makes_of_it(tiny,
         if drawing.annotator.prediction is None:
             assert not drawing.labels.any()
         else:
+            drawing.settle()
             expected = tiny.predict(volume, drawing.annotator.session.annotation).labels
             np.testing.assert_array_equal(drawing.labels, expected)

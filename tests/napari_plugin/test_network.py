@@ -34,6 +34,10 @@ def test_a_session_there_is_one_here(remote, tiny, volume, masks):
     np.testing.assert_array_equal(remote.labels, here.labels)
     assert told[-1][0] in ("SOL", "7")
     assert all(0 < done <= total for _, done, total in told)
+    more = {3: {5: masks[3][2]}}
+    remote.revise(more), here.revise(more)
+    assert remote.settle().keys() == here.settle().keys()
+    np.testing.assert_array_equal(remote.labels, here.labels)
     ours, theirs = remote.prediction(), here.prediction()
     assert ours.to_dict() == theirs.to_dict()
     assert ours.names == {3: "SOL", 7: "7"}
