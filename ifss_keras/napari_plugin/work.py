@@ -53,6 +53,8 @@ class Work(QObject):
 
         def run() -> tuple[Any, IFSSError | None]:
             try:
+                if stop.is_set():
+                    raise Stopped
                 return function(tell), None
             except IFSSError as error:
                 return None, error

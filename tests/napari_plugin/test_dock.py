@@ -171,12 +171,12 @@ def test_what_is_cancelled_changes_nothing_and_can_be_done_again(hands, image, p
     hands.open(image)
     hands.draw(20, SOL, phantom.labels[20] == SOL)
     drawn = hands.labels.data.copy()
-    hands.dock.work.progressed.connect(lambda *_: hands.dock.carrying.cancel.click())
+    at_once = hands.dock.work.busy.connect(lambda busy: busy and hands.dock.carrying.cancel.click())
     hands.propagate()
     assert hands.said == "Cancelled: nothing has changed."
     np.testing.assert_array_equal(hands.labels.data, drawn)
     assert hands.references() == {}
-    hands.dock.work.progressed.disconnect()
+    hands.dock.work.busy.disconnect(at_once)
     hands.propagate()
     assert hands.references() == {SOL: [20]}
     assert np.count_nonzero(hands.labels.data) > np.count_nonzero(drawn)
