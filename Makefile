@@ -2,7 +2,7 @@ PYTHON ?= python3
 PYTHON311 ?= python3.11
 BIN := .venv/bin
 
-.PHONY: setup demo registry test test-slow test-parity test-nnunet test-slicer test-tfio lint benchmark clean
+.PHONY: setup demo registry test test-slow test-parity test-nnunet test-slicer test-napari test-tfio lint benchmark clean
 
 setup: .venv/installed
 
@@ -46,6 +46,17 @@ test-slicer: setup .venv-slicer/installed
 	.venv-slicer/bin/python -m pip install --quiet slicer-core==5.13.31053.0 numpy
 	touch $@
 
+# windows are drawn on a screen in memory where there is xvfb-run, as OpenGL needs one
+XVFB := $(if $(shell command -v xvfb-run),xvfb-run --auto-servernum --server-args="-screen 0 1600x1200x24",)
+
+test-napari: .venv-napari/installed
+	$(XVFB) .venv-napari/bin/python -m pytest -m napari tests/napari_plugin
+
+.venv-napari/installed: pyproject.toml
+	$(PYTHON311) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --no-compile --editable ".[napari]" "pytest>=9" "pytest-qt>=4.5"
+	touch $@
+
 test-tfio: .venv-tfio/installed
 	.venv-tfio/bin/python -m pytest -m tfio tests/datasets/test_dicom_frames.py
 
@@ -64,4 +75,4 @@ benchmark: setup
 	$(BIN)/python benchmarks/hard_calves.py
 
 clean:
-	rm -rf .venv .venv-nnunet .venv-slicer .venv-tfio build dist demo *.egg-info
+	rm -rf .venv .venv-nnunet .venv-slicer .venv-napari .venv-tfio build dist demo *.egg-info

@@ -20,7 +20,7 @@ RANKS = {
             ["inference"],
             ["report", "bench"],
             ["jobs"],
-            ["cli"],
+            ["cli", "napari_plugin"],
         ]
     )
     for name in names

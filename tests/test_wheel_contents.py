@@ -67,7 +67,7 @@ def test_it_holds_nothing_else(wheel):
     data = [item for item in wheel.namelist() if item.startswith("ifss_keras/") and not item.endswith(".py")]
     presets = tuple(f"ifss_keras/zoo/released/{name}/" for name in released_presets())
     rest = [item for item in data if not item.startswith(presets)]
-    assert sorted(rest) == sorted([*TEMPLATES, "ifss_keras/zoo/registry.json"])
+    assert sorted(rest) == sorted([*TEMPLATES, "ifss_keras/zoo/registry.json", "ifss_keras/napari_plugin/napari.yaml"])
 
 
 def test_its_metadata_names_command_licence_and_pythons(wheel):

@@ -61,6 +61,22 @@ def publish_volume(
         os.replace(hidden / path.name, hidden / outputs.names[0])
 
 
+def publish_report(report: Outputs, provenance: Provenance, prediction, run) -> None:
+    """Writes the report of a `Prediction` whose mask is written, and of its `RunInfo`, after its record.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from ifss_keras.report.html import write_report
+
+    try:
+        report.folder.mkdir(exist_ok=True)
+        with report.publishing(provenance.inputs, provenance.facts()) as hidden:
+            write_report(hidden, prediction, run)
+    except (OSError, IFSSError) as error:
+        raise InputError(f"The mask {run.output_path} is written, but not its report: {error}") from error
+
+
 def lies_on_frames(mask: Path) -> bool:
     """Whether a file is a mask that was written on the frames of a tracked sweep, and untouched since."""
     return bool(facts_beside(mask).get(ON_FRAMES))

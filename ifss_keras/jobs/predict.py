@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ifss_keras.core.errors import IFSSError, InputError
+from ifss_keras.core.errors import InputError
 from ifss_keras.core.progress import Progress, silent
-from ifss_keras.core.records import Fingerprint, Outputs
+from ifss_keras.core.records import Fingerprint
 from ifss_keras.inference.methods import NETWORK, untrained_method
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.jobs.call import Call
 from ifss_keras.jobs.job import Job
 from ifss_keras.jobs.networks import Networks
-from ifss_keras.jobs.outputs import publish_volume, report_outputs, volume_outputs
+from ifss_keras.jobs.outputs import publish_report, publish_volume, report_outputs, volume_outputs
 from ifss_keras.jobs.provenance import Provenance, fingerprints
 from ifss_keras.jobs.refusals import (
     refuse_a_constant_image,
@@ -126,7 +126,7 @@ def run_job(
     if annotation is not None:
         result = replace(result, reference_offset=annotation.offset, reference_by_shape=annotation.by_shape)
     if report is not None:
-        _report(result, report)
+        publish_report(report, provenance, prediction, run_info(result))
     return replace(result, seconds=call.seconds)
 
 
@@ -179,18 +179,6 @@ def _other_inputs(job: Job) -> dict[str, Fingerprint]:
     weights = {"weights": Fingerprint.of(job.found_preset().path)} if job.method == NETWORK else {}
     tracking = {name: Fingerprint.of(path) for name, path in job.tracking.files.items()}
     return fingerprints(reference=job.reference) | tracking | weights
-
-
-def _report(result: JobResult, report: Outputs) -> None:
-    from ifss_keras.report.html import write_report
-
-    provenance = result.provenance
-    try:
-        report.folder.mkdir(exist_ok=True)
-        with report.publishing(provenance.inputs, provenance.facts()) as hidden:
-            write_report(hidden, result.prediction, run_info(result))
-    except (OSError, IFSSError) as error:
-        raise InputError(f"The mask {result.job.output} is written, but not its report: {error}") from error
 
 
 def run_info(result: JobResult):

@@ -20,7 +20,7 @@ from ifss_keras.zoo.catalogue import find_architecture
 def refuse_places(job: Job) -> None:
     """Outputs that cannot be written, would replace an input or each other."""
     check_output(job.output)
-    _refuse_own_input(job)
+    refuse_own_input(job.output, job.image, job.reference)
     if job.report is None:
         return
     check_folder(job.report)
@@ -28,11 +28,12 @@ def refuse_places(job: Job) -> None:
         raise InputError(f"The report and the mask cannot both be {job.output}: choose another name for one.")
 
 
-def _refuse_own_input(job: Job) -> None:
-    for source in filter(None, (job.image, job.reference)):
+def refuse_own_input(output: Path, *sources: Path | None) -> None:
+    """An output that would replace what it is made from."""
+    for source in filter(None, sources):
         for kept in filter(Path.exists, files_of(source)):
-            if any(made.exists() and made.samefile(kept) for made in files_made(job.output)):
-                raise InputError(f"The output {job.output} would overwrite the input {kept}: choose another name.")
+            if any(made.exists() and made.samefile(kept) for made in files_made(output)):
+                raise InputError(f"The output {output} would overwrite the input {kept}: choose another name.")
 
 
 def refuse_a_constant_image(job: Job, volume: Volume) -> None:
