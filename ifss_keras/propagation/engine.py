@@ -15,6 +15,7 @@ from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 from ifss_keras.propagation.settings import FLOW, Flow
 
+TOGETHER = 16  # slices that are looked at together, at most
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -101,10 +102,13 @@ class KerasEngine:
             "start": lambda evidence: {"estimates": initial_state(evidence, network.window, {}).estimates},
             "step": one_step,
         }
-        self._run = {name: _compiled(function, backend.backend()) for name, function in self.functions.items()}
+        if backend.backend() == "jax" and _on_gpu():
+            self.lanes, self.at_once = 4, 16  # the processor prepares spans in several threads while the GPU works
+        batches = {"step": self.at_once, "look": TOGETHER, "start": 1, "remember": 1}
+        self._run = {
+            name: _compiled(function, backend.backend(), batches[name]) for name, function in self.functions.items()
+        }
         self._tensors, self._arrays = ops.convert_to_tensor, ops.convert_to_numpy
-        if backend.backend() == "jax":
-            self.at_once = 64  # on a GPU a step takes as long for one way as for many
 
     def _call(self, name, **arguments):
         return mapped(self._arrays, self._run[name](mapped(self._tensors, arguments)))
@@ -148,10 +152,10 @@ def named_leaves(held, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from named_leaves(part, f"{name}.{key}" if name else key)
 
 
-def _compiled(function, backend: str):
-    """The function of named, batched tensors as a graph for batches of any size, where the backend has graphs."""
+def _compiled(function, backend: str, most: int):
+    """The function of named, batched tensors as a graph, where the backend has graphs; batches have up to `most`."""
     if backend == "jax":
-        return _compiled_by_jax(function)
+        return _compiled_by_jax(function, most)
     if backend != "tensorflow":
         return lambda arguments: function(**arguments)
     import tensorflow as tf
@@ -170,16 +174,21 @@ def _compiled(function, backend: str):
     return run
 
 
-def _compiled_by_jax(function):
-    """The same by XLA, which makes a program for each size: batches are filled up to a power of two."""
+def _compiled_by_jax(function, most: int):
+    """The same by XLA, which makes a program for each size: batches are filled up to the largest."""
     import jax
 
     program = jax.jit(lambda held: function(**held))
 
     def run(arguments):
         batch = len(jax.tree.leaves(arguments)[0])
-        whole = 1 << (batch - 1).bit_length()
-        filled = jax.tree.map(lambda x: jax.numpy.pad(x, [(0, whole - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
-        return jax.tree.map(lambda x: x[:batch], program(filled))
+        filled = jax.tree.map(lambda x: np.pad(x, [(0, most - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
+        return jax.tree.map(lambda x: np.asarray(x)[:batch], program(filled))
 
     return run
+
+
+def _on_gpu() -> bool:
+    import jax
+
+    return jax.default_backend() != "cpu"

@@ -7,11 +7,10 @@ from threading import Lock
 
 import numpy as np
 
-from ifss_keras.propagation.engine import Arrays, Engine
+from ifss_keras.propagation.engine import TOGETHER, Arrays, Engine
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 
-TOGETHER = 16  # slices that are looked at together
 KEPT = 10  # of these packs at most, for each span: long spans are looked at anew where both ways have met
 
 

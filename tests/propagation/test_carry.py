@@ -276,7 +276,7 @@ class Noting(Answer):
 @pytest.mark.parametrize("recent", [False, True])
 def test_beyond_the_references_the_newest_estimate_is_looked_up_beside_the_nearest(recent, monkeypatch):
     monkeypatch.setattr(
-        "ifss_keras.propagation.engine._compiled", lambda function, backend: lambda held: function(**held)
+        "ifss_keras.propagation.engine._compiled", lambda function, backend, most: lambda held: function(**held)
     )
     truth = discs([(24, 28)] * 20)
     image = np.where(truth, 120 + 5 * np.arange(20)[:, None, None], 20).astype(np.uint8)
