@@ -8,6 +8,7 @@ import click
 
 # setting of a library's error: how the command line calls it
 OPTIONS = {
+    "api_key_file": "--api-key-file",
     "axis": "--axis",
     "calibration": "--calibration",
     "complete": "--complete",

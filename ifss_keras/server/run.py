@@ -1,0 +1,135 @@
+"""A server, from its options to its end."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ifss_keras.core.checks import require
+from ifss_keras.core.errors import InputError
+from ifss_keras.core.files import check_folder
+from ifss_keras.core.lock import only_one
+from ifss_keras.core.memory import GB, free_bytes
+from ifss_keras.server.app import make_app
+from ifss_keras.server.guard import ImpatientProtocol
+from ifss_keras.server.leases import Terms
+from ifss_keras.server.service import Settings
+
+OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LEAST_KEY = 16  # characters
+MOST_CONNECTIONS = 64
+LOCK = "server.lock"
+
+
+def serve(
+    predictor,
+    model: dict[str, Any],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 1527,
+    api_key_file: Path | None = None,
+    workspace: Path = Path("ifss-workspace"),
+    max_memory_gb: float | None = None,
+    terms: Terms | None = None,
+    told: Callable[[str], None] = print,
+) -> None:
+    """Serves until it is interrupted.
+
+    Args:
+        predictor: that opens a `Session`.
+        model: what clients are told of the network, see `Settings`.
+        host, port: where; port 0 is any that is free.
+        api_key_file: of the key that clients must know; needed where others than this machine can reach the server.
+        workspace: the folder that holds all that is annotated, made if absent.
+        max_memory_gb: that the images of all clients may take; None: half of what is free.
+        terms: of the leases.
+        told: what there is to say.
+
+    Raises:
+        InputError: an option cannot be used, the place is taken, or another server works in that folder.
+    """
+    api_key, own = None if api_key_file is None else read_key(api_key_file), is_loopback(host)
+    if not own and api_key is None:
+        raise InputError(
+            f"The host {host} can be reached by others: expected an API key that they do not know; write one of "
+            f"{LEAST_KEY} letters or more into a file and name it, or serve on 127.0.0.1.",
+            setting="api_key_file",
+        )
+    memory_gb = 0.5 * free_bytes() / GB if max_memory_gb is None else max_memory_gb
+    check_folder(workspace)
+    workspace.mkdir(exist_ok=True)
+    settings = Settings(workspace, memory_gb, model, api_key, OWN_HOSTS if api_key is None else None, terms or Terms())
+    refusal = f"Another server works in {workspace}: stop it, or give this one a workspace of its own."
+    with only_one(workspace / LOCK, refusal), _listening(host, port) as listener:
+        told(f"Serving on {_address(listener)}, workspace {workspace}; interrupt to stop.")
+        if not own:
+            told("Warning: Keys and images travel unencrypted: put a proxy with TLS in front (see docs/server.md).")
+        logging.getLogger("ifss_keras.server").addHandler(_Telling(told))
+        config = uvicorn.Config(
+            make_app(predictor, settings),
+            http=ImpatientProtocol,
+            ws="none",
+            log_level="error",
+            access_log=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def read_key(path: Path) -> str:
+    """The key in a file: one line.
+
+    Raises:
+        InputError: it is too short, or not of letters that a header can carry.
+    """
+    try:
+        key = path.read_text(encoding="ascii").strip()
+        require(len(key) >= LEAST_KEY and key.isprintable() and " " not in key, "too short")
+    except ValueError:
+        raise InputError(
+            f"{path} holds no key: expected one line of {LEAST_KEY} ASCII letters or more without blanks; make one, as "
+            "by `openssl rand -hex 32`.",
+            setting="api_key_file",
+        ) from None
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"Nothing can be served on {host}, port {port}: {reason}; take another.") from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Telling(logging.Handler):
+    """What the server logs, told."""
+
+    def __init__(self, told: Callable[[str], None]):
+        super().__init__()
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._told(record.getMessage())
