@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from ifss_keras import __version__
@@ -69,6 +70,7 @@ _ANSWERS = {  # error to status, sentence (None: the error's own) and headers; t
     TakenError: (503, "The memory is taken by other clients: wait until one leaves.", RETRY),
     MemoryError: (503, "There is too little memory for this: close other programs, or take a smaller image.", RETRY),
     OSError: (507, "The workspace cannot be written: check its disk and permissions.", {}),
+    ClientDisconnect: (400, "The client left before its request was whole.", {}),
     RequestValidationError: (422, None, {}),
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 
 from ifss_keras.inference.session import Session
-from ifss_keras.server.protocol import Active, ServiceHere, case_of
+from ifss_keras.server.exchange import Active, ServiceHere, case_of
 
 SUGGEST = "ifss_keras.inference.suggest"  # whose `suggest(session, count)` gives objects with slice, code and gain
 router = APIRouter(prefix="/ifss", tags=["ifss_keras"])
