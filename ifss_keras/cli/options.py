@@ -21,6 +21,7 @@ OPTIONS = {
     "max_gb": "--max-gb",
     "method": "--method",
     "poses": "--poses",
+    "port": "--port",
     "preset": "--preset",
     "reference": "--reference",
     "resume": "--resume",

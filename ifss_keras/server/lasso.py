@@ -9,7 +9,7 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError
 
-REDRAWN = 0.8  # of the mask of a slice: a lasso around as much of it draws the whole outline again
+REDRAWN = 0.5  # of the mask of a slice: a lasso around more of it draws the whole outline again
 SAME = 0.5  # Dice: masks that overlap more than that are of the same muscle
 _AXES = ("first", "second", "third")
 

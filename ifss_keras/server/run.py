@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,7 @@ def serve(
     workspace.mkdir(exist_ok=True)
     settings = Settings(workspace, memory_gb, model, api_key, OWN_HOSTS if api_key is None else None, terms or Terms())
     refusal = f"Another server works in {workspace}: stop it, or give this one a workspace of its own."
-    with only_one(workspace / LOCK, refusal), _listening(host, port) as listener:
+    with only_one(workspace / LOCK, refusal), listening(host, port) as listener:
         told(f"Serving on {_address(listener)}, workspace {workspace}; interrupt to stop.")
         if not own:
             told("Warning: Keys and images travel unencrypted: put a proxy with TLS in front (see docs/server.md).")
@@ -110,13 +111,28 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that clients can connect to.
+
+    Raises:
+        InputError: there is no such host, or another program listens there.
+    """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0]
+        listener = socket.socket(family, kind, protocol)  # asyncio sends at once only where the protocol is named
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"Nothing can be served on {host}, port {port}: {reason}; take another.") from None
+        raise InputError(f"There is no host {host}: {error.strerror or error}; give a name of this machine.") from None
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else none for a minute after a kill
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"Nothing can be served on {host}, port {port}: {error.strerror or error}; take another.", setting="port"
+        ) from None
+    return listener
 
 
 def _address(listener: socket.socket) -> str:

@@ -1,0 +1,113 @@
+"""A server on a free port of this machine, in a thread, with a predictor that needs no network."""
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import uvicorn
+
+from ifss_keras.inference.session import Session
+from ifss_keras.server.app import make_app
+from ifss_keras.server.guard import ImpatientProtocol
+from ifss_keras.server.run import listening
+from ifss_keras.server.service import Settings
+
+REACH = 3  # slices
+MODEL = {"id": "nearest", "licence": "MIT"}
+
+
+class NearestReference:
+    """Each slice gets the masks of the nearest annotated slice of each label, if there is one within `REACH`.
+
+    Args:
+        before: called before each prediction.
+    """
+
+    def __init__(self, before=lambda: None):
+        self.before = before
+
+    def open(self, volume):
+        return Session(self, volume)
+
+    def predict(self, volume, annotation, *, progress=None):
+        self.before()
+        return SimpleNamespace(labels=nearest(volume.array.shape, annotation))
+
+
+def nearest(shape, annotation):
+    """(slice, row, column) codes, by hand."""
+    labels = np.zeros(shape, np.uint8)
+    for code in annotation.codes:
+        masks = annotation.for_label(code).masks
+        for index in range(shape[0]):
+            at = min(masks, key=lambda known: (abs(known - index), known))
+            if abs(at - index) <= REACH:
+                labels[index][masks[at] & (labels[index] == 0)] = code
+    for code in annotation.codes:  # what is drawn stays
+        for index, mask in annotation.for_label(code).masks.items():
+            labels[index][labels[index] == code] = 0
+            labels[index][mask] = code
+    return labels
+
+
+@dataclass
+class Running:
+    """A server that answers.
+
+    Attributes:
+        url: where.
+        service: what it shares.
+    """
+
+    url: str
+    service: object
+    server: uvicorn.Server = field(repr=False)
+    thread: threading.Thread = field(repr=False)
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+def start(workspace, predictor=None, *, memory_gb=0.1, **settings) -> Running:
+    workspace.mkdir(exist_ok=True)
+    app = make_app(predictor or NearestReference(), Settings(workspace, memory_gb, MODEL, **settings))
+    listener = listening("127.0.0.1", 0)
+    config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    return Running(f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.service, server, thread)
+
+
+@contextlib.contextmanager
+def running(workspace, predictor=None, **settings):
+    """`start`, and stopped afterwards."""
+    server = start(workspace, predictor, **settings)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+SHAPE = (13, 20, 24)
+SPACING_MM = (2.0, 0.5, 0.4)
+
+
+def image(seed=0, shape=SHAPE):
+    """An image, one channel first."""
+    return np.random.default_rng(seed).integers(0, 255, (1, *shape), np.uint8)
+
+
+def block(rows, columns, plane=SHAPE[1:]):
+    """(row, column) bool, a rectangle."""
+    mask = np.zeros(plane, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
