@@ -157,9 +157,13 @@ class Case:
         if not self.folder.undoable:
             return False
         step = self.folder.before_last()
-        if self._session is not None:
-            self._unseen |= self._whole(lambda: self._session.restore(step.references)).keys()
-        self.folder.drop_last()
+
+        def undone() -> set[int]:
+            changed = set() if self._session is None else set(self._session.restore(step.references))
+            self.folder.drop_last()
+            return changed
+
+        self._unseen |= self._whole(undone)
         self._step, self.current, self._labels_written = step, step.current, False
         if step.axis is None:
             self._session, self._unseen = None, self._slices()

@@ -1,4 +1,4 @@
-"""`ifss serve` killed with no warning and started again: the client goes on; voxels are those of `Predictor.predict`."""
+"""`ifss serve` killed and started again: the client goes on, and voxels are those of `Predictor.predict`."""
 
 import contextlib
 import re
