@@ -46,8 +46,12 @@ def serve(preset, **choices):
             f'A server needs {error.name}, which is not installed: install the extra serve, pip install "ifss_keras['
             'serve]".'
         ) from None
-    start_backend()
-    from ifss_keras.inference.predictor import Predictor
     from ifss_keras.server.model import model_facts
 
-    run_server(Predictor.from_preset(preset), model_facts(preset), told=click.echo, **choices)
+    def load():
+        start_backend()
+        from ifss_keras.inference.predictor import Predictor
+
+        return Predictor.from_preset(preset)
+
+    run_server(load, model_facts(preset), told=click.echo, **choices)

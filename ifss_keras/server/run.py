@@ -29,7 +29,7 @@ LOCK = "server.lock"
 
 
 def serve(
-    predictor,
+    load: Callable[[], Any],
     model: dict[str, Any],
     *,
     host: str = "127.0.0.1",
@@ -43,7 +43,7 @@ def serve(
     """Serves until it is interrupted.
 
     Args:
-        predictor: that opens a `Session`.
+        load: gives the predictor, that opens a `Session`; called when nothing else can be refused.
         model: what clients are told of the network, see `Settings`.
         host, port: where; port 0 is any that is free.
         api_key_file: of the key that clients must know; needed where others than this machine can reach the server.
@@ -68,12 +68,13 @@ def serve(
     settings = Settings(workspace, memory_gb, model, api_key, OWN_HOSTS if api_key is None else None, terms or Terms())
     refusal = f"Another server works in {workspace}: stop it, or give this one a workspace of its own."
     with only_one(workspace / LOCK, refusal), listening(host, port) as listener:
+        app = make_app(load(), settings)
         told(f"Serving on {_address(listener)}, workspace {workspace}; interrupt to stop.")
         if not own:
             told("Warning: Keys and images travel unencrypted: put a proxy with TLS in front (see docs/server.md).")
         logging.getLogger("ifss_keras.server").addHandler(_Telling(told))
         config = uvicorn.Config(
-            make_app(predictor, settings),
+            app,
             http=ImpatientProtocol,
             ws="none",
             log_level="error",
