@@ -82,5 +82,6 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         sentence = f"The request cannot be used: {'.'.join(map(str, first['loc']))}: {first['msg']}."
     sentence = sentence or str(error)
     if not isinstance(error, GoneError):
-        LOG.warning("%s %s: %s %s", request.method, request.url.path, status, error or sentence)
+        reason = f" ({error})" if isinstance(error, OSError) else ""
+        LOG.warning("%s %s: %s %s%s", request.method, request.url.path, status, sentence, reason)
     return JSONResponse({"detail": sentence}, status, headers)

@@ -4,11 +4,11 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import numpy as np
 import uvicorn
 
+from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.session import Session
 from ifss_keras.server.app import make_app
 from ifss_keras.server.guard import ImpatientProtocol
@@ -34,7 +34,7 @@ class NearestReference:
 
     def predict(self, volume, annotation, *, progress=None):
         self.before()
-        return SimpleNamespace(labels=nearest(volume.array.shape, annotation))
+        return Prediction.of_labels(nearest(volume.array.shape, annotation), volume, annotation, "shape")
 
 
 def nearest(shape, annotation):

@@ -1,10 +1,13 @@
 """The real nninteractive-client: image, lassos, correction, undo, second muscle, reset; voxels as predicted at once."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ifss_keras.server import own_routes
 from ifss_keras.volumes.annotation import Annotation
 from tests.server.running import MODEL, SHAPE, SPACING_MM, block, image, nearest
 
@@ -248,6 +251,41 @@ def test_an_image_is_needed_first(connect):
     client = connect()
     assert refusal(lasso, client, 2, UPPER)[0] == 400
     client.reset_interactions()
+
+
+def test_the_report_measures_every_muscle(opened, server):
+    client, buffer = opened()
+    lasso(client, 2, UPPER)
+    client.reset_interactions()
+    lasso(client, 9, LOWER)
+    found = httpx.get(f"{server.url}/ifss/report", headers={"X-Lease-Token": client._lease_token}).json()
+    assert (found["shape"], found["spacing_mm"]) == (list(SHAPE), list(SPACING_MM))
+    first, second = found["labels"]
+    pixel_mm2 = SPACING_MM[1] * SPACING_MM[2]
+    assert (first["code"], first["reference_slices"], second["reference_slices"]) == (1, [2], [9])
+    np.testing.assert_allclose(first["areas_mm2"], [49 * pixel_mm2] * 6 + [0] * 7)
+    np.testing.assert_allclose(second["volume_ml"], buffer.sum() * pixel_mm2 * SPACING_MM[0] / 1000)
+    assert second["area_deviations_mm2"] is None
+
+
+def test_slices_are_suggested_by_whoever_knows(opened, server, monkeypatch):
+    client, _ = opened()
+    lasso(client, 2, UPPER)
+    headers = {"X-Lease-Token": client._lease_token}
+    asked = []
+
+    def suggest(session, count):
+        asked.append((list(session.references[1]), count))
+        return [SimpleNamespace(slice=np.int64(8), code=1, gain=np.float32(0.25))]
+
+    monkeypatch.setitem(sys.modules, own_routes.SUGGEST, SimpleNamespace(suggest=suggest, __spec__=object()))
+    found = httpx.get(f"{server.url}/ifss/suggest?count=5", headers=headers)
+    assert (found.status_code, found.json()) == (200, {"suggestions": [{"slice": 8, "code": 1, "gain": 0.25}]})
+    assert asked == [([2], 5)]
+    assert httpx.get(f"{server.url}/ifss/suggest?count=0", headers=headers).status_code == 422
+    monkeypatch.setattr(own_routes, "SUGGEST", "ifss_keras.inference.none_such")
+    missing = httpx.get(f"{server.url}/ifss/suggest", headers=headers)
+    assert (missing.status_code, missing.json()["detail"][-1]) == (501, ".")
 
 
 def test_own_routes(opened, server):
