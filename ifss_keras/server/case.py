@@ -137,7 +137,7 @@ class Case:
             masks = {index: planes[index].copy() for index in edited}
             references = with_masks(self._references(), code, masks)
             self._take(axis, code, lambda: session.restore(references) if edited else {}, undoable=bool(edited))
-        self.current = code
+        self._go_to(code)
         self._show(label)
 
     def begin_anew(self) -> None:
@@ -145,7 +145,7 @@ class Case:
         if self.current is not None:
             self._commit(Step(self.axis, None, self._references(), self._step.shown), undoable=False)
             self._begun_anew = True
-        self.current = None
+        self._go_to(None)
         self._show(np.zeros(self.image.shape, bool))
 
     def clear_buffer(self) -> None:
@@ -164,7 +164,8 @@ class Case:
             return changed
 
         self._unseen |= self._whole(undone)
-        self._step, self.current, self._labels_written = step, step.current, False
+        self._step, self._labels_written = step, False
+        self._go_to(step.current)
         if step.axis is None:
             self._session, self._unseen = None, self._slices()
         return True
@@ -259,6 +260,12 @@ class Case:
             return changed
 
         self._unseen |= self._whole(taken)
+        self._go_to(code)
+
+    def _go_to(self, code: int | None) -> None:
+        """The client is at another muscle, of which it may have seen nothing."""
+        if code != self.current:
+            self._unseen = self._slices()
         self.current = code
 
     def _marks(self, code: int, changed: Iterable[int]) -> np.ndarray:

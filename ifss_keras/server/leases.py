@@ -108,6 +108,10 @@ class Leases:
                 lease.active_s = lease.seen_s
             return lease
 
+    def touch(self, lease: Lease) -> None:
+        """Something for its user was done just now."""
+        lease.active_s = lease.seen_s = self._clock()
+
     def remaining_s(self, lease: Lease) -> float:
         """Until a lease ends, if its user does nothing."""
         return max(0.0, self.terms.idle_s - (self._clock() - lease.active_s))

@@ -21,7 +21,7 @@ from ifss_keras.volumes.volume import Volume, check_voxels
 
 LOG = logging.getLogger("ifss_keras.server")
 TICK_S = 1.0
-QUIET_S = 2.0  # after which the masks of an image are written
+QUIET_S = 20.0  # after which the masks of an image are written
 DRAWING_BYTES = 6  # for each voxel beside the image itself: its label, what the client was shown, the network's work
 MASK_BYTES = 8  # for each voxel of a mask that a client sends, at most
 
@@ -89,6 +89,7 @@ class Service:
             return await asyncio.get_running_loop().run_in_executor(self._worker, unless_ended)
         finally:
             lease.work -= 1
+            self.leases.touch(lease)
 
     def open_image(self, lease: Lease, packed: bytes, spacing_mm: tuple[float, float, float] | None) -> Case:
         """Takes the image that a client sends; for the worker.

@@ -183,6 +183,28 @@ def test_every_slice_of_an_unknown_mask_becomes_a_reference(opened):
     assert not buffer.any()
 
 
+def test_an_undone_mask_leads_back_to_the_muscle_before(opened):
+    client, buffer = opened()
+    lasso(client, 2, UPPER)
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[12] = LOWER
+    client.add_initial_seg_interaction(mask)
+    assert client.undo()
+    np.testing.assert_array_equal(buffer, expected({1: {2: UPPER}}))
+
+
+def test_a_lasso_on_a_muscle_after_a_new_connection_goes_on_with_it(opened):
+    client, buffer = opened()
+    lasso(client, 2, UPPER)
+    client.close()
+    client, buffer = opened()
+    assert client._predict() is None
+    assert not buffer.any()
+    more = block((2, 10), (3, 10))
+    lasso(client, 4, more)
+    np.testing.assert_array_equal(buffer, expected({1: {2: UPPER, 4: more}}))
+
+
 def test_the_first_lasso_says_across_which_axis_slices_are_annotated(opened):
     client, buffer = opened()
     drawn = np.zeros(SHAPE, np.uint8)
