@@ -73,10 +73,10 @@ class Running:
         assert not self.thread.is_alive()
 
 
-def start(workspace, predictor=None, *, memory_gb=0.1, **settings) -> Running:
+def start(workspace, predictor=None, *, memory_gb=0.1, port=0, **settings) -> Running:
     workspace.mkdir(exist_ok=True)
     app = make_app(predictor or NearestReference(), Settings(workspace, memory_gb, MODEL, **settings))
-    listener = listening("127.0.0.1", 0)
+    listener = listening("127.0.0.1", port)
     config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", log_level="error", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
