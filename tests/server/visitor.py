@@ -195,6 +195,8 @@ class Visitor:
         if case.axis is not None:
             labels = np.moveaxis(case.session().labels, 0, case.axis)
         np.testing.assert_array_equal(self.buffer > 0, labels == (case.current or -1))
-        written = {code: sorted(masks) for code, masks in case.folder.last().references.items()}
+        # by the worker, as Python 3.11 cannot parse NumPy's headers in two threads at once (SystemError of ast)
+        last = self.server.service._worker.submit(case.folder.last).result()
+        written = {code: sorted(masks) for code, masks in last.references.items()}
         held = case.session().references if case.axis is not None else {}
         assert written == {code: sorted(masks) for code, masks in held.items() if masks}
