@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ifss_keras.core.memory import GB, free_bytes
 from ifss_keras.server.app import make_app
 from ifss_keras.server.guard import ImpatientProtocol
 from ifss_keras.server.leases import Terms
-from ifss_keras.server.service import Settings
+from ifss_keras.server.service import LOG, Settings
 
 OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LEAST_KEY = 16  # characters
@@ -64,7 +65,7 @@ def serve(
         )
     memory_gb = 0.5 * free_bytes() / GB if max_memory_gb is None else max_memory_gb
     check_folder(workspace)
-    workspace.mkdir(exist_ok=True)
+    workspace.mkdir(0o700, exist_ok=True)
     settings = Settings(workspace, memory_gb, model, api_key, OWN_HOSTS if api_key is None else None, terms or Terms())
     refusal = f"Another server works in {workspace}: stop it, or give this one a workspace of its own."
     with only_one(workspace / LOCK, refusal), listening(host, port) as listener:
@@ -72,18 +73,19 @@ def serve(
         told(f"Serving on {_address(listener)}, workspace {workspace}; interrupt to stop.")
         if not own:
             told("Warning: Keys and images travel unencrypted: put a proxy with TLS in front (see docs/server.md).")
-        logging.getLogger("ifss_keras.server").addHandler(_Telling(told))
         config = uvicorn.Config(
             app,
             http=ImpatientProtocol,
             ws="none",
+            log_config=None,  # what is worse than a warning goes to standard error all the same
             log_level="error",
             access_log=False,
             limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=5,
             server_header=False,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with _logs_told(told):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def read_key(path: Path) -> str:
@@ -141,12 +143,16 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Telling(logging.Handler):
-    """What the server logs, told."""
-
-    def __init__(self, told: Callable[[str], None]):
-        super().__init__()
-        self._told = told
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._told(record.getMessage())
+@contextlib.contextmanager
+def _logs_told(told: Callable[[str], None]) -> Iterator[None]:
+    """What the server logs is told meanwhile."""
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: told(record.getMessage())
+    before = LOG.level
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(before)

@@ -22,7 +22,7 @@ from ifss_keras.volumes.volume import Volume, check_voxels
 LOG = logging.getLogger("ifss_keras.server")
 TICK_S = 1.0
 QUIET_S = 20.0  # after which the masks of an image are written
-DRAWING_BYTES = 10  # for each voxel beside the image itself: its label, what the client was shown, the network's work
+DRAWING_BYTES = 16  # for each voxel beside the image itself: its label, what the client was shown, the network's work
 MASK_BYTES = 8  # for each voxel of a mask that a client sends, at most
 
 T = TypeVar("T")

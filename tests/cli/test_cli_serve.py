@@ -1,6 +1,7 @@
 """`ifss serve`: what it refuses before it serves."""
 
 import socket
+import sys
 
 import pytest
 
@@ -49,3 +50,26 @@ def test_a_workspace_is_of_one_server(refused, tmp_path):
     (tmp_path / "w").mkdir()
     with only_one(tmp_path / "w" / LOCK):
         assert "Another server" in refused()
+
+
+def test_the_extra_that_a_server_needs(refused, monkeypatch):
+    monkeypatch.delitem(sys.modules, "ifss_keras.server.run", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert (
+        'needs uvicorn, which is not installed: install the extra serve, pip install "ifss_keras[serve]"' in refused()
+    )
+
+
+def test_others_than_this_machine_are_warned_of(ifss, tiny, tmp_path, monkeypatch):
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    place = ("--preset", tiny, "--workspace", tmp_path / "w", "--port", 0)
+    alone = ifss("serve", *place)
+    assert alone.code == 0
+    assert alone.out.startswith("Serving on http://127.0.0.1:")
+    assert "TLS" not in alone.out
+    open_to_others = ifss("serve", *place, "--host", "0.0.0.0", "--api-key-file", tmp_path / "key")
+    assert "put a proxy with TLS in front" in open_to_others.out
+    assert (tmp_path / "w").stat().st_mode & 0o777 == 0o700

@@ -1,10 +1,17 @@
 """Fixtures of the server's tests: a server, and the client of nnInteractive."""
 
+from importlib import util
+
 import pytest
 
-pytest.importorskip("fastapi", reason="the extra serve is not installed")
-pytest.importorskip("uvicorn", reason="the extra serve is not installed")
-pytest.importorskip("blosc2", reason="the extra serve is not installed")
+NEEDED = ("fastapi", "uvicorn", "blosc2")  # of the extra serve
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Skips all tests of this folder where what they import is not installed."""
+    missing = [name for name in NEEDED if util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"the extra serve is not installed: {', '.join(missing)}", allow_module_level=True)
 
 
 @pytest.fixture(scope="session")
