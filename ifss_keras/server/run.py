@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from ifss_keras.core.checks import require
 from ifss_keras.core.errors import InputError
@@ -26,6 +27,7 @@ from ifss_keras.server.service import LOG, Settings
 OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LEAST_KEY = 16  # characters
 MOST_CONNECTIONS = 64
+KEEP_ALIVE_S = 60  # far more than the 5 s of the clients, which would else send on what is closed just then
 LOCK = "server.lock"
 
 
@@ -73,7 +75,14 @@ def serve(
         told(f"Serving on {_address(listener)}, workspace {workspace}; interrupt to stop.")
         if not own:
             told("Warning: Keys and images travel unencrypted: put a proxy with TLS in front (see docs/server.md).")
-        config = uvicorn.Config(
+        with _logs_told(told):
+            http_server(app).run(sockets=[listener])
+
+
+def http_server(app: FastAPI) -> uvicorn.Server:
+    """What speaks HTTP for an application, patiently with who works and with nobody else."""
+    return uvicorn.Server(
+        uvicorn.Config(
             app,
             http=ImpatientProtocol,
             ws="none",
@@ -81,11 +90,11 @@ def serve(
             log_level="error",
             access_log=False,
             limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=5,
             server_header=False,
         )
-        with _logs_told(told):
-            uvicorn.Server(config).run(sockets=[listener])
+    )
 
 
 def read_key(path: Path) -> str:

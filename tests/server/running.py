@@ -6,13 +6,11 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-import uvicorn
 
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.session import Session
 from ifss_keras.server.app import make_app
-from ifss_keras.server.guard import ImpatientProtocol
-from ifss_keras.server.run import listening
+from ifss_keras.server.run import http_server, listening
 from ifss_keras.server.service import Settings
 
 REACH = 3  # slices
@@ -64,7 +62,7 @@ class Running:
 
     url: str
     service: object
-    server: uvicorn.Server = field(repr=False)
+    server: object = field(repr=False)
     thread: threading.Thread = field(repr=False)
 
     def stop(self):
@@ -77,8 +75,7 @@ def start(workspace, predictor=None, *, memory_gb=0.1, port=0, **settings) -> Ru
     workspace.mkdir(exist_ok=True)
     app = make_app(predictor or NearestReference(), Settings(workspace, memory_gb, MODEL, **settings))
     listener = listening("127.0.0.1", port)
-    config = uvicorn.Config(app, http=ImpatientProtocol, ws="none", log_level="error", access_log=False)
-    server = uvicorn.Server(config)
+    server = http_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:
