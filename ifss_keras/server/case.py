@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from ifss_keras.core.errors import InputError
 from ifss_keras.inference.session import Session
 from ifss_keras.server.lasso import Lasso, annotated_axis, combined, most_alike
+from ifss_keras.server.shown import Change, Shown
 from ifss_keras.server.step import Step, fingerprint, fingerprints, with_masks
 from ifss_keras.server.workspace import ImageFolder
 from ifss_keras.volumes.volume import Volume
 
 MOST_MUSCLES = 255
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """What a client has to draw anew.
-
-    Attributes:
-        box: first and one after the last voxel along each axis of the image as it came.
-        mask: uint8 in that box, 1 for the current muscle.
-    """
-
-    box: tuple[tuple[int, int], ...]
-    mask: np.ndarray
 
 
 class Case:
@@ -61,8 +49,7 @@ class Case:
         self._step = folder.last()
         self._session: Session | None = None
         self._begun_anew = False  # by the client, since it sent the image
-        self._shown = np.zeros(image.shape, bool)
-        self._unseen: set[int] = set()  # slices whose mask may differ from what was shown
+        self._shown = Shown(image.shape)
         self._labels_written = False
         if self.axis is not None:
             self.session()
@@ -138,7 +125,7 @@ class Case:
             references = with_masks(self._references(), code, masks)
             self._take(axis, code, lambda: session.restore(references) if edited else {}, undoable=bool(edited))
         self._go_to(code)
-        self._show(label)
+        self._shown.show(label)
 
     def begin_anew(self) -> None:
         """Leaves the current muscle for another, or for itself once more."""
@@ -146,11 +133,11 @@ class Case:
             self._commit(Step(self.axis, None, self._references(), self._step.shown), undoable=False)
             self._begun_anew = True
         self._go_to(None)
-        self._show(np.zeros(self.image.shape, bool))
+        self._shown.show(False)
 
     def clear_buffer(self) -> None:
         """The client shows nothing now."""
-        self._show(np.zeros(self.image.shape, bool))
+        self._shown.show(False)
 
     def undo(self) -> bool:
         """Takes the last lasso or mask back; whether there was one since the client began this muscle."""
@@ -163,11 +150,12 @@ class Case:
             self.folder.drop_last()
             return changed
 
-        self._unseen |= self._whole(undone)
+        self._shown.doubt(self._whole(undone))
         self._step, self._labels_written = step, False
         self._go_to(step.current)
         if step.axis is None:
-            self._session, self._unseen = None, self._slices()
+            self._session = None
+            self._shown.doubt()
         return True
 
     def remove(self, code: int) -> None:
@@ -183,31 +171,27 @@ class Case:
         current = None if self.current == code else self.current
         self._take(self.axis, current, lambda: session.restore(references), undoable=False)
 
+    def settle(self) -> None:
+        """Brings the mask to what `Predictor.predict` gives from the same references; see `Session.settle`."""
+        if self._session is None:
+            return
+        changed = self._whole(self._session.settle)
+        if changed:
+            self._shown.doubt(changed)
+            self._labels_written = False
+            if self.current is not None:
+                shown = {**self._step.shown, self.current: self._marks(self.current, changed)}
+                self._step = replace(self._step, shown=shown)
+
     def changes(self) -> Change | None:
         """Where the mask of the current muscle is another than the client has seen; None if nowhere."""
-        axis = self.axis or 0
         labels = np.zeros(self.image.shape, np.uint8) if self.axis is None else self.session().labels
-        shown, code = np.moveaxis(self._shown, axis, 0), self.current or -1
-        slices, rows, columns = [], [], []
-        for index in sorted(self._unseen):
-            now = labels[index] == code
-            differs = now ^ shown[index]
-            if differs.any():
-                slices.append(index)
-                rows += np.flatnonzero(differs.any(axis=1))[[0, -1]].tolist()
-                columns += np.flatnonzero(differs.any(axis=0))[[0, -1]].tolist()
-                shown[index] = now
-        self._unseen.clear()
-        if not slices:
-            return None
-        sides = [(min(held), max(held) + 1) for held in (slices, rows, columns)]
-        mask = labels[tuple(slice(*side) for side in sides)] == code
-        sides.insert(axis, sides.pop(0))
-        return Change(tuple(sides), np.moveaxis(mask, 0, axis).astype(np.uint8))
+        return self._shown.changes(labels, self.axis or 0, self.current)
 
     def write_labels(self) -> None:
-        """Writes the mask of all muscles into the folder, unless it is there."""
+        """Settles the mask of all muscles and writes it into the folder, unless it is there."""
         if self._session is not None and not self._labels_written:
+            self.settle()
             self.folder.write_labels(np.moveaxis(self._session.labels, 0, self.axis))
             self._labels_written = True
 
@@ -219,7 +203,8 @@ class Case:
             session = self._predictor.open(volume)
             if self._step.references:
                 session.restore(self._step.references)
-            self._session, self._unseen = session, set(range(len(volume.array)))
+            self._session = session
+            self._shown.doubt()
         return self._session
 
     def _meant(self, lasso: np.ndarray, plane: np.ndarray) -> tuple[int, bool]:
@@ -259,13 +244,13 @@ class Case:
             self._commit(Step(axis, code, references, shown), undoable=undoable)
             return changed
 
-        self._unseen |= self._whole(taken)
+        self._shown.doubt(self._whole(taken))
         self._go_to(code)
 
     def _go_to(self, code: int | None) -> None:
         """The client is at another muscle, of which it may have seen nothing."""
         if code != self.current:
-            self._unseen = self._slices()
+            self._shown.doubt()
         self.current = code
 
     def _marks(self, code: int, changed: Iterable[int]) -> np.ndarray:
@@ -289,11 +274,3 @@ class Case:
     def _commit(self, step: Step, *, undoable: bool) -> None:
         self.folder.add(step, undoable=undoable)
         self._step, self._labels_written = step, False
-
-    def _show(self, mask: np.ndarray) -> None:
-        """The client shows this mask (axes as the image) now."""
-        self._shown[...] = mask
-        self._unseen = self._slices()
-
-    def _slices(self) -> set[int]:
-        return set(range(self.image.shape[self.axis or 0]))

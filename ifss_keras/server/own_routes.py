@@ -24,7 +24,12 @@ async def suggest(service: ServiceHere, lease: Active, count: Annotated[int, Que
 @router.get("/report")
 async def report(service: ServiceHere, lease: Active) -> dict:
     """What every muscle measures: mL with interval, its area and how certain that is on each slice, its references."""
-    return await service.do(lease, lambda: measured(case_of(lease).session()))
+
+    def settled() -> dict:
+        case_of(lease).settle()
+        return measured(case_of(lease).session())
+
+    return await service.do(lease, settled)
 
 
 @router.delete("/muscles/{code}")

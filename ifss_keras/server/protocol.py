@@ -155,8 +155,13 @@ async def undo(service: ServiceHere, lease: Active) -> Response:
 
 @router.post("/predict")
 async def predict(service: ServiceHere, lease: Active) -> Response:
-    """What changed since the client last asked."""
-    return await service.do(lease, lambda: changes_of(case_of(lease)))
+    """What changed since the client last asked, brought to what `ifss predict` gives of the same references."""
+
+    def settled() -> Response:
+        case_of(lease).settle()
+        return changes_of(case_of(lease))
+
+    return await service.do(lease, settled)
 
 
 @router.post("/add_lasso_interaction")

@@ -7,14 +7,47 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.inference.prediction import Prediction
-from ifss_keras.inference.session import Session
 from ifss_keras.server.app import make_app
 from ifss_keras.server.run import http_server, listening
 from ifss_keras.server.service import Settings
+from ifss_keras.server.step import with_masks
+from ifss_keras.volumes.annotation import Annotation
 
 REACH = 3  # slices
 MODEL = {"id": "nearest", "licence": "MIT"}
+
+
+class NearestSession:
+    """`Session` without a network: every slice is made again each time."""
+
+    def __init__(self, predictor, volume):
+        self.predictor, self.volume = predictor, volume
+        self.labels, self.references = np.zeros(volume.array.shape, np.uint8), {}
+
+    def annotate(self, index, mask, code):
+        return self._carried(with_masks(self.references, code, {index: mask.copy()}))
+
+    def restore(self, references):
+        return self._carried({code: dict(masks) for code, masks in references.items()})
+
+    def settle(self):
+        return {}
+
+    def prediction(self):
+        if not self.references:
+            raise InputError("No slice is annotated: expected one.")
+        return self.predictor.predict(self.volume, Annotation.of_references(self.references, {}))
+
+    def _carried(self, references):
+        held = any(mask.any() for masks in references.values() for mask in masks.values())
+        found = np.zeros_like(self.labels)
+        if held:
+            found = self.predictor.predict(self.volume, Annotation.of_references(references, {})).labels
+        changed = {index: found[index] for index in range(len(found)) if (found[index] != self.labels[index]).any()}
+        self.labels[...], self.references = found, references
+        return changed
 
 
 class NearestReference:
@@ -28,7 +61,7 @@ class NearestReference:
         self.before = before
 
     def open(self, volume):
-        return Session(self, volume)
+        return NearestSession(self, volume)
 
     def predict(self, volume, annotation, *, progress=None):
         self.before()
