@@ -66,7 +66,7 @@ class KeptSpans:
             self._cut_before, self._cut, self._settles = self._cut, {}, settle
 
     def get(self, own: Key, known: Key) -> dict[int, SoftMask] | None:
-        """What was found where the same was known, or None; if it does not settle, where only a span's own was the same.
+        """What was found where the same was known, or None; unless it settles, where a span's own was the same.
 
         Args:
             own: of the references at the ends of a span.
