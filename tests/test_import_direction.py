@@ -20,6 +20,7 @@ RANKS = {
             ["inference"],
             ["report", "bench"],
             ["jobs"],
+            ["server"],
             ["cli", "napari_plugin"],
         ]
     )

@@ -19,6 +19,7 @@ COMMANDS = {
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "reconstruct": "Make a volume of a tracked sweep, for display",
+    "serve": "Serve napari and 3D Slicer: a few lassos there, the whole mask back",
     "train": "Train a network by a recipe",
     "tune": "Search the best settings of a recipe",
 }

@@ -8,6 +8,7 @@ import click
 
 # setting of a library's error: how the command line calls it
 OPTIONS = {
+    "api_key_file": "--api-key-file",
     "axis": "--axis",
     "calibration": "--calibration",
     "complete": "--complete",
@@ -20,6 +21,7 @@ OPTIONS = {
     "max_gb": "--max-gb",
     "method": "--method",
     "poses": "--poses",
+    "port": "--port",
     "preset": "--preset",
     "reference": "--reference",
     "resume": "--resume",

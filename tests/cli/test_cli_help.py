@@ -31,6 +31,7 @@ OPTIONS = {
     ("export",): ["SOURCE", "--output", "--nnunet", "--label", "--space", "--smoothing-mm", "--spacing-mm", "--max-gb",
                   "--sparse", "--channel", "--licence", "--force", "--json"],
     ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
+    ("serve",): ["--host", "--port", "--api-key-file", "--workspace", "--max-memory-gb", "--preset"],
     ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
