@@ -103,12 +103,15 @@ class KerasEngine:
             "step": one_step,
         }
         if backend.backend() == "jax" and _on_gpu():
-            self.lanes, self.at_once = 4, 16  # the processor prepares spans in several threads while the GPU works
+            self.lanes, self.at_once = 3, 16  # the processor prepares spans in several threads while the GPU works
         batches = {"step": self.at_once, "look": TOGETHER, "start": 1, "remember": 1}
         self._run = {
             name: _compiled(function, backend.backend(), batches[name]) for name, function in self.functions.items()
         }
-        self._tensors, self._arrays = ops.convert_to_tensor, ops.convert_to_numpy
+        if backend.backend() == "jax":  # which takes arrays, and gives them
+            self._tensors = self._arrays = np.asarray
+        else:
+            self._tensors, self._arrays = ops.convert_to_tensor, ops.convert_to_numpy
 
     def _call(self, name, **arguments):
         return mapped(self._arrays, self._run[name](mapped(self._tensors, arguments)))
@@ -182,8 +185,9 @@ def _compiled_by_jax(function, most: int):
 
     def run(arguments):
         batch = len(jax.tree.leaves(arguments)[0])
-        filled = jax.tree.map(lambda x: np.pad(x, [(0, most - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
-        return jax.tree.map(lambda x: np.asarray(x)[:batch], program(filled))
+        if batch < most:
+            arguments = jax.tree.map(lambda x: np.pad(x, [(0, most - batch), *[(0, 0)] * (x.ndim - 1)]), arguments)
+        return jax.tree.map(lambda x: x[:batch], jax.device_get(program(arguments)))
 
     return run
 

@@ -94,13 +94,13 @@ class Way:
 
     def seen(self) -> Arrays:
         """What is seen of the next window's slices, in this way's order."""
-        return self.sight.seen(self._slices(self.window))
+        return self.sight.seen(np.arange(self.sight.slices)[self._slices(self.window)])
 
     def take(self, muscle: np.ndarray, estimates: np.ndarray, memory: Arrays) -> None:
         """Takes what the engine made of the next window: (window, row, column), and the state after it."""
-        slices = self._slices(self.window)[: self.sight.slices]
-        self._total[slices] += muscle[: len(slices)]
-        self._newest[slices] = muscle[: len(slices)]
+        slices = self._slices(min(self.window, self.sight.slices))
+        self._total[slices] += muscle[: self.sight.slices]
+        self._newest[slices] = muscle[: self.sight.slices]
         self._counts[slices] += 1
         self.estimates, self.memory = estimates, memory
         self._done += 1
@@ -117,8 +117,13 @@ class Way:
         slices = self._slices(count)
         return Evidence(*(part[slices] for part in self.sight.evidence))
 
-    def _slices(self, count: int) -> np.ndarray:
-        """The first slices of the next window, in this way's order."""
-        last = self.sight.slices - 1
-        slices = np.minimum(self._done + np.arange(count), last)
-        return last - slices if self.backward else slices
+    def _slices(self, count: int) -> slice | np.ndarray:
+        """The first slices of the next window, in this way's order; indices where they go on with the last of them."""
+        first, last = self._done, self.sight.slices - 1
+        if first + count > self.sight.slices:
+            slices = np.minimum(first + np.arange(count), last)
+            return last - slices if self.backward else slices
+        if not self.backward:
+            return slice(first, first + count)
+        stop = last - first - count
+        return slice(last - first, None if stop < 0 else stop, -1)
