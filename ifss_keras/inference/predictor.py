@@ -19,7 +19,7 @@ from ifss_keras.propagation.compose import compose
 from ifss_keras.propagation.engine import Engine, KerasEngine
 from ifss_keras.propagation.openvino_engine import OpenVinoEngine
 from ifss_keras.propagation.runner import SpanRunner
-from ifss_keras.propagation.settings import PropagationSettings
+from ifss_keras.propagation.settings import MEMORY_GB, PropagationSettings
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture
@@ -76,7 +76,14 @@ class Predictor:
         """A session in which a volume's slices are annotated one after the other."""
         return Session(self, volume)
 
-    def predict(self, volume: Volume, annotation: Annotation, *, progress: Progress = silent) -> Prediction:
+    def predict(
+        self,
+        volume: Volume,
+        annotation: Annotation,
+        *,
+        progress: Progress = silent,
+        memory_gb: float = MEMORY_GB,
+    ) -> Prediction:
         """The annotated slices carried through the volume by the network.
 
         Between references both sides are used; outside them, unless they are said or seen to be the ends, the mask is
@@ -87,10 +94,11 @@ class Predictor:
             volume: any grid, any real voxel type.
             annotation: on the volume's grid.
             progress: told of each label, the slices done and those to do.
+            memory_gb: for what the network sees in slices, in 10^9 bytes; with less, long spans are looked at twice.
         """
         if needs_order(volume):
-            return along_sweep(partial(self.predict, progress=progress), volume, annotation)
-        carrier = Carrier(self.runner, volume, self.settings)
+            return along_sweep(partial(self.predict, progress=progress, memory_gb=memory_gb), volume, annotation)
+        carrier = Carrier(SpanRunner(self.runner.engine, memory_gb), volume, self.settings)
         carried = carry_annotation(carrier, annotation, progress)
         shape, spacing_mm, threshold = volume.array.shape, volume.spacing_mm, self.settings.threshold
         labels = compose(carried.soft, carried.masks, shape, spacing_mm, threshold)

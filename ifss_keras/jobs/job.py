@@ -8,6 +8,7 @@ from pathlib import Path
 from ifss_keras.core.errors import PresetError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.methods import NETWORK
+from ifss_keras.propagation.settings import MEMORY_GB
 from ifss_keras.volumes.tracking import UNTRACKED, Tracking
 from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset
 
@@ -25,6 +26,7 @@ class Job:
         spacing_mm: (slice, row, column) in place of the file's.
         frame_step_mm: of neighbouring frames alone, for files that say only how far rows and columns lie apart.
         max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
+        memory_gb: for what the network sees in slices, see `Predictor.predict`.
         tracking: where the frames of a sweep lie, as far as its file does not say it.
         labels: code to name.
         complete, ends_annotated: see `Annotation`.
@@ -42,6 +44,7 @@ class Job:
     spacing_mm: tuple[float, float, float] | None = None
     frame_step_mm: float | None = None
     max_gb: float | None = None
+    memory_gb: float = MEMORY_GB
     tracking: Tracking = UNTRACKED
     labels: dict[int, str] | None = None
     complete: bool = False

@@ -158,7 +158,8 @@ def _annotation(job: Job, volume: Volume) -> Annotation:
 def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress, networks: Networks) -> Prediction:
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
-    return networks.predictor(job).predict(volume, annotation, progress=progress)
+    predictor = networks.predictor(job)
+    return predictor.predict(volume, annotation, progress=progress, memory_gb=job.memory_gb)
 
 
 def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -> Prediction:

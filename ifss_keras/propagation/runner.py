@@ -13,6 +13,7 @@ import numpy as np
 from ifss_keras.propagation.engine import Engine
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
+from ifss_keras.propagation.settings import MEMORY_GB
 from ifss_keras.propagation.ways import Sight, Way
 
 Job = Generator[list[Way], None, Any]  # yields ways that it needs run, goes on when they are, and returns its result
@@ -23,10 +24,12 @@ class SpanRunner:
 
     Args:
         engine: see `Engine`.
+        memory_gb: for what the engine sees in slices, all spans that are run at once together, in 10^9 bytes.
     """
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, memory_gb: float = MEMORY_GB):
         self.engine = engine
+        self._room_bytes = memory_gb * 1e9 / max(engine.lanes * engine.at_once / 2, 1)
         self.window = engine.window
 
     def run(self, jobs: Iterable[Job]) -> list[Any]:
@@ -76,7 +79,7 @@ class SpanRunner:
 
     def sight(self, evidence: Evidence, exemplars: Exemplars | None = None) -> Sight:
         """See `Sight`."""
-        return Sight(self.engine, evidence, exemplars)
+        return Sight(self.engine, evidence, exemplars, self._room_bytes)
 
 
 class _Work:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MEMORY_GB = 0.3  # for what a network sees in slices, in 10^9 bytes
+
+
 @dataclass(frozen=True)
 class Softness:
     """How far to trust the anchor: the scale of its border, in working pixels.

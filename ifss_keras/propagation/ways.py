@@ -11,7 +11,7 @@ from ifss_keras.propagation.engine import TOGETHER, Arrays, Engine
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 
-KEPT = 10  # of these packs at most, for each span: long spans are looked at anew where both ways have met
+_LEAST_PACKS = 2  # a window may lie in two
 
 
 class Sight:
@@ -21,9 +21,13 @@ class Sight:
         engine: see `Engine`.
         evidence: (slice, row, column, 1).
         exemplars: (slot, row, column, 1), the annotated slices that a network with a memory looks up.
+        room_bytes: of what is seen, as much is kept; where a span has more slices, they are looked at anew behind the
+            middle, where its two ways have met.
     """
 
-    def __init__(self, engine: Engine, evidence: Evidence, exemplars: Exemplars | None = None):
+    def __init__(
+        self, engine: Engine, evidence: Evidence, exemplars: Exemplars | None = None, room_bytes: float = np.inf
+    ):
         self.engine = engine
         self.evidence = evidence
         self.slices = len(evidence.image)
@@ -31,6 +35,7 @@ class Sight:
         self._remembered: Arrays | None = None
         self._looking: dict[int, Lock] = {}
         self._lock = Lock()
+        self._room_bytes = room_bytes
         self._packs: OrderedDict[int, Arrays] = OrderedDict()
 
     def seen(self, slices: np.ndarray) -> Arrays:
@@ -59,7 +64,8 @@ class Sight:
                 found = self.engine.look(image, self._remembered)
             with self._lock:
                 self._packs[number] = found
-                if len(self._packs) > KEPT:
+                size = sum(part.nbytes for part in found.values())
+                while len(self._packs) > max(self._room_bytes // size, _LEAST_PACKS):
                     self._packs.popitem(last=False)
             return found
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ifss_keras.propagation import ways
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.ways import Sight, Way
 
@@ -32,10 +31,10 @@ class Looking:
         return muscle, muscle[:, 1:, ..., None], {"count": memory["count"] + 1}
 
 
-def sight(engine, slices):
+def sight(engine, slices, **room):
     image = np.random.default_rng(slices).random((slices, 2, 5, 1), np.float32)
     flags = np.zeros((slices, 1, 1, 1), np.float32)
-    return Sight(engine, Evidence(image, image, flags, image, flags))
+    return Sight(engine, Evidence(image, image, flags, image, flags), **room)
 
 
 def run(way):
@@ -71,10 +70,9 @@ def test_both_ways_look_at_each_slice_once():
     assert engine.looked == 50
 
 
-def test_a_long_span_is_kept_in_part_only(monkeypatch):
-    monkeypatch.setattr(ways, "KEPT", 2)
+def test_a_long_span_is_kept_in_part_only():
     engine = Looking()
-    span = sight(engine, 80)
+    span = sight(engine, 80, room_bytes=16 * 4 * 2.9)  # of 4 bytes for each of the 16 slices of a pack
     run(Way(span))
     run(Way(span, backward=True))
     assert len(span._packs) == 2
