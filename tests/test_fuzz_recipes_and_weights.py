@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ifss_keras.core.errors import IFSSError
 from ifss_keras.training.recipe import Recipe, read_recipe
-from ifss_keras.zoo.presets import Preset
+from ifss_keras.zoo.preset import Preset
 from ifss_keras.zoo.weights_file import load_weights
 
 RECIPE = b"""name: fuzz  # a comment

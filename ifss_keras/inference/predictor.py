@@ -23,7 +23,8 @@ from ifss_keras.propagation.settings import MEMORY_GB, PropagationSettings
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture
-from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, Preset, find_preset, load_network, verified_engine
+from ifss_keras.zoo.preset import CONFIG, Preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, load_network, verified_engine
 
 
 class Predictor:

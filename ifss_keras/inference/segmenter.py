@@ -17,7 +17,8 @@ from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.propagation.region import to_grid, to_working, whole_plane
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.catalogue import find_architecture
-from ifss_keras.zoo.presets import CONFIG, find_preset, load_network
+from ifss_keras.zoo.preset import CONFIG
+from ifss_keras.zoo.presets import find_preset, load_network
 
 
 class Segmenter:

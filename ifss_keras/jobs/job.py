@@ -10,7 +10,8 @@ from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.methods import NETWORK
 from ifss_keras.propagation.settings import MEMORY_GB
 from ifss_keras.volumes.tracking import UNTRACKED, Tracking
-from ifss_keras.zoo.presets import DEFAULT_PRESET, Preset, find_preset
+from ifss_keras.zoo.preset import Preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
+from ifss_keras.core.cores import usable_cores
 from ifss_keras.jobs.batch_case import Case, Outcome, run_case_alone
 
 _SPAWNED = multiprocessing.get_context("spawn")  # TensorFlow does not live through a fork
@@ -95,8 +96,10 @@ def _work(pipe: Connection, place: int, count: int) -> None:
 
 def _take_share_of_cores(place: int, count: int) -> None:
     """Leaves the other processes theirs: threads of all libraries for all cores in each would wait for each other."""
+    share = str(-(-usable_cores() // count))
+    os.environ["OMP_NUM_THREADS"] = share  # see `usable_cores`
     if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", share)
         return
     cores = sorted(os.sched_getaffinity(0))
     with contextlib.suppress(OSError):

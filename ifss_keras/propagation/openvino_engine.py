@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from threading import Lock, local
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from ifss_keras.core.cores import usable_cores
+from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.engine import Arrays, mapped, named_leaves
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import Exemplars
 
 GIVEN, MADE = "given:", "made:"  # before the names of inputs and of outputs, which share some
-PARTS = (
-    "remember",
-    "look",
-    "start",
-    "step",
-)  # functions of an engine; those that a network has no use for are left out
+PARTS = ("remember", "look", "start", "step")  # of an engine; those that a network has no use for are left out
+MOST_LANES = 8
 
 
 class OpenVinoEngine:
@@ -28,23 +25,26 @@ class OpenVinoEngine:
     Args:
         path: the file.
         precision: "f32", or "bf16" where the processor has it.
+
+    Raises:
+        InputError: OpenVINO cannot be imported, or the file is no engine.
     """
 
     at_once = 4
 
     def __init__(self, path: Path, precision: str = "f32"):
-        import openvino
-
+        try:
+            import openvino
+        except ImportError as error:
+            raise InputError(
+                f"OpenVINO cannot be imported ({error}): install it again, or set KERAS_BACKEND=tensorflow to run the "
+                "network by Keras."
+            ) from error
         # a thread for each lane: faster than several for one, and then a way's result is the same to the last bit
         # whatever other ways a step takes
-        self.lanes = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 8)
+        self.lanes = min(usable_cores(), MOST_LANES)
         self._core = openvino.Core()
-        with ZipFile(path) as held:
-            self._models = {
-                part: self._core.read_model(held.read(f"{part}.xml"), held.read(f"{part}.bin"))
-                for part in PARTS
-                if f"{part}.xml" in held.namelist()
-            }
+        self._models = self._read(path)
         shapes = {name_of(port, GIVEN): port.partial_shape for port in self._models["step"].inputs}
         self.window = shapes["evidence.image"][1].get_length()
         self.memory_shapes = {
@@ -60,6 +60,17 @@ class OpenVinoEngine:
         }
         self._compiled, self._lock = {}, Lock()
         self._requests = local()
+
+    def _read(self, path: Path) -> dict:
+        """The model of each part."""
+        try:
+            with ZipFile(path) as held:
+                given = {part for part in PARTS if f"{part}.xml" in held.namelist()} | {"start", "step"}
+                return {
+                    part: self._core.read_model(held.read(f"{part}.xml"), held.read(f"{part}.bin")) for part in given
+                }
+        except (BadZipFile, KeyError, OSError, RuntimeError) as error:
+            raise InputError(f"{path} is no engine that OpenVINO can read: export it again.") from error
 
     def remember(self, exemplars: Exemplars) -> Arrays:
         """See `Engine`."""

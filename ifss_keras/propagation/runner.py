@@ -42,9 +42,8 @@ class SpanRunner:
             self._lane(work)
         else:
             with ThreadPoolExecutor(self.engine.lanes) as lanes:
-                through = [lanes.submit(self._lane, work) for _ in range(self.engine.lanes)]
                 try:
-                    for lane in through:
+                    for lane in [lanes.submit(self._lane, work) for _ in range(self.engine.lanes)]:
                         lane.result()
                 finally:
                     work.stopped = True
@@ -123,7 +122,8 @@ class _Work:
     def _go_on(self, number: int, job: Job) -> None:
         """Runs a job until it asks for ways, or to its end."""
         try:
-            ways = next(job)
+            while not (ways := next(job)):
+                pass  # it needs none run and goes on at once
         except StopIteration as stop:
             with self._change:
                 self.results[number] = stop.value

@@ -26,7 +26,8 @@ from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.training.record import started_from, write_record
 from ifss_keras.training.transfer import start_with
 from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
-from ifss_keras.zoo.presets import Preset, finished
+from ifss_keras.zoo.preset import Preset
+from ifss_keras.zoo.presets import finished
 
 BEST_WEIGHTS = "best.weights.h5"
 LAST_WEIGHTS = "last.weights.h5"

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ifss_keras.core.errors import PresetError
-from ifss_keras.zoo.presets import WEIGHTS, Preset, find_preset, finished, verified_weights
+from ifss_keras.zoo.preset import WEIGHTS, Preset
+from ifss_keras.zoo.presets import find_preset, finished, verified_weights
 from ifss_keras.zoo.weights_file import average_weights
 
 

@@ -22,7 +22,8 @@ from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS
 from ifss_keras.propagation.settings import Flow
-from ifss_keras.zoo.presets import Preset, load_network
+from ifss_keras.zoo.preset import Preset
+from ifss_keras.zoo.presets import load_network
 
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the time in the archive: the same network gives the same bytes
 

@@ -11,7 +11,8 @@ from keras import ops
 from ifss_keras.core.checks import as_tuples, known_names, require
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.zoo.catalogue import keyword_arguments, network_class
-from ifss_keras.zoo.presets import Preset, find_preset, load_network, released_presets, save_preset
+from ifss_keras.zoo.preset import Preset
+from ifss_keras.zoo.presets import find_preset, load_network, released_presets, save_preset
 
 KERAS_ARGUMENTS = ("name", "trainable", "dtype")
 

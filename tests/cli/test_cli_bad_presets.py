@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ifss_keras.zoo.presets import CONFIG, DEFAULT_PRESET, Preset, finished
+from ifss_keras.zoo.preset import CONFIG, Preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, finished
 from tests.cli.sentences import one_sentence, truncated
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ifss_keras.core.checks import as_tuples
 from ifss_keras.zoo import IFSSNet
-from ifss_keras.zoo.presets import CONFIG, Preset
+from ifss_keras.zoo.preset import CONFIG, Preset
 
 
 @pytest.fixture(scope="module")

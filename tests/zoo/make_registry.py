@@ -7,7 +7,7 @@ from pathlib import Path
 import ifss_keras.zoo
 from ifss_keras.core.files import write_whole
 from ifss_keras.core.records import sha256_of
-from ifss_keras.zoo.presets import CARD, CONFIG, Preset
+from ifss_keras.zoo.preset import CARD, CONFIG, Preset
 from ifss_keras.zoo.remote.registry import REGISTRY, Record, RemoteFile
 from tests.zoo.shelf import SUPERSEDED
 

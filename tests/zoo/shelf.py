@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ifss_keras.zoo.presets import CONFIG, Preset, released_presets
+from ifss_keras.zoo.preset import CONFIG, Preset
+from ifss_keras.zoo.presets import released_presets
 
 SHELF = Path(__file__).resolve().parents[2] / "zoo"
 SUPERSEDED = {path.parent.name: Preset.read(path.parent) for path in sorted(SHELF.glob(f"*/{CONFIG}"))}

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from ifss_keras.core.errors import ChecksumError, InputError, PresetError
-from ifss_keras.zoo.presets import CONFIG, MOST_BYTES, Preset, finished, load_network, verified_weights
+from ifss_keras.zoo.preset import CONFIG, MOST_BYTES, Preset
+from ifss_keras.zoo.presets import finished, load_network, verified_weights
 from ifss_keras.zoo.weights_file import average_weights
 
 

@@ -13,16 +13,8 @@ from ifss_keras.core.checks import as_tuples
 from ifss_keras.core.errors import ChecksumError, InputError, PresetError
 from ifss_keras.propagation.settings import PropagationSettings, Softness
 from ifss_keras.zoo import IFSSNet, UNet3D, presets
-from ifss_keras.zoo.presets import (
-    CARD,
-    CONFIG,
-    DEFAULT_PRESET,
-    Preset,
-    find_preset,
-    finished,
-    load_network,
-    verified_weights,
-)
+from ifss_keras.zoo.preset import CARD, CONFIG, Preset
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, finished, load_network, verified_weights
 from ifss_keras.zoo.weights_file import load_weights
 from tests.zoo.models import SMALL, answered, run
 

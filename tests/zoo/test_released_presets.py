@@ -7,7 +7,8 @@ import yaml
 
 from ifss_keras.core.errors import PresetError
 from ifss_keras.zoo import IFSSNet
-from ifss_keras.zoo.presets import CARD, DEFAULT_PRESET, find_preset, released_folder, released_presets
+from ifss_keras.zoo.preset import CARD
+from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, released_folder, released_presets
 from tests.zoo.shelf import PRESETS, SHELF, SUPERSEDED
 
 every_preset = pytest.mark.parametrize("name", PRESETS)

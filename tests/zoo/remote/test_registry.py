@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from ifss_keras.core.errors import PresetError
-from ifss_keras.zoo.presets import CARD, CONFIG, Preset, released_presets
+from ifss_keras.zoo.preset import CARD, CONFIG, Preset
+from ifss_keras.zoo.presets import released_presets
 from ifss_keras.zoo.remote.registry import Record, find_record, registry
 from tests.zoo.make_registry import PLACE, registry_text
 from tests.zoo.shelf import SHELF, SUPERSEDED
