@@ -52,7 +52,7 @@ def gather_evidence(
             unit; anchors between two that hold the structure get it. None: those of the interpolated shapes.
         places: where slices lie.
     """
-    annotation, anchors = np.zeros_like(image), np.zeros_like(image)
+    annotation, anchors = (np.zeros(image.shape, image.dtype) for _ in range(2))  # memory only for what is written
     is_reference, has_anchor = np.zeros((2, len(image), 1, 1, 1), np.float32)
     stop = first + len(image)
     for index, mask in references.items():

@@ -30,7 +30,7 @@ class OpenVinoEngine:
         InputError: OpenVINO cannot be imported, or the file is no engine.
     """
 
-    at_once = 4
+    at_once = 2
 
     def __init__(self, path: Path, precision: str = "f32"):
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-MEMORY_GB = 0.3  # for what a network sees in slices, in 10^9 bytes
+MEMORY_GB = 0.15  # for what a network sees in slices, in 10^9 bytes
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ class _Outwards:
         jobs, window, region, seen = self.jobs, self.jobs.runner.window, self._region, self._seen
         part = self.indices[self._place : self._place + jobs.settings.stretch + window - 1]
         evidence = jobs.evidence(part, seen, region)
-        way = Way(jobs.runner.sight(evidence, self._exemplars), start=self._start)
+        way = Way(jobs.runner.sight(evidence, self._exemplars), start=self._start, goes_on=True)
         yield [way]
         soft = np.where(evidence.is_reference[..., 0] > 0, evidence.annotation[..., 0], way.soft())
         self.goes_on = self._place + len(part) < len(self.indices)

@@ -77,16 +77,19 @@ class Way:
         sight: of the slices.
         backward: from the last slice to the first.
         start: (window - 1, row, column, 1), the estimates of the first slices; None: from the evidence.
+        goes_on: `newest` will be asked for, as another way goes on from there.
     """
 
-    def __init__(self, sight: Sight, *, backward: bool = False, start: np.ndarray | None = None):
+    def __init__(self, sight: Sight, *, backward: bool = False, start: np.ndarray | None = None, goes_on: bool = False):
         self.sight = sight
         self.backward = backward
         self.window = sight.engine.window
         self._done = 0
         self.memory = {name: np.zeros(shape, np.float32) for name, shape in sight.engine.memory_shapes.items()}
         self.estimates = sight.engine.start(self._evidence(self.window - 1)) if start is None else start
-        self._total, self._newest = np.zeros((2, *sight.evidence.image.shape[:-1]), np.float32)
+        size = sight.evidence.image.shape[:-1]
+        self._total = np.zeros(size, np.float32)
+        self._newest = np.zeros(size, np.float32) if goes_on else None
         self._counts = np.zeros(sight.slices, np.float32)
 
     @property
@@ -106,7 +109,8 @@ class Way:
         """Takes what the engine made of the next window: (window, row, column), and the state after it."""
         slices = self._slices(min(self.window, self.sight.slices))
         self._total[slices] += muscle[: self.sight.slices]
-        self._newest[slices] = muscle[: self.sight.slices]
+        if self._newest is not None:
+            self._newest[slices] = muscle[: self.sight.slices]
         self._counts[slices] += 1
         self.estimates, self.memory = estimates, memory
         self._done += 1

@@ -12,7 +12,8 @@ HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib', 'trimesh'}"
 
 OPTIONS = {
     ("predict",): ["IMAGE", "--reference", "--output", "--preset", "--method", "--axis", "--spacing-mm",
-                   "--frame-step-mm", "--max-gb", "--memory-gb", "--poses", "--calibration", "--space", "--label", "--complete",
+                   "--frame-step-mm", "--max-gb", "--memory-gb", "--poses", "--calibration", "--space", "--label",
+                   "--complete",
                    "--ends-annotated", "--report", "--subject", "--batch", "--workers", "--scheduler", "--force",
                    "--json"],
     ("evaluate",): ["PREDICTION", "TRUTH", "--axis", "--spacing-mm", "--frame-step-mm", "--max-gb", "--label",

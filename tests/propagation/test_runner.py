@@ -64,7 +64,7 @@ def run_alone(runner, evidence, start=None):
     """Soft masks and newest estimates, (slice, row, column), of one way forwards."""
 
     def job():
-        way = Way(runner.sight(evidence), start=start)
+        way = Way(runner.sight(evidence), start=start, goes_on=True)
         yield [way]
         return way.soft(), way.newest()
 

@@ -54,7 +54,7 @@ def run(way):
 @pytest.mark.parametrize("backward", [False, True])
 def test_what_is_seen_belongs_to_the_slices_of_the_window(slices, backward):
     span = sight(Looking(), slices)
-    way = Way(span, backward=backward)
+    way = Way(span, backward=backward, goes_on=True)
     run(way)
     expected = np.broadcast_to(span.evidence.image.mean(axis=(1, 2, 3))[:, None, None], (slices, 2, 5))
     np.testing.assert_allclose(way.soft(), expected, atol=1e-6)
