@@ -31,7 +31,7 @@ OPTIONS = {
     ("export",): ["SOURCE", "--output", "--nnunet", "--label", "--space", "--smoothing-mm", "--spacing-mm", "--max-gb",
                   "--sparse", "--channel", "--licence", "--force", "--json"],
     ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
-    ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average"],
+    ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average", "export"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
     ("models", "pull"): ["NAMES", "--all", "--json"],
@@ -39,6 +39,7 @@ OPTIONS = {
     ("models", "verify"): ["NAMES", "--json"],
     ("models", "remove"): ["NAMES", "--json"],
     ("models", "average"): ["TRAININGS", "--output"],
+    ("models", "export"): ["PRESET"],
 }  # fmt: skip
 
 
