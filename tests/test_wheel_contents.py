@@ -56,7 +56,7 @@ def test_it_holds_the_templates_of_the_report(name, wheel):
 def test_it_holds_the_released_presets_whole_and_once(name, wheel):
     folder = f"ifss_keras/zoo/released/{name}"
     files = {path.name: path.read_bytes() for path in (CHECKOUT / folder).iterdir()}
-    assert set(files) == {"config.json", "card.md", "model.weights.h5"}
+    assert set(files) == {"config.json", "card.md", "model.weights.h5", "model.openvino"}
     held = [item for item in wheel.namelist() if item.startswith(f"{folder}/")]
     assert sorted(held) == sorted(f"{folder}/{file}" for file in files)
     assert {file: wheel.read(f"{folder}/{file}") for file in files} == files

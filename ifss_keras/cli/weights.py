@@ -83,7 +83,7 @@ def path(name, as_json):
 @click.argument("names", nargs=-1)
 @options.as_json
 def verify(names, as_json):
-    """Check the SHA-256 of the weights of NAMES, presets or their folders, or of all that are here; fetches nothing."""
+    """Check the SHA-256 of what NAMES hold, presets or their folders, or all that are here; fetches nothing."""
     from ifss_keras.zoo.presets import released_presets
     from ifss_keras.zoo.remote.cache import is_begun
     from ifss_keras.zoo.remote.registry import registry
@@ -110,7 +110,7 @@ def verify(names, as_json):
 
 def _verified(name, record, settings):
     """What was found of a preset, with `verified` false where nothing says which weights are right."""
-    from ifss_keras.zoo.presets import find_preset, released_presets, verified_weights
+    from ifss_keras.zoo.presets import find_preset, released_presets, verify
     from ifss_keras.zoo.remote.cache import check_cached
 
     if record is not None:
@@ -118,10 +118,12 @@ def _verified(name, record, settings):
         names = ", ".join(file.name for file in record.files)
         return _found(name, CACHED, folder) | {"verified": True, "told": f"{names} are the files that were released"}
     preset = find_preset(name)
-    weights = verified_weights(preset)
-    known = "is the file that the preset names" if preset.sha256 else "is there, of a training that has not ended"
+    verify(preset)
+    files = [preset.weights, *([preset.engine] if preset.engine else [])]
+    named = "is the file that the preset names" if len(files) == 1 else "are the files that the preset names"
+    known = named if preset.sha256 else "is there, of a training that has not ended"
     found = _found(name, EMBEDDED if name in released_presets() else OWN, preset.folder)
-    return found | {"verified": preset.sha256 is not None, "told": f"{weights.name} {known}"}
+    return found | {"verified": preset.sha256 is not None, "told": f"{' and '.join(files)} {known}"}
 
 
 @click.command("remove")

@@ -26,7 +26,7 @@ from ifss_keras.jobs.refusals import (
 from ifss_keras.volumes.annotation import Annotation, check_names, read_annotation
 from ifss_keras.volumes.io import check_writable, read_volume
 from ifss_keras.volumes.volume import Volume
-from ifss_keras.zoo.presets import verified_weights
+from ifss_keras.zoo.presets import verify
 
 LAST_AXIS = 2
 READING = "reading"
@@ -92,7 +92,7 @@ def run_job(
         job.found_preset(progress)
     refuse_what_does_not_go_together(job)
     if job.method == NETWORK:
-        verified_weights(job.found_preset())
+        verify(job.found_preset())
     axis = LAST_AXIS if job.axis is None else job.axis
     files = 1 if job.reference is None else 2
     progress(READING, 0, files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Condition
 from typing import Any
 
@@ -17,6 +17,7 @@ from ifss_keras.propagation.settings import MEMORY_GB
 from ifss_keras.propagation.ways import Sight, Way
 
 Job = Generator[list[Way], None, Any]  # yields ways that it needs run, goes on when they are, and returns its result
+_INTERRUPTED_S = 0.2  # a wait without an end is not everywhere interrupted by Ctrl-C
 
 
 class SpanRunner:
@@ -43,7 +44,10 @@ class SpanRunner:
         else:
             with ThreadPoolExecutor(self.engine.lanes) as lanes:
                 try:
-                    for lane in [lanes.submit(self._lane, work) for _ in range(self.engine.lanes)]:
+                    through = [lanes.submit(self._lane, work) for _ in range(self.engine.lanes)]
+                    while wait(through, _INTERRUPTED_S).not_done:
+                        pass
+                    for lane in through:
                         lane.result()
                 finally:
                     work.stopped = True

@@ -134,10 +134,18 @@ def _converted(openvino, function: Callable, arguments: dict, file: Path):
     frozen = convert_variables_to_constants_v2(graph)
     tf.io.write_graph(frozen.graph.as_graph_def(), str(file.parent), file.name, as_text=False)
     model = openvino.convert_model(file, output=[tensor.name for tensor in frozen.outputs])
-    names = list(given)
+    names, inputs = list(given), {}
     for port in model.inputs:
         (number,) = {int(name[6:].partition(":")[0]) for name in port.names if name.startswith("input_")}
-        port.get_node().set_friendly_name(GIVEN + names[number])
+        inputs[number] = port.get_node()
+        inputs[number].set_friendly_name(GIVEN + names[number])
     for port, name in zip(model.outputs, made, strict=True):
         port.get_node().set_friendly_name(MADE + name)
-    return model
+    # the conversion has inputs in another order, and all else under other names, each time
+    ordered = openvino.Model(model.get_results(), [inputs[number] for number in sorted(inputs)], file.stem)
+    for number, node in enumerate(ordered.get_ordered_ops()):
+        if node.get_type_name() not in ("Parameter", "Result"):
+            node.set_friendly_name(f"{node.get_type_name()}_{number}")
+        for port in node.outputs():
+            port.get_tensor().set_names(set())
+    return ordered

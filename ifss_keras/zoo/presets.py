@@ -76,6 +76,13 @@ def verified_engine(preset: Preset) -> Path:
     return _verified(preset, "engine", preset.folder / preset.engine, preset.engine_sha256)
 
 
+def verify(preset: Preset) -> None:
+    """Checks all files of the preset that have a SHA-256; raises as `verified_weights`."""
+    verified_weights(preset)
+    if preset.engine:
+        verified_engine(preset)
+
+
 def _verified(preset: Preset, what: str, path: Path, sha256: str | None) -> Path:
     try:
         _refuse_more_than_the_parameters(preset, what, path)

@@ -33,7 +33,7 @@ OPTIONS = {
                   "--sparse", "--channel", "--licence", "--force", "--json"],
     ("bench",): ["--table", "--miccai", "--all", "--output", "--data", "--recipes", "--full"],
     ("serve",): ["--host", "--port", "--api-key-file", "--workspace", "--max-memory-gb", "--preset"],
-    ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average"],
+    ("models",): ["list", "describe", "pull", "path", "verify", "remove", "average", "export"],
     ("models", "list"): ["--json"],
     ("models", "describe"): ["NAME", "--variant", "--size", "--json"],
     ("models", "pull"): ["NAMES", "--all", "--json"],
@@ -41,6 +41,7 @@ OPTIONS = {
     ("models", "verify"): ["NAMES", "--json"],
     ("models", "remove"): ["NAMES", "--json"],
     ("models", "average"): ["TRAININGS", "--output"],
+    ("models", "export"): ["PRESET"],
 }  # fmt: skip
 
 

@@ -18,11 +18,13 @@ PRESETS = released_presets()
 
 @pytest.fixture
 def released(tmp_path, monkeypatch):
-    """A small file as the weights of the default preset, in a folder beside nothing else."""
+    """Small files as the weights and the engine of the default preset, in a folder beside nothing else."""
     preset = dataclasses.replace(PRESETS[DEFAULT_PRESET], folder=tmp_path / "released" / DEFAULT_PRESET)
     preset.folder.mkdir(parents=True)
     preset.path.write_bytes(b"weights")
-    dataclasses.replace(preset, sha256=hashlib.sha256(b"weights").hexdigest()).write()
+    (preset.folder / preset.engine).write_bytes(b"engine")
+    sha256, engine_sha256 = (hashlib.sha256(content).hexdigest() for content in (b"weights", b"engine"))
+    dataclasses.replace(preset, sha256=sha256, engine_sha256=engine_sha256).write()
     monkeypatch.setattr(presets, "released_folder", lambda: tmp_path / "released")
     return preset.path
 
@@ -104,11 +106,14 @@ def test_what_cannot_be_described_is_refused(ifss, arguments, said):
     assert outcome.err.count("\n") == 1
 
 
-def test_the_released_file_is_verified(ifss, released):
+RELEASED = "model.weights.h5 and model.openvino are the files that the preset names"
+
+
+def test_the_released_files_are_verified(ifss, released):
     for names in ((), (DEFAULT_PRESET,)):
         outcome = ifss("models", "verify", *names)
         assert (outcome.code, outcome.err) == (0, "")
-        assert outcome.out == f"{DEFAULT_PRESET}: model.weights.h5 is the file that the preset names.\n"
+        assert outcome.out == f"{DEFAULT_PRESET}: {RELEASED}.\n"
 
 
 def test_the_folder_of_a_training_is_verified(ifss, tiny_preset, tmp_path):
@@ -116,7 +121,7 @@ def test_the_folder_of_a_training_is_verified(ifss, tiny_preset, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines() == [
         f"{tiny_preset}: best.weights.h5 is the file that the preset names.",
-        f"{DEFAULT_PRESET}: model.weights.h5 is the file that the preset names.",
+        f"{DEFAULT_PRESET}: {RELEASED}.",
     ]
     folder = tmp_path / "unfinished"
     shutil.copytree(tiny_preset, folder)
@@ -149,7 +154,7 @@ def test_an_unknown_name_gets_the_nearest(ifss):
 def test_every_shipped_file_is_verified(ifss):
     outcome = ifss("models", "verify")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("is the file that the preset names") == len(PRESETS) >= 1
+    assert outcome.out.count(RELEASED) == len(PRESETS) >= 1
 
 
 def test_the_mean_of_trainings(ifss, tiny_weights, tmp_path):

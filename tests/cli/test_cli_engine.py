@@ -1,0 +1,61 @@
+"""`ifss models export`, and commands that use what it wrote."""
+
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from ifss_keras.core.records import sha256_of
+from ifss_keras.zoo import UNet3D
+from ifss_keras.zoo.presets import find_preset
+from tests.cli.sentences import one_sentence
+
+pytest.importorskip("openvino")
+
+
+@pytest.fixture
+def folder(tiny_preset, tmp_path):
+    """The tiny preset, to be changed."""
+    return shutil.copytree(tiny_preset, tmp_path / "mine")
+
+
+def test_an_engine_is_written_used_and_verified(ifss, folder, case, read_mask, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    predict = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--preset", folder, "--force")
+    assert ifss(*predict).code == 0
+    by_keras, _ = read_mask(case.output)
+    outcome = ifss("models", "export", folder)
+    assert (outcome.code, outcome.err) == (0, "")
+    path = folder / "model.openvino"
+    assert outcome.out == f"Wrote {path}, {path.stat().st_size / 1e6:.1f} MB.\n"
+    preset = find_preset(folder)
+    assert (preset.engine, preset.engine_sha256) == (path.name, sha256_of(path))
+    verified = ifss("models", "verify", folder)
+    assert verified.out == f"{folder}: best.weights.h5 and model.openvino are the files that the preset names.\n"
+    assert ifss(*predict).code == 0
+    np.testing.assert_array_equal(read_mask(case.output)[0], by_keras)
+
+    kept = case.output.read_bytes()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    for command in (predict, ("models", "verify", folder)):
+        assert f"The engine of mine is corrupted: expected SHA-256 {preset.engine_sha256[:12]}" in one_sentence(
+            ifss(*command)
+        )
+    assert case.output.read_bytes() == kept
+
+
+def test_a_network_without_references_is_refused(ifss, tmp_path, snapshot):
+    UNet3D(image_size=(16, 16), slices=4, widths=(2, 3)).save_to_preset(tmp_path / "unet", labels={3: "GM"})
+    before = snapshot(tmp_path)
+    assert "expected a network that carries annotated slices on" in one_sentence(
+        ifss("models", "export", tmp_path / "unet")
+    )
+    assert snapshot(tmp_path) == before
+
+
+def test_without_openvino_nothing_is_written(ifss, folder, snapshot, monkeypatch):
+    before = snapshot(folder)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert "pip install openvino" in one_sentence(ifss("models", "export", folder))
+    assert snapshot(folder) == before
