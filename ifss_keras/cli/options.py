@@ -21,6 +21,7 @@ OPTIONS = {
     "method": "--method",
     "poses": "--poses",
     "preset": "--preset",
+    "previous": "--previous",
     "reference": "--reference",
     "resume": "--resume",
     "scheduler": "--scheduler",
