@@ -19,6 +19,7 @@ COMMANDS = {
     "phantom": "Write a synthetic volume with its labels",
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "reconstruct": "Make a volume of a tracked sweep, for display",
+    "suggest": "Say which slices to annotate next",
     "train": "Train a network by a recipe",
     "tune": "Search the best settings of a recipe",
 }
