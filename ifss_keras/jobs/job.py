@@ -19,7 +19,8 @@ class Job:
     """What to predict, from which files to which.
 
     Attributes:
-        image, output: files, the image also a folder of DICOM; the extension of `output` chooses its format.
+        image, output: files, the image also a folder of DICOM; the extension of `output` chooses its format. None:
+            nothing is written, as by `suggest_slices`.
         reference: file of the annotated slices; None for a network that needs none.
         preset: name or folder of a preset; None for the default one.
         method: one of `inference.methods.METHODS`.
@@ -33,12 +34,14 @@ class Job:
         complete, ends_annotated: see `Annotation`.
         report: folder for the report, if any.
         subject: whom the volume shows, as the report and the tables call them.
+        previous: an earlier mask of the image, from fewer annotated slices, whose untouched spans are copied; None: all
+            is looked for.
         force: whether files may be replaced that are not an earlier output of the same image, untouched since.
     """
 
     image: Path
     reference: Path | None
-    output: Path
+    output: Path | None
     preset: str | None = None
     method: str = NETWORK
     axis: int | None = None
@@ -52,6 +55,7 @@ class Job:
     ends_annotated: bool = False
     report: Path | None = None
     subject: str | None = None
+    previous: Path | None = None
     force: bool = False
 
     @property

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.core.records import Fingerprint
@@ -24,7 +26,8 @@ from ifss_keras.jobs.refusals import (
     refuse_what_does_not_go_together,
 )
 from ifss_keras.volumes.annotation import Annotation, check_names, read_annotation
-from ifss_keras.volumes.io import check_writable, read_volume
+from ifss_keras.volumes.grid import check_same_grid
+from ifss_keras.volumes.io import check_writable, read_labels, read_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import verify
 
@@ -59,6 +62,7 @@ class JobResult:
             "subject": job.subject,
             "image": str(job.image),
             "reference": str(job.reference) if job.reference else None,
+            "previous": str(job.previous) if job.previous else None,
             "reference_offset": list(self.reference_offset),
             "reference_by_shape": self.reference_by_shape,
             "output": str(job.output),
@@ -93,19 +97,11 @@ def run_job(
     refuse_what_does_not_go_together(job)
     if job.method == NETWORK:
         verify(job.found_preset())
-    axis = LAST_AXIS if job.axis is None else job.axis
     files = 1 if job.reference is None else 2
     progress(READING, 0, files)
     with ThreadPoolExecutor(1) as beside:
         found = beside.submit(fingerprints, image=job.image)  # while the same bytes are read for their voxels
-        volume = read_volume(
-            job.image,
-            axis=axis,
-            spacing_mm=job.spacing_mm,
-            frame_step_mm=job.frame_step_mm,
-            max_gb=job.max_gb,
-            tracking=job.tracking,
-        )
+        volume = image_of(job)
     check_writable(job.output, volume.source)
     refuse_a_constant_image(job, volume)
     source = found.result()
@@ -114,12 +110,13 @@ def run_job(
     report = report_outputs(job.report, source, force=job.force) if job.report is not None else None
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
-    annotation = None if job.reference is None else _annotation(job, volume)
+    annotation = None if job.reference is None else annotation_of(job, volume)
+    previous = None if job.previous is None else _previous(job, volume)
     progress(READING, files, files)
     if annotation is None:
         prediction = _segment(job, volume, progress, networks)
     else:
-        prediction = _predict(job, volume, annotation, progress, networks)
+        prediction = predicted(job, volume, annotation, previous, progress, networks)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)
     result = JobResult(job, prediction, provenance, call.seconds)
@@ -139,7 +136,19 @@ def inputs_of(job: Job) -> dict[str, Fingerprint]:
     return fingerprints(image=job.image) | _other_inputs(job)
 
 
-def _annotation(job: Job, volume: Volume) -> Annotation:
+def image_of(job: Job) -> Volume:
+    """The image of a job, as it says to read it."""
+    return read_volume(
+        job.image,
+        axis=LAST_AXIS if job.axis is None else job.axis,
+        spacing_mm=job.spacing_mm,
+        frame_step_mm=job.frame_step_mm,
+        max_gb=job.max_gb,
+        tracking=job.tracking,
+    )
+
+
+def annotation_of(job: Job, volume: Volume) -> Annotation:
     """The references, looked at before anything is computed."""
     annotation = read_annotation(
         job.reference,
@@ -155,11 +164,28 @@ def _annotation(job: Job, volume: Volume) -> Annotation:
     return annotation
 
 
-def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress, networks: Networks) -> Prediction:
+def _previous(job: Job, volume: Volume) -> np.ndarray:
+    """(slice, row, column) codes, the earlier mask on the image's grid."""
+    held = read_labels(
+        job.previous, axis=volume.source.axis, spacing_mm=volume.spacing_mm, max_gb=job.max_gb, like=volume
+    )
+    check_same_grid(volume, held, str(job.previous), of=str(job.image))
+    return held.array
+
+
+def predicted(
+    job: Job,
+    volume: Volume,
+    annotation: Annotation,
+    previous: np.ndarray | None,
+    progress: Progress,
+    networks: Networks,
+) -> Prediction:
+    """What the method of a job makes of references, and of an earlier mask if there is one."""
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
     predictor = networks.predictor(job)
-    return predictor.predict(volume, annotation, progress=progress, memory_gb=job.memory_gb)
+    return predictor.predict(volume, annotation, previous=previous, progress=progress, memory_gb=job.memory_gb)
 
 
 def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -> Prediction:
@@ -179,7 +205,7 @@ def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -
 def _other_inputs(job: Job) -> dict[str, Fingerprint]:
     weights = {"weights": Fingerprint.of(job.found_preset().path)} if job.method == NETWORK else {}
     tracking = {name: Fingerprint.of(path) for name, path in job.tracking.files.items()}
-    return fingerprints(reference=job.reference) | tracking | weights
+    return fingerprints(reference=job.reference, previous=job.previous) | tracking | weights
 
 
 def run_info(result: JobResult):
@@ -198,6 +224,7 @@ def run_info(result: JobResult):
             "complete": job.complete,
             "ends annotated": job.ends_annotated,
             "labels": job.labels or {},
+            **({"copied from": str(job.previous)} if job.previous else {}),
             **({"reference begins at": result.reference_offset} if any(result.reference_offset) else {}),
         },
         **result.provenance.told(),

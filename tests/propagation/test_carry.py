@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.carry import Carrier, Told
 from ifss_keras.propagation.compose import compose, pixels_inside
 from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.runner import SpanRunner
@@ -302,5 +302,5 @@ def test_two_references_do_not_tell_how_sure_the_areas_are(sees):
     volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
     carrier = Carrier(sees, volume, PropagationSettings(size=48))
     told = [{index: truth[index] for index in held} for held in ([6], [2, 10], [2, 6, 10])]
-    known = [carrier.certainty(masks, carrier.carry(masks)) for masks in told]
+    known = [carrier.certainty(Told(masks), carrier.carry(masks)) for masks in told]
     assert [certainty is None for certainty in known] == [True, True, False]
