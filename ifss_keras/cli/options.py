@@ -23,6 +23,7 @@ OPTIONS = {
     "poses": "--poses",
     "port": "--port",
     "preset": "--preset",
+    "previous": "--previous",
     "reference": "--reference",
     "resume": "--resume",
     "scheduler": "--scheduler",

@@ -68,6 +68,12 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @options.subject
 @click.option(
+    "--previous",
+    type=click.Path(path_type=Path),
+    help="The mask that fewer annotated slices of IMAGE gave. What lies between annotated slices that are as in it is "
+    "copied, bit for bit; the rest alone is looked for.",
+)
+@click.option(
     "--batch",
     type=click.Path(path_type=Path),
     help="A CSV with a line for each case in place of IMAGE: the column image, and others named as options are.",
@@ -94,6 +100,7 @@ def predict(context, image, batch, workers, scheduler, as_json, **choices):
 
     \b
     Examples: ifss predict calf.mha --reference slices.seg.nrrd -o mask.mha --report report
+              ifss predict calf.mha --reference more.seg.nrrd --previous mask.mha -o mask2.mha
               ifss predict --batch cases.csv -o masks --workers 4
     """
     if batch is not None:

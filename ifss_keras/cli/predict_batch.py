@@ -13,7 +13,7 @@ import click
 from ifss_keras.cli import options
 
 NOT_COLUMNS = ("batch", "workers", "scheduler", "force", "as_json", "help")
-INPUTS = ("image", "reference", "poses", "calibration")  # files, relative to the CSV
+INPUTS = ("image", "reference", "poses", "calibration", "previous")  # files, relative to the CSV
 OUTPUTS = ("output", "report")  # relative to the folder of the batch
 YES, NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0")
 MASK = "_mask.seg.nrrd"

@@ -12,6 +12,7 @@ from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.carry import Carried, Carrier, Told
 from ifss_keras.propagation.compose import SoftMask
+from ifss_keras.propagation.previous import NOTHING_COPIED, copied_from
 from ifss_keras.volumes.annotation import Annotation
 
 
@@ -37,11 +38,24 @@ class CarriedLabels:
         """Label code to slice index to (row, column) bool, the references."""
         return {code: told.masks for code, told in self.told.items()}
 
+    @property
+    def drawn(self) -> dict[int, Mapping[int, np.ndarray]]:
+        """The same with what is copied, but for voxels that another label's references hold."""
+        masks = self.masks
+        return {
+            code: {index: self._left(code, index, mask) for index, mask in told.copied.masks.items()} | masks[code]
+            for code, told in self.told.items()
+        }
+
+    def _left(self, code: int, index: int, mask: np.ndarray) -> np.ndarray:
+        others = [held[index] for other, held in self.masks.items() if other != code and index in held]
+        return mask & ~np.any(others, axis=0) if others else mask
+
     def origins(self, carrier: Carrier) -> dict[int, Origin]:
         """Label code to how its mask was made, and how sure it is."""
         return {
-            code: Origin(NETWORK, carried.ends, carrier.certainty(self.told[code].masks, carried))
-            for code, carried in self.found.items()
+            code: Origin(NETWORK, self.found[code].ends, carrier.certainty(told.masks, self.found[code], told.copied))
+            for code, told in self.told.items()
         }
 
     def differing(self, other: CarriedLabels) -> set[int]:
@@ -60,14 +74,27 @@ class CarriedLabels:
         return slices
 
 
-def carry_annotation(carrier: Carrier, annotation: Annotation, progress: Progress) -> CarriedLabels:
-    """All labels of an annotation; `progress` is told of each, the slices done and those to do."""
+def carry_annotation(
+    carrier: Carrier, annotation: Annotation, progress: Progress, previous: np.ndarray | None = None
+) -> CarriedLabels:
+    """All labels of an annotation; `progress` is told of each, the slices done and those to do.
+
+    Args:
+        carrier: of the volume.
+        annotation: of its slices.
+        progress: see above.
+        previous: (slice, row, column) codes, an earlier mask whose untouched spans are copied.
+    """
     told, slices = {}, len(carrier.volume.array)
     for code in content_order(annotation):
         label = annotation.for_label(code)
         held = max(label.masks) - min(label.masks) + 1
         to_do = (held if annotation.ends_annotated else slices) - len(label.masks)
-        told[code] = Told(label.masks, annotation.ends_annotated, Counter(progress, label.name, to_do))
+        ends, counter = annotation.ends_annotated, Counter(progress, label.name, to_do)
+        copied = NOTHING_COPIED
+        if previous is not None:
+            copied = copied_from(previous, code, label.masks, ends_annotated=ends)
+        told[code] = Told(label.masks, ends, counter, copied)
     return CarriedLabels(told, carrier.carry_all(told))
 
 

@@ -7,6 +7,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from ifss_keras.core.backend import start_backend
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.progress import Progress, silent
@@ -82,6 +84,7 @@ class Predictor:
         volume: Volume,
         annotation: Annotation,
         *,
+        previous: np.ndarray | None = None,
         progress: Progress = silent,
         memory_gb: float = MEMORY_GB,
     ) -> Prediction:
@@ -94,16 +97,34 @@ class Predictor:
         Args:
             volume: any grid, any real voxel type.
             annotation: on the volume's grid.
+            previous: (slice, row, column) codes, the mask that fewer references gave. What lies between two references
+                of a label, or beyond the outermost one, is copied from it bit for bit where it holds these references
+                as they are; only other spans are run. Voxels that a reference of another label claims are that label's.
             progress: told of each label, the slices done and those to do.
             memory_gb: for what the network sees in slices, in 10^9 bytes; with less, long spans are looked at twice.
+
+        Raises:
+            InputError: `previous` is of another shape, or given for the frames of a tracked sweep.
         """
+        if previous is not None:
+            _check_previous(previous, volume)
         if needs_order(volume):
             return along_sweep(partial(self.predict, progress=progress, memory_gb=memory_gb), volume, annotation)
         carrier = Carrier(SpanRunner(self.runner.engine, memory_gb), volume, self.settings)
-        carried = carry_annotation(carrier, annotation, progress)
+        carried = carry_annotation(carrier, annotation, progress, previous)
         shape, spacing_mm, threshold = volume.array.shape, volume.spacing_mm, self.settings.threshold
-        labels = compose(carried.soft, carried.masks, shape, spacing_mm, threshold)
+        labels = compose(carried.soft, carried.drawn, shape, spacing_mm, threshold)
         return Prediction.of_labels(labels, volume, annotation, carried.origins(carrier))
+
+
+def _check_previous(previous: np.ndarray, volume: Volume) -> None:
+    if needs_order(volume):
+        raise InputError("Of the frames of a tracked sweep nothing is copied from an earlier mask: leave it out.")
+    if previous.shape != volume.array.shape:
+        raise InputError(
+            f"The earlier mask has shape {previous.shape} (slice, row, column): expected the volume's, "
+            f"{volume.array.shape}; give the mask that was predicted on this image."
+        )
 
 
 def _runs_exported(preset: Preset) -> bool:

@@ -33,6 +33,8 @@ class Job:
         complete, ends_annotated: see `Annotation`.
         report: folder for the report, if any.
         subject: whom the volume shows, as the report and the tables call them.
+        previous: an earlier mask of the image, from fewer annotated slices, whose untouched spans are copied; None: all
+            is looked for.
         force: whether files may be replaced that are not an earlier output of the same image, untouched since.
     """
 
@@ -52,6 +54,7 @@ class Job:
     ends_annotated: bool = False
     report: Path | None = None
     subject: str | None = None
+    previous: Path | None = None
     force: bool = False
 
     @property

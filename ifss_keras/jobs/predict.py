@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ifss_keras.core.errors import InputError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.core.records import Fingerprint
@@ -24,7 +26,8 @@ from ifss_keras.jobs.refusals import (
     refuse_what_does_not_go_together,
 )
 from ifss_keras.volumes.annotation import Annotation, check_names, read_annotation
-from ifss_keras.volumes.io import check_writable, read_volume
+from ifss_keras.volumes.grid import check_same_grid
+from ifss_keras.volumes.io import check_writable, read_labels, read_volume
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo.presets import verify
 
@@ -59,6 +62,7 @@ class JobResult:
             "subject": job.subject,
             "image": str(job.image),
             "reference": str(job.reference) if job.reference else None,
+            "previous": str(job.previous) if job.previous else None,
             "reference_offset": list(self.reference_offset),
             "reference_by_shape": self.reference_by_shape,
             "output": str(job.output),
@@ -115,11 +119,12 @@ def run_job(
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
     annotation = None if job.reference is None else _annotation(job, volume)
+    previous = None if job.previous is None else _previous(job, volume)
     progress(READING, files, files)
     if annotation is None:
         prediction = _segment(job, volume, progress, networks)
     else:
-        prediction = _predict(job, volume, annotation, progress, networks)
+        prediction = _predict(job, volume, annotation, previous, progress, networks)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)
     result = JobResult(job, prediction, provenance, call.seconds)
@@ -155,11 +160,29 @@ def _annotation(job: Job, volume: Volume) -> Annotation:
     return annotation
 
 
-def _predict(job: Job, volume: Volume, annotation: Annotation, progress: Progress, networks: Networks) -> Prediction:
+def _previous(job: Job, volume: Volume) -> np.ndarray:
+    """(slice, row, column) codes, the earlier mask on the image's grid."""
+    held = read_labels(
+        job.previous, axis=volume.source.axis, spacing_mm=volume.spacing_mm, max_gb=job.max_gb, like=volume
+    )
+    check_same_grid(volume, held, str(job.previous), of=str(job.image))
+    return held.array
+
+
+def _predict(
+    job: Job,
+    volume: Volume,
+    annotation: Annotation,
+    previous: np.ndarray | None,
+    progress: Progress,
+    networks: Networks,
+) -> Prediction:
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
     predictor = networks.predictor(job)
-    return predictor.predict(volume, annotation, progress=progress, memory_gb=job.memory_gb)
+    return predictor.predict(
+        volume, annotation, previous=previous, progress=progress, memory_gb=job.memory_gb
+    )
 
 
 def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -> Prediction:
@@ -179,7 +202,7 @@ def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -
 def _other_inputs(job: Job) -> dict[str, Fingerprint]:
     weights = {"weights": Fingerprint.of(job.found_preset().path)} if job.method == NETWORK else {}
     tracking = {name: Fingerprint.of(path) for name, path in job.tracking.files.items()}
-    return fingerprints(reference=job.reference) | tracking | weights
+    return fingerprints(reference=job.reference, previous=job.previous) | tracking | weights
 
 
 def run_info(result: JobResult):
@@ -198,6 +221,7 @@ def run_info(result: JobResult):
             "complete": job.complete,
             "ends annotated": job.ends_annotated,
             "labels": job.labels or {},
+            **({"copied from": str(job.previous)} if job.previous else {}),
             **({"reference begins at": result.reference_offset} if any(result.reference_offset) else {}),
         },
         **result.provenance.told(),

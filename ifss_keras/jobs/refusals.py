@@ -20,7 +20,7 @@ from ifss_keras.zoo.catalogue import find_architecture
 def refuse_places(job: Job) -> None:
     """Outputs that cannot be written, would replace an input or each other."""
     check_output(job.output)
-    refuse_own_input(job.output, job.image, job.reference)
+    refuse_own_input(job.output, job.image, job.reference, job.previous)
     if job.report is None:
         return
     check_folder(job.report)
@@ -82,6 +82,11 @@ def refuse_what_does_not_go_together(job: Job) -> None:
             "There is no reference: give a file with a few annotated slices, or the preset of a network that needs "
             "none, such as a UNet3D that you have trained.",
             setting="reference",
+        )
+    if job.previous is not None and (job.method != NETWORK or not takes_references):
+        raise InputError(
+            "Only what the network made of annotated slices is copied from an earlier mask: leave it out.",
+            setting="previous",
         )
     if job.reference is not None and not takes_references:
         raise InputError(f"{job.preset} is of a network that takes no references: leave it out.", setting="reference")

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ifss_keras.propagation.beyond import references_around
-from ifss_keras.propagation.compose import SoftMask
-from ifss_keras.propagation.cut import Areas, Certainty, with_pixels
+from ifss_keras.propagation.compose import SoftMask, pixels_inside
+from ifss_keras.propagation.cut import Areas, Certainty, curve_certainty, with_pixels
 from ifss_keras.propagation.ends import NO_ENDS, Ends, decide_ends
 from ifss_keras.propagation.kept import KeptSpans, Key
+from ifss_keras.propagation.previous import NOTHING_COPIED, Copied
 from ifss_keras.propagation.runner import Job, SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.span_jobs import SpanJobs
@@ -44,11 +45,13 @@ class Told:
         masks: slice index to (row, column) bool, the references.
         ends_annotated: the outermost references are the label's ends: nothing is looked for beyond them.
         done: called with the number of slices that have just been dealt with.
+        copied: of an earlier mask; nothing is looked for there.
     """
 
     masks: Mapping[int, np.ndarray]
     ends_annotated: bool = False
     done: Done = lambda slices: None
+    copied: Copied = NOTHING_COPIED
 
 
 class Carrier:
@@ -80,7 +83,7 @@ class Carrier:
     def carry_all(self, labels: Mapping[Hashable, Told]) -> dict[Hashable, Carried]:
         """Labels through the whole volume, the spans of all run together; keys are the labels'."""
         for told in labels.values():
-            told.done(0)
+            told.done(len(told.copied.masks))
         found = self._together({label: self._within(told) for label, told in labels.items()})
         areas = {label: self._cut(soft, labels[label].masks) for label, soft in found.items()}
         ends = {
@@ -92,18 +95,36 @@ class Carrier:
             label: Carried(soft | outside.get(label, {}), ends[label], areas[label]) for label, soft in found.items()
         }
 
-    def certainty(self, masks: Mapping[int, np.ndarray], carried: Carried) -> Certainty | None:
+    def certainty(
+        self, masks: Mapping[int, np.ndarray], carried: Carried, copied: Copied = NOTHING_COPIED
+    ) -> Certainty | None:
         """How sure the areas of a carried label are; None with one or two references, which do not tell how it swells.
+
+        Where slices are copied, what the network saw of them is not known, and the area curve alone says how sure.
 
         Args:
             masks: its references, as in `Told`.
             carried: of these.
+            copied: as in `Told`.
         """
         if carried.areas is None or len(masks) < 3:
             return None
+        if copied.masks:
+            return self._certainty_of_curve(masks, carried, copied)
         between = set(carried.areas.slices)
         others = {index: mask for index, mask in carried.soft.items() if index not in between}
         return carried.areas.certainty().with_beyond(others, self.spans.pixel_mm, self.spans.places)
+
+    def _certainty_of_curve(
+        self, masks: Mapping[int, np.ndarray], carried: Carried, copied: Copied
+    ) -> Certainty | None:
+        found = curve_certainty(masks, self.spans.places)
+        if found is None:
+            return None
+        areas = {index: float(mask.sum()) for index, mask in copied.masks.items()}
+        areas |= {index: pixels_inside(mask, self.spans.pixel_mm) for index, mask in carried.soft.items()}
+        beyond = {index: area for index, area in areas.items() if not min(masks) < index < max(masks) and area}
+        return found.with_areas_beyond(beyond, self.spans.places)
 
     def _cut(self, soft: dict[int, SoftMask], masks: Mapping[int, np.ndarray]) -> Areas | None:
         """Gives the soft masks between references the areas that are to be expected, in place."""
@@ -130,7 +151,7 @@ class Carrier:
         return [
             _counted(self._closed(span, told.masks), told.done, span.last - span.first - 1)
             for span in spans
-            if span.closed
+            if span.closed and span.first + 1 not in told.copied.masks
         ]
 
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
@@ -154,7 +175,10 @@ class Carrier:
 
     def _ends(self, told: Told, within: Mapping[int, SoftMask]) -> Ends:
         changes = None if self.kept is None else self.kept.changes
-        return decide_ends(self.volume, self.spans.intensity, told.masks, within, self.settings.threshold, changes)
+        threshold, copied = self.settings.threshold, told.copied
+        between = copied.between(told.masks)
+        ends = decide_ends(self.volume, self.spans.intensity, told.masks, within, threshold, changes, between)
+        return Ends(*(tuple(index for index in held if not copied.covers(index, told.masks)) for held in ends))
 
     def _outside(self, told: Told, ends: Ends) -> list[Job]:
         """For the slices beyond the outermost references that may hold the label."""
@@ -164,6 +188,8 @@ class Carrier:
         told.done(len(ends.seen))
         for span in plan_spans(list(known), slices, self.runner.window):
             if not span.closed:
+                if told.copied.covers(span.last, told.masks):
+                    continue
                 places = range(min(span.first, span.last), max(span.first, span.last) + 1)
                 done = sum(index not in known for index in places)
                 jobs.append(_counted(self._open(span, known), told.done, done))

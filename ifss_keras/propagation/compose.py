@@ -18,11 +18,13 @@ class SoftMask(NamedTuple):
         region: where it lies.
         values: (size, size) float32 in [0, 1] on the region's working pixels.
         doubt: how many pixels of the image the network's border was undecided about, see `propagation.cut`.
+        apart: how many pixels of the image its two directions told differently; 0 where there was one alone.
     """
 
     region: Region
     values: np.ndarray
     doubt: float = 0.0
+    apart: float = 0.0
 
 
 def pixels_inside(mask: SoftMask, pixel_mm: tuple[float, float]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,9 +68,15 @@ def decide_ends(
     soft: Mapping[int, SoftMask],
     threshold: float = 0.5,
     changes: Changes | None = None,
+    between: Mapping[int, np.ndarray] = MappingProxyType({}),
 ) -> Ends:
-    """Where a label is gone beyond its references; arguments as in `seen_ends`. What is seen comes before a series."""
-    seen = seen_ends(volume, intensity, masks, soft, threshold, changes)
+    """Where a label is gone beyond its references. What is seen comes before a series.
+
+    Args:
+        volume, intensity, masks, soft, threshold, changes: as in `seen_ends`.
+        between: slice index to (row, column) bool, of slices between references that have no soft mask.
+    """
+    seen = seen_ends(volume, intensity, {**between, **masks}, soft, threshold, changes)
     held = [index for index, mask in masks.items() if mask.any()]
     return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
 
@@ -156,7 +163,7 @@ def _shape_at(index: int, masks, soft, volume: Volume, threshold: float):
     if index in masks:
         first_row, first_column, found = 0, 0, masks[index]
     elif index in soft:
-        region, values, _ = soft[index]
+        region, values = soft[index].region, soft[index].values
         shape = volume.array.shape[1:]
         rows, columns, cut = to_grid_part(values[None], region, volume.spacing_mm[1:], shape)
         first_row, first_column, found = rows.start, columns.start, cut[0] > threshold

@@ -146,10 +146,10 @@ def _stacked(held: list) -> dict[str, np.ndarray]:
 
 
 def both_directions(sight: Sight, towards_end: np.ndarray | None = None) -> Job:
-    """Soft masks of a span between two references, (slice, row, column).
+    """Soft masks of a span between two references, (slice, row, column), and how far its directions lie apart, (slice,).
 
     The span is run forwards and backwards; each direction counts in proportion to how near its starting reference is,
-    so that reversing the slices reverses the result.
+    so that reversing the slices reverses the result. Apart is the mean difference of their soft masks.
 
     Args:
         sight: its first and last slices references.
@@ -160,11 +160,13 @@ def both_directions(sight: Sight, towards_end: np.ndarray | None = None) -> Job:
     if towards_end is None:
         towards_end = np.linspace(0, 1, sight.slices)
     towards_end = towards_end.astype(np.float32)[:, None, None]
-    return (1 - towards_end) * ahead.soft() + towards_end * back.soft()
+    onwards, backwards = ahead.soft(), back.soft()
+    apart = np.abs(onwards - backwards).mean(axis=(1, 2))
+    return (1 - towards_end) * onwards + towards_end * backwards, apart
 
 
 def forwards(sight: Sight) -> Job:
-    """Soft masks of a span from its first slice on alone, (slice, row, column)."""
+    """The same from its first slice on alone, where nothing lies apart."""
     way = Way(sight)
     yield [way]
-    return way.soft()
+    return way.soft(), np.zeros(sight.slices)

@@ -72,13 +72,16 @@ class SpanJobs:
         sight = self.runner.sight(evidence, self.exemplars(ends, region, centred=False))
         if self.settings.both_directions:
             towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
-            soft = yield from both_directions(sight, towards_end / towards_end[-1])
+            soft, apart = yield from both_directions(sight, towards_end / towards_end[-1])
         else:
-            soft = yield from forwards(sight)
+            soft, apart = yield from forwards(sight)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = self.places.smoothed(soft, span.first, sigma)
-        return {index: with_doubt(SoftMask(region, soft[index - span.first]), self.pixel_mm) for index in indices[1:-1]}
+        apart *= float(np.prod(region.extent_mm) / np.prod(self.pixel_mm))
+        held = zip(indices, soft, apart.tolist(), strict=True)
+        found = {index: SoftMask(region, values, apart=differs) for index, values, differs in held}
+        return {index: with_doubt(found[index], self.pixel_mm) for index in indices[1:-1]}
 
     def open(self, span: Span, seen: Masks, most: float) -> Job:
         """From the outermost reference outwards, until the muscle has ended or the volume has.

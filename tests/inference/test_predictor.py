@@ -170,3 +170,36 @@ def test_the_step_is_traced_once_for_volumes_of_any_size(tiny, two_muscles):
             annotation = Annotation.from_array(held, keep_slices=np.array(kept))
             predictor.predict(volume, annotation)
     assert predictor.runner.engine.traces == 1
+
+
+def counted_engine(tiny, monkeypatch):
+    """The steps that the engine makes from here on, a list that grows."""
+    steps, step = [], tiny.runner.engine.step
+    monkeypatch.setattr(tiny.runner.engine, "step", lambda *given: steps.append(len(given[1])) or step(*given))
+    return steps
+
+
+def test_untouched_spans_are_copied_from_an_earlier_mask(predict, two_muscles, tiny, monkeypatch):
+    before, more = (annotated(two_muscles[1], three=t, seven=[2, 10]) for t in ([2, 6, 10], [2, 6, 8, 10]))
+    previous = predict(before)
+    previous[4][previous[4] == 3] = 0  # which nobody would find again
+    previous[4, :2, :2] = 3
+    labels = predict(more, previous=previous)
+    np.testing.assert_array_equal(labels == 7, (previous == 7) & (more != 3))
+    untouched = [*range(7), *range(10, len(labels))]
+    np.testing.assert_array_equal(labels[untouched], previous[untouched])
+    np.testing.assert_array_equal(labels[8] == 3, more[8] == 3)
+    steps = counted_engine(tiny, monkeypatch)
+    np.testing.assert_array_equal(predict(before, previous=labels), labels)
+    assert steps == []
+
+
+def test_what_is_new_is_found_as_without_an_earlier_mask(predict, two_muscles):
+    given = annotated(two_muscles[1], three=[2, 6, 10], seven=[2, 10])
+    np.testing.assert_array_equal(predict(given, previous=np.zeros_like(given)), predict(given))
+
+
+def test_an_earlier_mask_of_another_shape_is_refused(predict, two_muscles):
+    given = annotated(two_muscles[1], three=[2], seven=[2])
+    with pytest.raises(InputError, match="The earlier mask has shape"):
+        predict(given, previous=given[1:])
