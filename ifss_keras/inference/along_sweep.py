@@ -78,7 +78,7 @@ def _told(summary: LabelSummary, order: FrameOrder, sweep: Sweep) -> LabelSummar
     if not _is_measured(areas, sweep):
         summary = replace(summary, volume_ml_low=None, volume_ml_high=None, area_deviations_mm2=None)
     held = np.flatnonzero(areas)
-    doubts = summary.area_deviations_mm2
+    doubts, wrong = summary.area_deviations_mm2, summary.wrong_areas_mm2
     return replace(
         summary,
         first_slice=int(held[0]) if held.size else None,
@@ -86,6 +86,7 @@ def _told(summary: LabelSummary, order: FrameOrder, sweep: Sweep) -> LabelSummar
         reference_slices=_frames(summary.reference_slices, order),
         areas_mm2=areas,
         area_deviations_mm2=None if doubts is None else order.by_frame(doubts),
+        wrong_areas_mm2=None if wrong is None else order.by_frame(wrong),
         ends=Ends(_frames(summary.ends.seen, order), _frames(summary.ends.presumed, order)),
         cut_off=_frames(summary.cut_off, order),
         slabs_mm=order.by_frame(summary.slabs_mm),

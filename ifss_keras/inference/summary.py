@@ -41,6 +41,8 @@ class LabelSummary:
         slice_mm: distance of neighbouring slices; of a sweep the mean.
         areas_mm2: (slice,) cross-section areas of the mask.
         area_deviations_mm2: (slice,) their standard deviations, 0 on references; None as for `volume_ml_low`.
+        wrong_areas_mm2: (slice,) how much of each slice is expected to be wrong, see `propagation.wrong`; None for
+            methods that do not say.
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
         cut_off: outermost annotated slices where the label is still thick, and the mask ends there or short of the next
@@ -71,6 +73,7 @@ class LabelSummary:
     gaps: tuple[tuple[int, int], ...] = ()
     slabs_mm: np.ndarray | None = None
     positions_mm: np.ndarray | None = None
+    wrong_areas_mm2: np.ndarray | None = None
 
     @property
     def title(self) -> str:
@@ -140,11 +143,13 @@ class Origin:
     Attributes:
         method, ends: as in `LabelSummary`.
         certainty: of its areas; None where nothing is known of it.
+        wrong_areas_mm2: as in `LabelSummary`.
     """
 
     method: str
     ends: Ends = NO_ENDS
     certainty: Certainty | None = None
+    wrong_areas_mm2: np.ndarray | None = None
 
 
 def summarize(
@@ -208,6 +213,7 @@ def summarize(
         cut_off=_cut_off(pixels, label, origin),
         gaps=gaps,
         slabs_mm=slabs_mm,
+        wrong_areas_mm2=origin.wrong_areas_mm2,
     )
 
 

@@ -18,6 +18,7 @@ from ifss_keras.propagation.runner import Job, SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.span_jobs import SpanJobs
 from ifss_keras.propagation.spans import Span, plan_spans
+from ifss_keras.propagation.wrong import wrong_areas_mm2
 from ifss_keras.volumes.volume import Volume
 
 Done = Callable[[int], None]
@@ -95,36 +96,30 @@ class Carrier:
             label: Carried(soft | outside.get(label, {}), ends[label], areas[label]) for label, soft in found.items()
         }
 
-    def certainty(
-        self, masks: Mapping[int, np.ndarray], carried: Carried, copied: Copied = NOTHING_COPIED
-    ) -> Certainty | None:
+    def certainty(self, told: Told, carried: Carried) -> Certainty | None:
         """How sure the areas of a carried label are; None with one or two references, which do not tell how it swells.
 
         Where slices are copied, what the network saw of them is not known, and the area curve alone says how sure.
-
-        Args:
-            masks: its references, as in `Told`.
-            carried: of these.
-            copied: as in `Told`.
         """
+        masks, copied, places, pixel_mm = told.masks, told.copied.masks, self.spans.places, self.spans.pixel_mm
         if carried.areas is None or len(masks) < 3:
             return None
-        if copied.masks:
-            return self._certainty_of_curve(masks, carried, copied)
-        between = set(carried.areas.slices)
-        others = {index: mask for index, mask in carried.soft.items() if index not in between}
-        return carried.areas.certainty().with_beyond(others, self.spans.pixel_mm, self.spans.places)
+        if not copied:
+            between = set(carried.areas.slices)
+            others = {index: mask for index, mask in carried.soft.items() if index not in between}
+            return carried.areas.certainty().with_beyond(others, pixel_mm, places)
+        areas = {index: float(mask.sum()) for index, mask in copied.items() if mask.any()}
+        areas |= {index: pixels_inside(mask, pixel_mm) for index, mask in carried.soft.items()}
+        beyond = {index: area for index, area in areas.items() if not min(masks) < index < max(masks)}
+        return curve_certainty(masks, places).with_areas_beyond(beyond, places)
 
-    def _certainty_of_curve(
-        self, masks: Mapping[int, np.ndarray], carried: Carried, copied: Copied
-    ) -> Certainty | None:
-        found = curve_certainty(masks, self.spans.places)
-        if found is None:
-            return None
-        areas = {index: float(mask.sum()) for index, mask in copied.masks.items()}
-        areas |= {index: pixels_inside(mask, self.spans.pixel_mm) for index, mask in carried.soft.items()}
-        beyond = {index: area for index, area in areas.items() if not min(masks) < index < max(masks) and area}
-        return found.with_areas_beyond(beyond, self.spans.places)
+    def wrong_areas_mm2(self, told: Told, carried: Carried) -> np.ndarray:
+        """(slice,), how much of each slice of a carried label is expected to be wrong, see `propagation.wrong`."""
+        places_mm = self.spans.places.at(range(len(self.volume.array))) * self.volume.spacing_mm[0]
+        copied, ends = told.copied.masks, told.ends_annotated
+        return wrong_areas_mm2(
+            carried.soft, told.masks, copied, places_mm, self.spans.pixel_mm, ends_annotated=ends
+        )
 
     def _cut(self, soft: dict[int, SoftMask], masks: Mapping[int, np.ndarray]) -> Areas | None:
         """Gives the soft masks between references the areas that are to be expected, in place."""

@@ -302,5 +302,5 @@ def test_two_references_do_not_tell_how_sure_the_areas_are(sees):
     volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8), SPACING_MM)
     carrier = Carrier(sees, volume, PropagationSettings(size=48))
     told = [{index: truth[index] for index in held} for held in ([6], [2, 10], [2, 6, 10])]
-    known = [carrier.certainty(masks, carrier.carry(masks)) for masks in told]
+    known = [carrier.certainty(Told(masks), carrier.carry(masks)) for masks in told]
     assert [certainty is None for certainty in known] == [True, True, False]
