@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "From a few annotated slices to the whole mask and its millilitres",
     "reconstruct": "Make a volume of a tracked sweep, for display",
     "serve": "Serve napari and 3D Slicer: a few lassos there, the whole mask back",
+    "suggest": "Say which slices to annotate next",
     "train": "Train a network by a recipe",
     "tune": "Search the best settings of a recipe",
 }

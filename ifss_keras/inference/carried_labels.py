@@ -54,7 +54,9 @@ class CarriedLabels:
     def origins(self, carrier: Carrier) -> dict[int, Origin]:
         """Label code to how its mask was made, and how sure it is."""
         return {
-            code: Origin(NETWORK, carried.ends, carrier.certainty(told, carried), carrier.wrong_areas_mm2(told, carried))
+            code: Origin(
+                NETWORK, carried.ends, carrier.certainty(told, carried), carrier.wrong_areas_mm2(told, carried)
+            )
             for code, carried in self.found.items()
             for told in (self.told[code],)
         }

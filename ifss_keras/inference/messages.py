@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ifss_keras.inference.methods import NETWORK, SHAPE
+from ifss_keras.inference.suggest import suggest_of
 from ifss_keras.inference.summary import LabelSummary
 
 ALIKE = 0.01  # share by which a mask and the curve through its own areas differ for want of pixels
 WIDE = 0.1  # half of a 95 % interval, as a share of the volume, above which another slice is worth annotating
+
+NEXT = 3  # slices that are suggested
 
 
 def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
@@ -22,7 +25,8 @@ def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
 
 def remarks_on(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     """What is good to know and no warning: why there is no interval, and what was done outside the annotated slices."""
-    return (*interval_texts(summaries), *_told(rule(summaries) for rule in (outside_text, seen_text, presumed_text)))
+    rules = (outside_text, seen_text, presumed_text, next_text)
+    return (*interval_texts(summaries), *_told(rule(summaries) for rule in rules))
 
 
 # of the labels: each says one kind of thing of all labels that it is true of, and is empty if it is true of none
@@ -153,7 +157,9 @@ def _between_ml(summary: LabelSummary) -> float:
 
 
 def _least_sure_slice(summary: LabelSummary) -> int:
-    """Where the area is known worst; if that is beyond the annotated slices, the mask's end there."""
+    """The next slice to annotate, or where the area is known worst; beyond the annotated slices the mask's end."""
+    if summary.wrong_areas_mm2 is not None and (found := suggest_of([summary], 1)):
+        return found[0].slice
     worst = int(np.argmax(summary.area_deviations_mm2))
     if worst < min(summary.reference_slices):
         return summary.first_slice
@@ -217,6 +223,21 @@ def presumed_text(summaries: Sequence[LabelSummary]) -> str:
     """Which masks were ended outside the annotated slices because no further slice was annotated."""
     why = "because the next slice, at the distance of the annotated ones from each other, is not annotated"
     return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
+
+
+def next_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which slices to annotate next, where a network tells how much of each is expected to be wrong."""
+    told = {summary.code: summary.title for summary in summaries if summary.wrong_areas_mm2 is not None}
+    found = suggest_of([summary for summary in summaries if summary.code in told], NEXT)
+    if not found:
+        return ""
+    where = _and([f"slice {held.slice} of {told[held.code]} ({gain_text(held.gain)})" for held in found])
+    return f"Another annotated slice puts most right there, by how much less is then expected to be wrong: {where}."
+
+
+def gain_text(gain_ml: float) -> str:
+    """What an annotated slice is expected to put right."""
+    return f"{gain_ml:.2g} mL" if gain_ml < 10 else f"{gain_ml:.0f} mL"
 
 
 def _ended_text(ends: Sequence[tuple[LabelSummary, Sequence[int]]], why: str) -> str:

@@ -19,7 +19,8 @@ class Job:
     """What to predict, from which files to which.
 
     Attributes:
-        image, output: files, the image also a folder of DICOM; the extension of `output` chooses its format.
+        image, output: files, the image also a folder of DICOM; the extension of `output` chooses its format. None:
+            nothing is written, as by `suggest_slices`.
         reference: file of the annotated slices; None for a network that needs none.
         preset: name or folder of a preset; None for the default one.
         method: one of `inference.methods.METHODS`.
@@ -40,7 +41,7 @@ class Job:
 
     image: Path
     reference: Path | None
-    output: Path
+    output: Path | None
     preset: str | None = None
     method: str = NETWORK
     axis: int | None = None

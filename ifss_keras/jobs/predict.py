@@ -97,19 +97,11 @@ def run_job(
     refuse_what_does_not_go_together(job)
     if job.method == NETWORK:
         verify(job.found_preset())
-    axis = LAST_AXIS if job.axis is None else job.axis
     files = 1 if job.reference is None else 2
     progress(READING, 0, files)
     with ThreadPoolExecutor(1) as beside:
         found = beside.submit(fingerprints, image=job.image)  # while the same bytes are read for their voxels
-        volume = read_volume(
-            job.image,
-            axis=axis,
-            spacing_mm=job.spacing_mm,
-            frame_step_mm=job.frame_step_mm,
-            max_gb=job.max_gb,
-            tracking=job.tracking,
-        )
+        volume = image_of(job)
     check_writable(job.output, volume.source)
     refuse_a_constant_image(job, volume)
     source = found.result()
@@ -118,13 +110,13 @@ def run_job(
     report = report_outputs(job.report, source, force=job.force) if job.report is not None else None
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
-    annotation = None if job.reference is None else _annotation(job, volume)
+    annotation = None if job.reference is None else annotation_of(job, volume)
     previous = None if job.previous is None else _previous(job, volume)
     progress(READING, files, files)
     if annotation is None:
         prediction = _segment(job, volume, progress, networks)
     else:
-        prediction = _predict(job, volume, annotation, previous, progress, networks)
+        prediction = predicted(job, volume, annotation, previous, progress, networks)
     provenance = Provenance.now(call, job.subject, source | _other_inputs(job))
     publish_volume(job.output, mask, provenance, prediction.save, on_frames=volume.sweep is not None)
     result = JobResult(job, prediction, provenance, call.seconds)
@@ -144,7 +136,19 @@ def inputs_of(job: Job) -> dict[str, Fingerprint]:
     return fingerprints(image=job.image) | _other_inputs(job)
 
 
-def _annotation(job: Job, volume: Volume) -> Annotation:
+def image_of(job: Job) -> Volume:
+    """The image of a job, as it says to read it."""
+    return read_volume(
+        job.image,
+        axis=LAST_AXIS if job.axis is None else job.axis,
+        spacing_mm=job.spacing_mm,
+        frame_step_mm=job.frame_step_mm,
+        max_gb=job.max_gb,
+        tracking=job.tracking,
+    )
+
+
+def annotation_of(job: Job, volume: Volume) -> Annotation:
     """The references, looked at before anything is computed."""
     annotation = read_annotation(
         job.reference,
@@ -169,7 +173,7 @@ def _previous(job: Job, volume: Volume) -> np.ndarray:
     return held.array
 
 
-def _predict(
+def predicted(
     job: Job,
     volume: Volume,
     annotation: Annotation,
@@ -177,12 +181,11 @@ def _predict(
     progress: Progress,
     networks: Networks,
 ) -> Prediction:
+    """What the method of a job makes of references, and of an earlier mask if there is one."""
     if job.method != NETWORK:
         return untrained_method(job.method)(volume, annotation, progress=progress)
     predictor = networks.predictor(job)
-    return predictor.predict(
-        volume, annotation, previous=previous, progress=progress, memory_gb=job.memory_gb
-    )
+    return predictor.predict(volume, annotation, previous=previous, progress=progress, memory_gb=job.memory_gb)
 
 
 def _segment(job: Job, volume: Volume, progress: Progress, networks: Networks) -> Prediction:

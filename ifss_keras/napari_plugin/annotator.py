@@ -10,9 +10,9 @@ from ifss_keras.core.errors import InputError
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.session import Session
+from ifss_keras.inference.suggest import Suggestion, suggest
 from ifss_keras.inference.summary import LabelSummary, label_title
 from ifss_keras.napari_plugin.network import RemoteSession
-from ifss_keras.napari_plugin.next_slice import Suggestion, next_slices
 from ifss_keras.napari_plugin.revision import Revision
 from ifss_keras.napari_plugin.shown import ABSENT, DRAWN, MuscleRow, SliceMark
 
@@ -208,7 +208,7 @@ class Annotator:
 
     def next_slice(self) -> Suggestion | None:
         """Where an annotation is expected to help most; None as long as nothing is carried on, or nothing would."""
-        found = next_slices(self.prediction) if self.prediction else []
+        found = suggest(self.prediction, 1) if self.prediction else []
         return found[0] if found else None
 
     def _row(self, code: int, voxels: np.ndarray) -> MuscleRow:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ifss_keras.core.colours import RGB
-from ifss_keras.napari_plugin.next_slice import Suggestion
+from ifss_keras.inference.messages import gain_text
+from ifss_keras.inference.suggest import Suggestion
 
 DRAWN, ABSENT = "annotated", "absent"
 EMPTY, UNKNOWN = (58, 58, 58), (140, 140, 140)
@@ -77,8 +78,5 @@ def interval_text(row: MuscleRow) -> str:
 
 def suggestion_text(suggestion: Suggestion, title: str) -> str:
     """Why a slice is worth annotating."""
-    if suggestion.gain < 1:
-        why = f"its area there is known to ± {suggestion.gain:.0%} of the largest"
-    else:
-        why = f"no annotated slice is nearer than {suggestion.gain:.0f}"
-    return f"Annotate {title} on slice {suggestion.slice}: {why}."
+    gain = gain_text(suggestion.gain)
+    return f"Annotate {title} on slice {suggestion.slice}: {gain} less is then expected to be wrong."

@@ -117,9 +117,7 @@ class Carrier:
         """(slice,), how much of each slice of a carried label is expected to be wrong, see `propagation.wrong`."""
         places_mm = self.spans.places.at(range(len(self.volume.array))) * self.volume.spacing_mm[0]
         copied, ends = told.copied.masks, told.ends_annotated
-        return wrong_areas_mm2(
-            carried.soft, told.masks, copied, places_mm, self.spans.pixel_mm, ends_annotated=ends
-        )
+        return wrong_areas_mm2(carried.soft, told.masks, copied, places_mm, self.spans.pixel_mm, ends_annotated=ends)
 
     def _cut(self, soft: dict[int, SoftMask], masks: Mapping[int, np.ndarray]) -> Areas | None:
         """Gives the soft masks between references the areas that are to be expected, in place."""

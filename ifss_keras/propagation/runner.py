@@ -146,7 +146,7 @@ def _stacked(held: list) -> dict[str, np.ndarray]:
 
 
 def both_directions(sight: Sight, towards_end: np.ndarray | None = None) -> Job:
-    """Soft masks of a span between two references, (slice, row, column), and how far its directions lie apart, (slice,).
+    """Soft masks of a span between two references, (slice, row, column), and how far directions lie apart, (slice,).
 
     The span is run forwards and backwards; each direction counts in proportion to how near its starting reference is,
     so that reversing the slices reverses the result. Apart is the mean difference of their soft masks.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ifss_keras.napari_plugin.next_slice import Suggestion
+from ifss_keras.inference.suggest import Suggestion
 from ifss_keras.napari_plugin.shown import (
     ABSENT,
     DRAWN,
@@ -54,9 +54,8 @@ def test_an_interval_is_told_where_there_is_one():
     assert interval_text(MuscleRow(3, "SOL", 170.46, None, None, 2)) == ""
 
 
-def test_a_suggestion_says_why():
-    unsure, unknown = Suggestion(25, 3, 0.19), Suggestion(19, 3, 9.0)
+def test_a_suggestion_says_what_is_gained():
     assert (
-        suggestion_text(unsure, "SOL") == "Annotate SOL on slice 25: its area there is known to ± 19% of the largest."
+        suggestion_text(Suggestion(25, 3, 0.187), "SOL")
+        == "Annotate SOL on slice 25: 0.19 mL less is then expected to be wrong."
     )
-    assert suggestion_text(unknown, "SOL") == "Annotate SOL on slice 19: no annotated slice is nearer than 9."

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from ifss_keras.propagation.carry import Carrier
+from ifss_keras.propagation.carry import Carrier, Told
 from ifss_keras.propagation.compose import compose, pixels_inside
 from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.runner import SpanRunner

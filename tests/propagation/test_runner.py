@@ -77,8 +77,12 @@ def run_alone(runner, evidence, start=None):
 
 
 def in_both(runner, evidence):
-    (soft,) = runner.run([both_directions(runner.sight(evidence))])
-    return soft
+    return apart_in_both(runner, evidence)[0]
+
+
+def apart_in_both(runner, evidence):
+    (found,) = runner.run([both_directions(runner.sight(evidence))])
+    return found
 
 
 @pytest.mark.parametrize(
@@ -149,6 +153,11 @@ def test_both_directions_are_weighed_by_their_distance():
     np.testing.assert_allclose(soft, np.broadcast_to(expected[:, None, None], (6, 4, 4)), atol=1e-7)
 
 
+def test_how_far_both_directions_lie_apart_is_told_by_slice():
+    _, apart = apart_in_both(runner(Toy(window_number)), span(6))
+    np.testing.assert_allclose(apart, np.array([3, 2, 1, 1, 2, 3]) / 16, atol=1e-7)
+
+
 def reversed_slices(evidence):
     return Evidence(*(part[::-1] for part in evidence))
 
@@ -198,7 +207,7 @@ def test_spans_run_together_give_what_each_gives_alone_in_the_order_of_the_jobs(
     network = runner(tiny_network)
     spans = [span(slices, 16, seed) for seed, slices in enumerate((5, 9, 3, 7, 2, 11, 4))]
     together = network.run(both_directions(network.sight(evidence)) for evidence in spans)
-    for evidence, soft in zip(spans, together, strict=True):
+    for evidence, (soft, _) in zip(spans, together, strict=True):
         np.testing.assert_allclose(soft, in_both(network, evidence), atol=1e-6)
 
 
