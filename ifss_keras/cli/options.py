@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ifss_keras.propagation.settings import MEMORY_GB
+
 # setting of a library's error: how the command line calls it
 OPTIONS = {
     "api_key_file": "--api-key-file",
@@ -144,6 +146,13 @@ max_gb = click.option(
     "--max-gb",
     type=float,
     help="The most memory that the voxels of a file may take, in GB.  [default: what is free]",
+)
+memory_gb = click.option(
+    "--memory-gb",
+    type=click.FloatRange(0.01),
+    default=MEMORY_GB,
+    show_default=True,
+    help="Memory for what the network sees in slices; with less, long gaps between annotated slices take longer.",
 )
 poses = click.option(
     "--poses",

@@ -9,7 +9,6 @@ import click
 
 from ifss_keras.cli import options
 from ifss_keras.inference.methods import METHODS, NETWORK
-from ifss_keras.propagation.settings import MEMORY_GB
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
@@ -44,13 +43,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @options.spacing
 @options.frame_step
 @options.max_gb
-@click.option(
-    "--memory-gb",
-    type=click.FloatRange(0.01),
-    default=MEMORY_GB,
-    show_default=True,
-    help="Memory for what the network sees in slices; with less, long gaps between annotated slices take longer.",
-)
+@options.memory_gb
 @options.poses
 @options.calibration
 @options.space

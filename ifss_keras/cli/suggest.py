@@ -22,6 +22,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 @options.spacing
 @options.frame_step
 @options.max_gb
+@options.memory_gb
 @options.poses
 @options.calibration
 @options.space

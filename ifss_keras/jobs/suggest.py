@@ -14,7 +14,7 @@ from ifss_keras.jobs.job import Job
 from ifss_keras.jobs.networks import Networks
 from ifss_keras.jobs.predict import annotation_of, image_of, predicted
 from ifss_keras.jobs.refusals import refuse_a_constant_image, refuse_what_does_not_go_together
-from ifss_keras.zoo.presets import verified_weights
+from ifss_keras.zoo.presets import verify
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def suggest_slices(
         job.found_preset(progress)
     refuse_what_does_not_go_together(job)
     if job.method == NETWORK:
-        verified_weights(job.found_preset())
+        verify(job.found_preset())
     volume = image_of(job)
     refuse_a_constant_image(job, volume)
     annotation = annotation_of(job, volume)
