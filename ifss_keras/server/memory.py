@@ -33,7 +33,7 @@ class Memory:
                 raise TooLargeError(
                     f"This needs {(held + size) / 1e6:,.1f} MB of memory or more: expected at most the "
                     f"{self.most_bytes / 1e6:,.1f} MB that the server was given; send a smaller image, or start it "
-                    "with a higher --max-memory-gb."
+                    "with more memory."
                 )
             if self.taken_bytes + size > self.most_bytes:
                 raise TakenError

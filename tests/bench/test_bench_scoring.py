@@ -96,7 +96,7 @@ def test_one_look_finds_all_muscles_without_references(tiny_cohort):
 def test_a_trained_network_carries_the_references_on(tiny_cohort, tiny_preset):
     find, parameters = finder_of(ROWS["IFSS-Net-FS"], tiny_preset)
     scores = score_case(find, tiny_cohort.test[0], "test", [Wanted("test", 150, FIRST)], tiny_cohort, set())
-    network = Predictor.from_preset(tiny_preset).network
+    network = Predictor.from_preset(tiny_preset).runner.engine.network
     assert parameters == sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) > 100
     assert [score.muscle for score in scores] == ["GM"]
     assert scores[0].recall >= 0.5  # three of its six slices are given

@@ -15,7 +15,7 @@ PACKAGE = Path(ifss_keras.__file__).parent
 LIBRARY = {
     path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8")
     for path in sorted(PACKAGE.rglob("*.py"))
-    if path.relative_to(PACKAGE).parts[0] != "cli"
+    if path.relative_to(PACKAGE).parts[0] not in ("cli", "napari_plugin")  # which name settings in their own words
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z]+(-[a-z]+)*")
 

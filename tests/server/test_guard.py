@@ -98,7 +98,7 @@ def test_bombs_are_refused_before_they_are_unpacked(server, lease):
     assert len(bomb) < 200
     found = httpx.post(f"{server.url}/set_image", headers=lease, content=bomb)
     assert found.status_code == 413
-    assert "--max-memory-gb" in found.json()["detail"]
+    assert "start it with more memory" in found.json()["detail"]
     good = httpx.post(f"{server.url}/set_image", headers=lease, content=pack(image()))
     assert good.json() == {"original_image_shape": [1, 13, 20, 24]}
     held = server.service.memory.taken_bytes
