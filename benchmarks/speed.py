@@ -12,8 +12,10 @@ in this one. MONAI and Slicer's "Grow from seeds" are timed where torch, monai a
 import argparse
 import os
 import pty
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -157,12 +159,9 @@ def correction(folder: Path, slices: int) -> None:
     from ifss_keras.inference.predictor import Predictor
     from ifss_keras.volumes.volume import Volume
 
-    rng, count = np.random.default_rng(0), 241
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    truth = np.stack([np.hypot(rows - 256, columns - 256) < 91 - 0.05 * abs(index - 120) for index in range(count)])
-    image = (rng.integers(0, 90, truth.shape) + 60 * truth).astype(np.uint8)
+    image, truth = moving_disc()
     session = Predictor.from_preset().open(Volume.from_array(image, (0.3, 0.2, 0.2)))
-    session.revise({1: {index: truth[index] for index in range(0, count, 40)}})
+    session.revise({1: {index: truth[index] for index in range(0, len(image), 40)}})
     times = []
     for index in (20, 60, 100, 140):
         began = time.monotonic()
@@ -174,16 +173,71 @@ def correction(folder: Path, slices: int) -> None:
     print(f"a correction between slices 40 apart: {min(times[1:]):.2f} s (of {each}), {len(changed)} slices changed")
 
 
+def served(folder: Path, slices: int) -> None:
+    """The same correction by the real nninteractive-client, asked of `ifss serve`."""
+    try:
+        from nnInteractive.inference.remote import nnInteractiveRemoteInferenceSession
+    except ImportError:
+        print("a correction by the client: not timed, the extra serve or nninteractive-client is not installed")
+        return
+    image, truth = moving_disc()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as workspace:
+        serve = [*IFSS, "serve", "--port", str(port), "--workspace", workspace]
+        with subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                client = connected(nnInteractiveRemoteInferenceSession, f"http://127.0.0.1:{port}")
+                client.set_image(image[None], {"spacing": np.array([0.3, 0.2, 0.2])})
+                client.set_target_buffer(np.zeros(image.shape, np.uint8))
+                for index in range(0, len(image), 40):
+                    lasso(client, index, truth[index])
+                times = []
+                for index in (20, 60, 100, 140):
+                    began = time.monotonic()
+                    box = lasso(client, index, np.roll(truth[index], 2, axis=0))
+                    times.append(time.monotonic() - began)
+            finally:
+                server.terminate()
+    each = ", ".join(f"{seconds:.2f}" for seconds in times)
+    print(f"the same by the client: {min(times[1:]):.2f} s (of {each}), the changed box {box}")
+
+
+def connected(session, url: str):
+    """A client, once the server answers."""
+    for _ in range(200):
+        try:
+            return session(url)
+        except Exception:  # of httpx, in many forms
+            time.sleep(0.1)
+    raise SystemExit("ifss serve did not answer within 20 s")
+
+
+def lasso(client, index: int, mask: np.ndarray):
+    """Sends one lasso as napari does: its box alone; the box that changed."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    box = [[index, index + 1], [int(rows[0]), int(rows[-1]) + 1], [int(columns[0]), int(columns[-1]) + 1]]
+    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)[None]
+    return client.add_lasso_interaction(crop, True, interaction_bbox=box)
+
+
+def moving_disc() -> tuple[np.ndarray, np.ndarray]:
+    """An image, and a disc in it whose region has 256x256 pixels."""
+    rng, count = np.random.default_rng(0), 241
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    truth = np.stack([np.hypot(rows - 256, columns - 256) < 91 - 0.05 * abs(index - 120) for index in range(count)])
+    return (rng.integers(0, 90, truth.shape) + 60 * truth).astype(np.uint8), truth
+
+
 def others(folder: Path, slices: int) -> None:
     """MONAI's sliding window with a U-Net of like parameters, and Slicer's Grow from seeds, on the same volume."""
     image, references = folder / f"image{slices}.mha", folder / f"one{slices}.mha"
     try:
-        command(image, references, "--method", "growcut")
-    except subprocess.CalledProcessError:
-        print("Grow from seeds: not timed, the extra itk is not installed")
-    else:
         seconds, gigabytes = command(image, references, "--method", "growcut")
         print(f"Grow from seeds (--method growcut): {seconds:.1f} s, {gigabytes:.2f} GB")
+    except subprocess.CalledProcessError:
+        print("Grow from seeds: not timed, the extra itk is not installed")
     try:
         import torch
         from monai.inferers import SlidingWindowInferer
@@ -204,7 +258,7 @@ def others(folder: Path, slices: int) -> None:
     print(f"MONAI SlidingWindowInferer, U-Net of {parameters:,} parameters: {seconds:.0f} s ({part} slices timed)")
 
 
-PARTS = {part.__name__: part for part in (sweeps, network, start, small, correction, others)}
+PARTS = {part.__name__: part for part in (sweeps, network, start, small, correction, served, others)}
 
 
 def main():

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ifss_keras import __version__
 
-_PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "nibabel", "SimpleITK", "scikit-image", "trimesh")
+_PACKAGES = ("keras", "tensorflow", "openvino", "numpy", "scipy", "nibabel", "SimpleITK", "scikit-image", "trimesh")
 _OPTIONAL = ("itk-growcut", "itk-morphologicalcontourinterpolation")
 
 

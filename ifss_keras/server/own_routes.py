@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module, util
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 
 from ifss_keras.inference.session import Session
+from ifss_keras.inference.suggest import suggest as suggest_slices
 from ifss_keras.server.exchange import Active, ServiceHere, case_of
 
-SUGGEST = "ifss_keras.inference.suggest"  # whose `suggest(session, count)` gives objects with slice, code and gain
 router = APIRouter(prefix="/ifss", tags=["ifss_keras"])
 
 
@@ -40,14 +39,8 @@ async def remove_muscle(code: int, service: ServiceHere, lease: Active) -> dict:
 
 
 def suggestions(session: Session, count: int) -> list[dict[str, Any]]:
-    """The next slices as JSON holds them.
-
-    Raises:
-        HTTPException: this version of the package makes no suggestions.
-    """
-    if util.find_spec(SUGGEST) is None:
-        raise HTTPException(501, "This version of ifss_keras suggests no slices: take the middle of the widest gap.")
-    found = import_module(SUGGEST).suggest(session, count)
+    """The next slices as JSON holds them."""
+    found = suggest_slices(session.prediction(), count)
     return [{"slice": int(one.slice), "code": int(one.code), "gain": finite(float(one.gain))} for one in found]
 
 

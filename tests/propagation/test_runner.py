@@ -276,7 +276,9 @@ def asking(network, number, log):
     steps = 0
     for asked in range(number % 5):
         log.append(number)
-        ways = [Way(network.sight(span(2 + (number + place) % 3))) for place in range((1, 2, 2, 0)[asked])]
+        ways = [
+            Way(network.sight(span(2 + (number + place) % 3)), goes_on=True) for place in range((1, 2, 2, 0)[asked])
+        ]
         yield ways
         assert all(way.finished for way in ways)
         steps += sum(int(way.newest().max()) + 1 for way in ways)

@@ -1,7 +1,6 @@
 """The real nninteractive-client: image, lassos, correction, undo, second muscle, reset; voxels as predicted at once."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -290,24 +289,21 @@ def test_the_report_measures_every_muscle(opened, server):
     assert second["area_deviations_mm2"] is None
 
 
-def test_slices_are_suggested_by_whoever_knows(opened, server, monkeypatch):
+def test_slices_are_suggested(opened, server, monkeypatch):
     client, _ = opened()
     lasso(client, 2, UPPER)
     headers = {"X-Lease-Token": client._lease_token}
     asked = []
 
-    def suggest(session, count):
-        asked.append((list(session.references[1]), count))
+    def suggest(prediction, count):
+        asked.append((prediction.summaries[0].reference_slices, count))
         return [SimpleNamespace(slice=np.int64(8), code=1, gain=np.float32(0.25))]
 
-    monkeypatch.setitem(sys.modules, own_routes.SUGGEST, SimpleNamespace(suggest=suggest, __spec__=object()))
+    monkeypatch.setattr(own_routes, "suggest_slices", suggest)
     found = httpx.get(f"{server.url}/ifss/suggest?count=5", headers=headers)
     assert (found.status_code, found.json()) == (200, {"suggestions": [{"slice": 8, "code": 1, "gain": 0.25}]})
-    assert asked == [([2], 5)]
+    assert asked == [((2,), 5)]
     assert httpx.get(f"{server.url}/ifss/suggest?count=0", headers=headers).status_code == 422
-    monkeypatch.setattr(own_routes, "SUGGEST", "ifss_keras.inference.none_such")
-    missing = httpx.get(f"{server.url}/ifss/suggest", headers=headers)
-    assert (missing.status_code, missing.json()["detail"][-1]) == (501, ".")
 
 
 def test_own_routes(opened, server):
