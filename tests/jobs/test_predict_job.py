@@ -44,7 +44,7 @@ def test_the_result_is_json_and_holds_the_run_and_the_prediction(job):
     assert json.loads(json.dumps(told)) == told
     run = {"image": str(job.image), "reference": str(job.reference), "output": str(job.output), "method": "shape"}
     run |= {"weights": "none (shape interpolation)", "seconds": round(result.seconds, 2)}
-    run |= {"previous": None, "subject": None, "reference_offset": [0, 0, 0], "reference_by_shape": False}
+    run |= {"subject": None, "previous": None, "reference_offset": [0, 0, 0], "reference_by_shape": False}
     assert told == run | result.prediction.to_dict()
     assert (told["shape"], told["warnings"]) == ([13, 20, 24], list(result.prediction.warnings))
     for label, summary in zip(told["labels"], result.prediction.summaries, strict=True):
