@@ -11,6 +11,7 @@ from ifss_keras.inference.messages import (
     gaps_text,
     interval_texts,
     names_text,
+    next_text,
     outside_text,
     presumed_text,
     remarks_on,
@@ -23,7 +24,7 @@ from ifss_keras.propagation.ends import Ends, presumed_ends
 from tests.inference.predictions import label_summary
 
 RULES = (gaps_text, empty_text, edge_text, wide_text)
-REMARKS = (outside_text, seen_text, presumed_text)
+REMARKS = (outside_text, seen_text, presumed_text, next_text)
 
 
 def three(**known):
@@ -199,10 +200,24 @@ def test_slices_outside_the_references(first, last, references, said):
 
 def test_remarks_are_all_of_these():
     unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
-    told = three(last_slice=8, ends=Ends((7,), (0,)), **unknown)
+    told = three(last_slice=8, ends=Ends((7,), (0,)), wrong_areas_mm2=np.eye(9)[3], **unknown)
     assert remarks_on(told) == (*interval_texts(told), *(rule(told) for rule in REMARKS))
-    assert len(remarks_on(told)) == 4
+    assert len(remarks_on(told)) == 5
 
 
 def test_a_run_of_slices():
     assert (span_text((3, 5)), span_text([4, 4])) == ("3 to 5", "4")
+
+
+def test_the_next_slices_are_told_with_what_they_gain():
+    """One wrong slice of 40 mm² and 2.5 mm is 0.1 mL; it goes wholly where it is annotated."""
+    wrong = np.zeros(9)
+    wrong[5] = 40.0
+    told = label_summary(wrong_areas_mm2=wrong)
+    assert next_text([told, label_summary(code=6, name="GM")]) == (
+        "Another annotated slice puts most right there, by how much less is then expected to be wrong: slice 5 of SOL "
+        "(0.1 mL)."
+    )
+    assert next_text([label_summary()]) == ""
+    unsure = label_summary(wrong_areas_mm2=wrong, volume_ml_high=0.18, area_deviations_mm2=np.eye(9)[3])
+    assert "best near slice 5" in wide_text([unsure])
