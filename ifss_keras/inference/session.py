@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 
@@ -158,9 +159,13 @@ class Session:
 
     def _checked(self, index: int, mask: np.ndarray, code: int) -> np.ndarray:
         slices, *plane = self.volume.array.shape
-        mask = np.array(mask, bool)
-        if not 0 <= index < slices:
+        if not isinstance(index, Integral) or not 0 <= index < slices:
             raise InputError(f"There is no slice {index}: expected 0 to {slices - 1}.")
+        given, mask = np.asarray(mask), np.array(mask, bool)
+        if given.dtype != bool and not ((given == 0) | (given == 1)).all():
+            raise InputError(
+                f"The mask holds {given.max()}: expected true and false, or 0 and 1; pass `labels == {code}`, say."
+            )
         if mask.shape != tuple(plane):
             raise InputError(
                 f"The mask has shape {mask.shape} (row, column): expected that of a slice, {tuple(plane)}."

@@ -111,7 +111,7 @@ def run_job(
     for outputs in filter(None, (mask, report)):
         outputs.check_replaceable()
     annotation = None if job.reference is None else annotation_of(job, volume)
-    previous = None if job.previous is None else _previous(job, volume)
+    previous = None if job.previous is None else _previous(job, volume, annotation)
     progress(READING, files, files)
     if annotation is None:
         prediction = _segment(job, volume, progress, networks)
@@ -164,12 +164,19 @@ def annotation_of(job: Job, volume: Volume) -> Annotation:
     return annotation
 
 
-def _previous(job: Job, volume: Volume) -> np.ndarray:
+def _previous(job: Job, volume: Volume, annotation: Annotation) -> np.ndarray:
     """(slice, row, column) codes, the earlier mask on the image's grid."""
     held = read_labels(
         job.previous, axis=volume.source.axis, spacing_mm=volume.spacing_mm, max_gb=job.max_gb, like=volume
     )
     check_same_grid(volume, held, str(job.previous), of=str(job.image))
+    annotated = set(annotation.slices.tolist())
+    if not any(plane.any() for index, plane in enumerate(held.array) if index not in annotated):
+        raise InputError(
+            f"{job.previous} holds nothing but annotated slices: expected a whole mask, as `ifss predict` writes; pass "
+            "that, or leave it out.",
+            setting="previous",
+        )
     return held.array
 
 

@@ -80,6 +80,9 @@ def test_an_earlier_mask_of_another_grid_is_refused(case, ifss, tiny, more):
     assert (outcome.code, outcome.out) == (2, "")
     assert f"{other} lies on another grid" in outcome.err
     assert not case.output.exists()
+    sparse = ifss(*arguments, "--previous", case.reference)
+    assert (sparse.code, sparse.out) == (2, "")
+    assert f"{case.reference} holds nothing but annotated slices: expected a whole mask" in sparse.err
     again = ifss(*arguments[:-2], "--method", "shape", "--previous", other)
     assert again.code == 2
     assert "leave it out. (option --previous)" in again.err

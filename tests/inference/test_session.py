@@ -88,6 +88,8 @@ def test_a_revision_that_is_stopped_changes_nothing(session, two_muscles):
     ("masks", "told"),
     [
         ({3: {13: np.zeros((20, 24), bool)}}, "There is no slice 13: expected 0 to 12."),
+        ({3: {1.5: np.zeros((20, 24), bool)}}, "There is no slice 1.5"),
+        ({3: {1: np.full((20, 24), 3, np.uint8)}}, "The mask holds 3: expected true and false, or 0 and 1"),
         ({3: {1: np.zeros((20, 23), bool)}}, r"The mask has shape \(20, 23\) \(row, column\)"),
         ({3: {1: np.ones((20, 24), bool)}, 256: {1: np.zeros((20, 24), bool)}}, "There is no label 256"),
     ],
