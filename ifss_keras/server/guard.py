@@ -56,6 +56,8 @@ class Guard:
             refusal = _refusal(401, "The API key is missing or wrong: give the one of the server.")
         elif self._hosts is not None and _host(headers) not in self._hosts:
             refusal = _refusal(400, "The server is called by a name that is not its own: use http://127.0.0.1.")
+        elif self._hosts is not None and _from_a_page(headers):
+            refusal = _refusal(403, "A page in a browser asks: expected a program on this machine.")
         elif _length(headers) > most:
             refusal = _refusal(413, _too_large(most))
         else:
@@ -77,6 +79,12 @@ def _host(headers: Headers) -> str:
     """The name in a request, without the port."""
     name, colon, port = headers.get("host", "").rpartition(":")
     return (name if colon and port.isdecimal() else f"{name}{colon}{port}").lower()
+
+
+def _from_a_page(headers: Headers) -> bool:
+    """Whether a browser sends this for a page that is not the server's own; programs name no origin."""
+    origin = headers.get("origin")
+    return origin is not None and origin != f"http://{headers.get('host', '')}"
 
 
 def _length(headers: Headers) -> int:

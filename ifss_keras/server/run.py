@@ -26,6 +26,7 @@ from ifss_keras.server.service import LOG, Settings
 
 OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LEAST_KEY = 16  # characters
+MOST_KEY = 4096
 MOST_CONNECTIONS = 64
 KEEP_ALIVE_S = 60  # far more than the 5 s of the clients, which would else send on what is closed just then
 LOCK = "server.lock"
@@ -104,7 +105,9 @@ def read_key(path: Path) -> str:
         InputError: it is too short, or not of letters that a header can carry.
     """
     try:
-        key = path.read_text(encoding="ascii").strip()
+        with path.open(encoding="ascii") as file:
+            key = file.read(MOST_KEY + 1).strip()  # a device might go on for ever
+        require(len(key) <= MOST_KEY, "too long")
         require(len(key) >= LEAST_KEY and key.isprintable() and " " not in key, "too short")
     except ValueError:
         raise InputError(

@@ -64,6 +64,15 @@ def test_a_name_that_is_not_the_servers_own_is_refused(tmp_path):
             assert httpx.get(f"{server.url}/capabilities", headers={"Host": host}).status_code == 400
 
 
+def test_a_page_of_a_browser_is_refused_and_a_program_is_not(tmp_path):
+    with running(tmp_path / "w", hosts=frozenset({"127.0.0.1"})) as server:
+        asked = [
+            httpx.get(f"{server.url}/capabilities", headers={"Origin": o}) for o in (server.url, "http://evil.example")
+        ]
+        assert [answer.status_code for answer in asked] == [200, 403]
+        assert httpx.post(f"{server.url}/claim", headers={"Origin": "null"}).status_code == 403
+
+
 def test_two_gigabytes_are_refused_by_what_they_say(server, lease):
     with connected(server) as connection:
         connection.sendall(head(server, "/set_image", **lease, **{"Content-Length": 2 * GB}))
