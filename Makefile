@@ -54,7 +54,7 @@ test-napari: .venv-napari/installed
 
 .venv-napari/installed: pyproject.toml
 	$(PYTHON311) -m venv .venv-napari
-	.venv-napari/bin/python -m pip install --quiet --no-compile --editable ".[napari]" "pytest>=9" "pytest-qt>=4.5"
+	.venv-napari/bin/python -m pip install --quiet --no-compile --editable ".[napari]" "pytest>=9" "pytest-qt>=4.5" "hypothesis>=6.140"
 	touch $@
 
 test-tfio: .venv-tfio/installed

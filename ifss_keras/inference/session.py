@@ -126,7 +126,10 @@ class Session:
         """
         annotation = self.annotation
         origins = self._carried.origins(self._carrier)
-        return Prediction.of_labels(self.labels.copy(), self.volume, annotation, origins)
+        labels = large_zeros(self.labels.shape, self.labels.dtype)  # of its own, slice by slice to need little memory
+        for index, plane in enumerate(self.labels):
+            labels[index] = plane
+        return Prediction.of_labels(labels, self.volume, annotation, origins)
 
     def _carry_on(
         self, references: dict, masks: Masks, progress: Progress, *, settle: bool = False
