@@ -40,3 +40,20 @@ def connect(remote, server):
     yield connected
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def opened(connect):
+    """A function: a client with an image, and its buffer."""
+
+    import numpy as np
+
+    from tests.server.running import SHAPE, SPACING_MM, image
+
+    def with_image(seed=0, url=None):
+        client, buffer = connect(url), np.zeros(SHAPE, np.uint8)
+        client.set_image(image(seed), {"spacing": np.array(SPACING_MM)})
+        client.set_target_buffer(buffer)
+        return client, buffer
+
+    return with_image

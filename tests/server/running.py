@@ -141,3 +141,15 @@ def block(rows, columns, plane=SHAPE[1:]):
     mask = np.zeros(plane, bool)
     mask[slice(*rows), slice(*columns)] = True
     return mask
+
+
+UPPER = block((2, 9), (3, 10))
+LOWER = block((12, 18), (8, 20))
+
+
+def lasso(client, index, mask, adds=True):
+    """Sends a lasso as napari does: its box alone."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    box = [[index, index + 1], [rows[0], rows[-1] + 1], [columns[0], columns[-1] + 1]]
+    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)[None]
+    return client.add_lasso_interaction(crop, adds, interaction_bbox=[[int(v) for v in side] for side in box])
