@@ -6,6 +6,8 @@
 Each structure is annotated where it ends, and that these are the ends is said. Then slices are added one by one, until
 the Dice is that of evenly spaced slices every `--every`; counts include both ends. `oracle` is told how much of each
 slice is truly wrong, and picks by the same rule as `suggest`: it shows what better knowledge of errors could reach.
+`planned` (not by default, as it takes long) knows that of all pairs of slices that could be neighbours annotated, and
+places all at once so that least is wrong: it shows what any way to choose could reach.
 Calves are those of the set `tapering` of hard_calves.py, of the seeds from 960000 on; one muscle of each, in turns, so
 that all three come up; whoever annotates wavers. Of a folder (see propagation.py) every label in at least 20 slices.
 """
@@ -14,7 +16,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,9 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 FIRST_SEED = 960_000
 KEPT_BYTES = 400_000_000
 NEAR = 0.003  # of Dice: an unsettled mask further below the aim is not settled to be scored
-STRATEGIES = ("suggest", "widest", "oracle")
+ONE_BY_ONE, PLANNED = ("suggest", "widest", "oracle"), "planned"
+PLACES = 3  # slices from one to the next that `planned` may annotate
+LONGEST = 4  # gap that it may leave, in gaps of evenly spaced slices
 
 
 class Structure:
@@ -91,6 +95,35 @@ class Structure:
             slices.append(self.next(strategy, slices, prediction))
         return len(slices)
 
+    def planned_to_reach(self, aim: float, every: int, most: int) -> int:
+        """The same of as many slices placed at once, where whoever places them knows how wrong every gap would be."""
+        places = spaced_slices(self.held, PLACES)
+        wrong = {
+            (first, last): self._wrong_between(first, last, every)
+            for first, last in combinations(places, 2)
+            if last - first <= LONGEST * every or (first, last) == (places[0], places[-1])
+        }
+        best = {places[0]: (0.0, (places[0],))}  # of each slice: least that is wrong up to it, and the slices for that
+        for count in range(2, most):
+            best = {
+                last: min(
+                    (before + wrong[first, last], (*slices, last))
+                    for first, (before, slices) in best.items()
+                    if (first, last) in wrong
+                )
+                for last in places
+                if any((first, last) in wrong for first in best)
+            }
+            if places[-1] in best and self.dice(self.predict(best[places[-1]][1], settle=True)) >= aim:
+                return count
+        return most
+
+    def _wrong_between(self, first: int, last: int, every: int) -> float:
+        """Voxels between two annotated slices that are wrong, where others are annotated evenly."""
+        beside = [index for index in spaced_slices(self.held, every) if not first < index < last]
+        labels = self.predict(sorted({*beside, first, last}), settle=False).labels[first : last + 1]
+        return float(((labels > 0) != self.truth[first : last + 1]).sum())
+
 
 def structures(predictor: Predictor, options) -> Iterator[tuple[str, Structure]]:
     """By name, one at a time."""
@@ -111,7 +144,12 @@ def measure(structure: Structure, every: int, strategies) -> dict:
     evenly = spaced_slices(structure.held, every)
     aim = structure.dice(structure.predict(evenly, settle=True))
     most = min(2 * len(evenly), len(structure.held))
-    needed = {strategy: structure.slices_to_reach(aim, strategy, most) for strategy in strategies}
+    needed = {
+        strategy: structure.planned_to_reach(aim, every, most)
+        if strategy == PLANNED
+        else structure.slices_to_reach(aim, strategy, most)
+        for strategy in strategies
+    }
     return {"slices": len(structure.held), "dice": round(aim, 4), "evenly": len(evenly), **needed}
 
 
@@ -122,7 +160,7 @@ def main():
     parser.add_argument("--calves", type=int, default=8)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--every", type=int, default=10)
-    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
+    parser.add_argument("--strategies", nargs="+", choices=(*ONE_BY_ONE, PLANNED), default=ONE_BY_ONE)
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="name, or folder of a training")
     parser.add_argument("--json", type=Path)
     parser.set_defaults(least=20, synthetic=0)

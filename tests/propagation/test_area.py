@@ -44,7 +44,7 @@ def test_a_structure_of_no_area_has_none():
     np.testing.assert_allclose(AreaCurve({0: 0.0, 5: 0.0, 9: 0.0}).at(range(10)), 0, atol=1e-9)
 
 
-drawn = st.dictionaries(st.integers(0, 200), st.floats(0, 5000), min_size=2, max_size=9)
+drawn = st.dictionaries(st.integers(0, 200), st.just(0.0) | st.floats(1e-6, 5000), min_size=2, max_size=9)
 
 
 @given(drawn)
