@@ -81,7 +81,7 @@ def read_measurements(path: Path) -> list[Measurement]:
     """The volumes in a CSV, in the order of its lines.
 
     Raises:
-        InputError: it cannot be read, has unknown columns or too few, or a volume that is no number.
+        InputError: it cannot be read, has unknown columns or too few, no volume, or one that is no number.
     """
     decimal = "," if has_decimal_commas(path) else "."
     found = []
@@ -95,11 +95,21 @@ def read_measurements(path: Path) -> list[Measurement]:
             ) from None
         muscle = record.get("muscle") or ONLY_MUSCLE
         found.append(Measurement(record["subject"], record["rater"], record.get("session", ""), muscle, volume_ml))
+    if not found:
+        raise InputError(
+            f"The table {path} has no line below its header: expected one of each volume; fill it in or check the path."
+        )
     return found
 
 
 def _rater_names(folders: Sequence[Path]) -> list[str]:
     """What the raters are called: the names of their folders, with those above where they are the same."""
+    parts = [folder.resolve().parts for folder in folders]
+    twice = [folder for folder, part in zip(folders, parts, strict=True) if parts.count(part) > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]} is given twice: expected each place once, a folder of masks for each rater; drop one."
+        )
     if len(folders) < 2:
         raise InputError(
             f"There is one folder, {folders[0]}: expected one of each rater, two or more; or a CSV with the columns "
@@ -108,9 +118,6 @@ def _rater_names(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder: expected a folder of masks of each rater; check the path.")
-    parts = [folder.resolve().parts for folder in folders]
-    if len(set(parts)) < len(parts):
-        raise InputError(f"The folder {folders[0]} or another is given twice: expected one of each rater; drop one.")
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-depth:]) for part in parts]
         if len(set(names)) == len(names):

@@ -144,7 +144,7 @@ def compare_raters(measurements: Sequence[Measurement], overlaps: Sequence[Overl
     if not comparisons:
         raise InputError(
             "There is nothing to compare: expected two subjects or more whose volume was measured by each of two "
-            f"raters or in each of two sessions; {' '.join(left_out) or 'received one measurement of each'}"
+            f"raters or in each of two sessions; {' '.join(left_out) or 'received one measurement of each.'}"
         )
     return RaterAgreement(tuple(measurements), tuple(comparisons), tuple(left_out), tuple(overlaps))
 

@@ -184,6 +184,7 @@ def test_labels_without_names_have_those_that_are_given(ifss, tmp_path):
         ("subject,rater,volume_ml,site\nP1,A,1,here\n", "the column site"),
         ("subject,rater,volume_ml\nP1,A,1\nP1,A,2\n", "two volumes of the muscle of P1 by A"),
         ("subject,rater,volume_ml\nP1,A,1\nP2,A,2\n", "nothing to compare"),
+        ("subject,rater,volume_ml\n", "The table .*raters.csv has no line below its header: expected one of each"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_one_sentence(text, said, ifss, tmp_path, snapshot):
@@ -197,14 +198,16 @@ def test_a_table_that_cannot_be_used_is_one_sentence(text, said, ifss, tmp_path,
     assert snapshot(tmp_path) == before
 
 
-def test_places_that_cannot_be_used_are_one_sentence(masks, ifss, tmp_path):
+def test_places_that_cannot_be_used_are_one_sentence(masks, table, ifss, tmp_path):
     anna, ben = masks
     other = tmp_path / "other"
     boxes(other / "P9.seg.nrrd", {1: (2, 6)})
     for places, said in (
         ((anna,), "There is one folder"),
         ((anna, tmp_path / "none"), "none is no folder"),
-        ((anna, anna), "is given twice"),
+        ((anna, anna), f"{anna} is given twice: expected each place once"),
+        ((anna, ben, ben.parent / "anna" / ".." / "ben"), f"{ben} is given twice: expected each place once"),
+        ((table, table), f"{table} is given twice: expected each place once"),
         ((anna, other), "have no mask of the same name"),
         ((tmp_path / "none.csv",), "does not exist"),
     ):
