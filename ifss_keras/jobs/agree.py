@@ -53,8 +53,7 @@ def agree(
         progress: told of "subjects", how many masks were compared of.
 
     Raises:
-        InputError: what cannot be read or compared, or files of others where the report should go.
-        GeometryError: masks of one subject on different grids.
+        InputError: nothing can be read and compared, or files of others where the report should go.
     """
     call = call or Call()
     if report is not None:
@@ -156,34 +155,62 @@ def _of_masks(
     max_gb: float | None,
     progress: Progress,
 ) -> RaterAgreement:
-    volumes: dict[tuple[str, str, str], Measurement] = {}
-    overlaps = []
+    measurements: list[Measurement] = []
+    overlaps: list[Overlap] = []
+    refused: dict[str, InputError] = {}
     done = Counter(progress, "subjects", len(masks))
     for subject, paths in masks.items():
         done()
         if len(paths) == 1:
             continue
-        read = {}
-        for rater in filter(paths.get, raters):
-            like = next(iter(read.values()), None)
-            read[rater] = _read(paths[rater], like, spacing_mm, max_gb)
-        for (first, one), (second, other) in combinations(read.items(), 2):
-            check_same_grid(other, one, str(paths[first]), of=str(paths[second]))
-            for muscle, label in _labels(one, recoded_by_name(other, one), names):
-                for rater, volume_ml in ((first, label.prediction_ml), (second, label.truth_ml)):
-                    if volume_ml:  # a muscle without a voxel was not drawn
-                        volumes[rater, subject, muscle] = Measurement(subject, rater, "", muscle, volume_ml)
-                if label.prediction_ml and label.truth_ml:
-                    figures = label.dice, label.asd_mm, label.hd95_mm
-                    overlaps.append(Overlap(subject, muscle, first, second, *figures))
-    in_order = sorted(volumes.values(), key=lambda held: raters.index(held.rater))
-    agreement = compare_raters(in_order, overlaps)
+        try:
+            measured, overlapping = _of_subject(subject, paths, raters, names, spacing_mm, max_gb)
+        except InputError as error:
+            refused[subject] = error
+            continue
+        measurements += measured
+        overlaps += overlapping
+    if refused and not measurements:
+        subject, error = next(iter(refused.items()))
+        raise InputError(
+            f"The masks of no subject can be compared, as here those of {subject}: {error}", setting=error.setting
+        )
+    in_order = sorted(measurements, key=lambda held: raters.index(held.rater))
+    warnings = [f"{subject} is left out: {error}" for subject, error in refused.items()]
+    agreement = compare_raters(in_order, overlaps, warnings)
     alone = [
         f"{subject} is left out, as {next(iter(paths))} alone has a mask of it."
         for subject, paths in masks.items()
         if len(paths) == 1
     ]
     return replace(agreement, left_out=(*alone, *agreement.left_out))
+
+
+def _of_subject(
+    subject: str,
+    paths: Mapping[str, Path],
+    raters: Sequence[str],
+    names: Mapping[int, str],
+    spacing_mm: tuple[float, float, float] | None,
+    max_gb: float | None,
+) -> tuple[list[Measurement], list[Overlap]]:
+    """The volumes of one subject, and the overlap of every two of its masks."""
+    read: dict[str, Volume] = {}
+    for rater in filter(paths.get, raters):
+        like = next(iter(read.values()), None)
+        read[rater] = _read(paths[rater], like, spacing_mm, max_gb)
+    volumes: dict[tuple[str, str], Measurement] = {}
+    overlaps = []
+    for (first, one), (second, other) in combinations(read.items(), 2):
+        check_same_grid(other, one, str(paths[first]), of=str(paths[second]))
+        for muscle, label in _labels(one, recoded_by_name(other, one), names):
+            for rater, volume_ml in ((first, label.prediction_ml), (second, label.truth_ml)):
+                if volume_ml:  # a muscle without a voxel was not drawn
+                    volumes[rater, muscle] = Measurement(subject, rater, "", muscle, volume_ml)
+            if label.prediction_ml and label.truth_ml:
+                figures = label.dice, label.asd_mm, label.hd95_mm
+                overlaps.append(Overlap(subject, muscle, first, second, *figures))
+    return list(volumes.values()), overlaps
 
 
 def _read(
@@ -215,7 +242,11 @@ def _fingerprints(masks: Mapping[str, Mapping[str, Path]]) -> dict[str, Fingerpr
     found = {}
     for subject, paths in masks.items():
         for rater, path in paths.items():
-            found |= fingerprints(**{f"mask of {subject} by {rater}": path})
+            name = f"mask of {subject} by {rater}"
+            try:
+                found |= fingerprints(**{name: path})
+            except InputError:  # it does not say which other files are its own, and is left out
+                found[name] = Fingerprint.of(path)
     return found
 
 
