@@ -49,5 +49,7 @@ def agree(call, places, labels, as_json, **choices):
         print_table("Masks, means over the subjects", list(shown.OVERLAP_HEADS), shown.overlap_rows(found))
     for text in found.left_out:
         click.echo(text)
+    for text in found.warnings:
+        click.echo(f"Warning: {text}", err=True)
     if choices["report"]:
         click.echo(f"Wrote {choices['report'] / 'report.html'}.")

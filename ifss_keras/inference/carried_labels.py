@@ -12,7 +12,7 @@ from ifss_keras.inference.methods import NETWORK
 from ifss_keras.inference.summary import Origin, content_order
 from ifss_keras.propagation.carry import Carried, Carrier, Told
 from ifss_keras.propagation.compose import SoftMask
-from ifss_keras.propagation.previous import NOTHING_COPIED, copied_from
+from ifss_keras.propagation.previous import NOTHING_COPIED, copied_from, runs
 from ifss_keras.volumes.annotation import Annotation
 
 
@@ -55,7 +55,12 @@ class CarriedLabels:
         """Label code to how its mask was made, and how sure it is."""
         return {
             code: Origin(
-                NETWORK, carried.ends, carrier.certainty(told, carried), carrier.wrong_areas_mm2(told, carried)
+                NETWORK,
+                carried.ends,
+                carrier.certainty(told, carried),
+                carrier.wrong_areas_mm2(told, carried),
+                copied=runs(told.copied.masks, told.masks),
+                anew=runs(told.copied.anew, told.masks),
             )
             for code, carried in self.found.items()
             for told in (self.told[code],)

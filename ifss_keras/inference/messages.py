@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ifss_keras.inference.listed import at_slices, joined, listed, names_text, on_slices
 from ifss_keras.inference.methods import NETWORK, SHAPE
 from ifss_keras.inference.suggest import suggest_of
 from ifss_keras.inference.summary import LabelSummary
@@ -24,9 +25,13 @@ def warnings_of(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
 
 
 def remarks_on(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
-    """What is good to know and no warning: why there is no interval, and what was done outside the annotated slices."""
+    """What is good to know and no warning: what was copied, why there is no interval, and what was done further out."""
     rules = (outside_text, seen_text, presumed_text, next_text)
-    return (*interval_texts(summaries), *_told(rule(summaries) for rule in rules))
+    return (
+        *_told([copied_text(summaries)]),
+        *interval_texts(summaries),
+        *_told(rule(summaries) for rule in rules),
+    )
 
 
 # of the labels: each says one kind of thing of all labels that it is true of, and is empty if it is true of none
@@ -39,10 +44,10 @@ def gaps_text(summaries: Sequence[LabelSummary]) -> str:
         return ""
     if len(held) == 1:
         return (
-            f"The mask of {held[0].title} is empty {_on_slices(held[0].gaps)} between annotated ones that hold it. "
+            f"The mask of {held[0].title} is empty {on_slices(held[0].gaps)} between annotated ones that hold it. "
             "Annotate a slice there."
         )
-    where = _listed((summary.title, _on_slices(summary.gaps)) for summary in held)
+    where = listed((summary.title, on_slices(summary.gaps)) for summary in held)
     return f"Masks are empty between annotated slices that hold the muscle: {where}. Annotate a slice there."
 
 
@@ -91,12 +96,12 @@ def _is_longer(summary: LabelSummary) -> bool:
 
 def cut_off_text(summaries: Sequence[LabelSummary]) -> str:
     """Which masks end at an annotated slice where the muscle is still thick."""
-    cut = [(summary.title, _at_slices(summary.cut_off)) for summary in summaries if summary.cut_off]
+    cut = [(summary.title, at_slices(summary.cut_off)) for summary in summaries if summary.cut_off]
     if not cut:
         return ""
     return (
         "Where the annotation stops at a thick part of a muscle, the mask stops, too, and neither the volume nor its "
-        f"interval counts what lies further out: {_listed(cut)}. Annotate the slices where the muscle ends, or say "
+        f"interval counts what lies further out: {listed(cut)}. Annotate the slices where the muscle ends, or say "
         "that these are its ends."
     )
 
@@ -112,7 +117,7 @@ def wide_text(summaries: Sequence[LabelSummary]) -> str:
             f"The volume of {summary.title} is known to about ±{100 * share:.0f} % only: annotate another slice, best "
             f"near slice {_least_sure_slice(summary)}."
         )
-    where = _listed(
+    where = listed(
         (f"{summary.title} (±{100 * share:.0f} %)", f"near slice {_least_sure_slice(summary)}")
         for summary, share in wide
     )
@@ -131,7 +136,7 @@ def apart_text(summaries: Sequence[LabelSummary]) -> str:
     apart = [summary for summary in summaries if _is_apart(summary)]
     if not apart:
         return ""
-    volumes = _listed(
+    volumes = listed(
         (summary.title, f"has {_between_ml(summary):.3g} mL, and {summary.curve_volume_ml:.3g} mL by the curve")
         for summary in apart
     )
@@ -166,6 +171,18 @@ def _least_sure_slice(summary: LabelSummary) -> int:
     return summary.last_slice if worst > max(summary.reference_slices) else worst
 
 
+def copied_text(summaries: Sequence[LabelSummary]) -> str:
+    """Which slices are those of an earlier mask, and which were carried anew."""
+    held = [summary for summary in summaries if summary.copied or summary.anew]
+    if not held:
+        return ""
+    if len({(summary.copied, summary.anew) for summary in held}) == 1:
+        copied, anew = on_slices(held[0].copied), on_slices(held[0].anew)
+        return f"The earlier mask is copied {copied}; the mask was carried anew {anew}."
+    where = listed((each.title, f"copied {on_slices(each.copied)}, anew {on_slices(each.anew)}") for each in held)
+    return f"The earlier mask is copied, and the mask was carried anew elsewhere: {where}."
+
+
 def interval_texts(summaries: Sequence[LabelSummary]) -> tuple[str, ...]:
     """Why volumes come without an interval, one sentence per reason; none if all have one."""
     without = {}
@@ -191,11 +208,11 @@ def _why_no_interval(summary: LabelSummary) -> str:
 
 def outside_text(summaries: Sequence[LabelSummary]) -> str:
     """On which slices masks go on beyond the annotated ones, which deserve the reader's eye."""
-    beyond = [(summary.title, _on_slices(spans)) for summary in summaries if (spans := _spans_outside(summary))]
+    beyond = [(summary.title, on_slices(spans)) for summary in summaries if (spans := _spans_outside(summary))]
     if not beyond:
         return ""
     return (
-        f"Outside the annotated slices the mask was carried on from one side only: {_listed(beyond)}. Look at these "
+        f"Outside the annotated slices the mask was carried on from one side only: {listed(beyond)}. Look at these "
         "slices, and annotate one of them if the mask is wrong there."
     )
 
@@ -231,7 +248,7 @@ def next_text(summaries: Sequence[LabelSummary]) -> str:
     found = suggest_of([summary for summary in summaries if summary.code in told], NEXT)
     if not found:
         return ""
-    where = _and([f"slice {held.slice} of {told[held.code]} ({gain_text(held.gain)})" for held in found])
+    where = joined([f"slice {held.slice} of {told[held.code]} ({gain_text(held.gain)})" for held in found])
     return f"Another annotated slice puts most right there, by how much less is then expected to be wrong: {where}."
 
 
@@ -245,48 +262,11 @@ def _ended_text(ends: Sequence[tuple[LabelSummary, Sequence[int]]], why: str) ->
     if not held:
         return ""
     ended = "Some masks were ended" if len(held) > 1 else "The mask was ended"
-    return f"{ended} {why}: {_listed(held)}. Annotate a slice further out if a muscle goes on."
+    return f"{ended} {why}: {listed(held)}. Annotate a slice further out if a muscle goes on."
 
 
 def _ended(slices: Sequence[int]) -> str:
-    return f"short of {_and([f'slice {index}' for index in slices])}"
-
-
-# how labels and slices are listed
-
-
-def names_text(summaries: Sequence[LabelSummary]) -> str:
-    """The names as a sentence lists them: "A, B and C", "labels 3, 5 and 7"."""
-    if len(summaries) > 1 and all(summary.title != summary.name for summary in summaries):
-        return f"labels {_and([summary.name for summary in summaries])}"
-    return _and([summary.title for summary in summaries])
-
-
-def span_text(span: Sequence[int]) -> str:
-    """First and last slice of a run."""
-    first, last = span
-    return str(first) if first == last else f"{first} to {last}"
-
-
-def _on_slices(spans: Sequence[Sequence[int]]) -> str:
-    slices = "slice" if len(spans) == 1 and spans[0][0] == spans[0][1] else "slices"
-    return f"on {slices} {_and(list(map(span_text, spans)))}"
-
-
-def _at_slices(slices: Sequence[int]) -> str:
-    return f"at slice{'s' * (len(slices) > 1)} {_and(list(map(str, slices)))}"
-
-
-def _listed(items: Iterable[tuple[str, str]]) -> str:
-    """Names with what is true of each; those of which the same is true stand together."""
-    names = {}
-    for name, text in items:
-        names.setdefault(text, []).append(name)
-    return "; ".join(f"{_and(held)} {text}" for text, held in names.items())
-
-
-def _and(texts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+    return f"short of {joined([f'slice {index}' for index in slices])}"
 
 
 def _told(texts: Iterable[str]) -> tuple[str, ...]:

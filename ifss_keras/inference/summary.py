@@ -50,6 +50,8 @@ class LabelSummary:
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
         positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.
+        copied: first and last slice of every run that is an earlier mask's; none without one.
+        anew: first and last slice of every run that was carried although there was an earlier mask.
     """
 
     code: int
@@ -74,6 +76,8 @@ class LabelSummary:
     slabs_mm: np.ndarray | None = None
     positions_mm: np.ndarray | None = None
     wrong_areas_mm2: np.ndarray | None = None
+    copied: tuple[tuple[int, int], ...] = ()
+    anew: tuple[tuple[int, int], ...] = ()
 
     @property
     def title(self) -> str:
@@ -143,13 +147,15 @@ class Origin:
     Attributes:
         method, ends: as in `LabelSummary`.
         certainty: of its areas; None where nothing is known of it.
-        wrong_areas_mm2: as in `LabelSummary`.
+        wrong_areas_mm2, copied, anew: as in `LabelSummary`.
     """
 
     method: str
     ends: Ends = NO_ENDS
     certainty: Certainty | None = None
     wrong_areas_mm2: np.ndarray | None = None
+    copied: tuple[tuple[int, int], ...] = ()
+    anew: tuple[tuple[int, int], ...] = ()
 
 
 def summarize(
@@ -214,6 +220,8 @@ def summarize(
         gaps=gaps,
         slabs_mm=slabs_mm,
         wrong_areas_mm2=origin.wrong_areas_mm2,
+        copied=origin.copied,
+        anew=origin.anew,
     )
 
 

@@ -53,8 +53,7 @@ def agree(
         progress: told of "subjects", how many masks were compared of.
 
     Raises:
-        InputError: what cannot be read or compared, or files of others where the report should go.
-        GeometryError: masks of one subject on different grids.
+        InputError: nothing can be read and compared, or files of others where the report should go.
     """
     call = call or Call()
     if report is not None:
@@ -81,7 +80,7 @@ def read_measurements(path: Path) -> list[Measurement]:
     """The volumes in a CSV, in the order of its lines.
 
     Raises:
-        InputError: it cannot be read, has unknown columns or too few, or a volume that is no number.
+        InputError: it cannot be read, has unknown columns or too few, no volume, or one that is no number.
     """
     decimal = "," if has_decimal_commas(path) else "."
     found = []
@@ -95,11 +94,21 @@ def read_measurements(path: Path) -> list[Measurement]:
             ) from None
         muscle = record.get("muscle") or ONLY_MUSCLE
         found.append(Measurement(record["subject"], record["rater"], record.get("session", ""), muscle, volume_ml))
+    if not found:
+        raise InputError(
+            f"The table {path} has no line below its header: expected one of each volume; fill it in or check the path."
+        )
     return found
 
 
 def _rater_names(folders: Sequence[Path]) -> list[str]:
     """What the raters are called: the names of their folders, with those above where they are the same."""
+    parts = [folder.resolve().parts for folder in folders]
+    twice = [folder for folder, part in zip(folders, parts, strict=True) if parts.count(part) > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]} is given twice: expected each place once, a folder of masks for each rater; drop one."
+        )
     if len(folders) < 2:
         raise InputError(
             f"There is one folder, {folders[0]}: expected one of each rater, two or more; or a CSV with the columns "
@@ -108,9 +117,6 @@ def _rater_names(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder: expected a folder of masks of each rater; check the path.")
-    parts = [folder.resolve().parts for folder in folders]
-    if len(set(parts)) < len(parts):
-        raise InputError(f"The folder {folders[0]} or another is given twice: expected one of each rater; drop one.")
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-depth:]) for part in parts]
         if len(set(names)) == len(names):
@@ -149,34 +155,62 @@ def _of_masks(
     max_gb: float | None,
     progress: Progress,
 ) -> RaterAgreement:
-    volumes: dict[tuple[str, str, str], Measurement] = {}
-    overlaps = []
+    measurements: list[Measurement] = []
+    overlaps: list[Overlap] = []
+    refused: dict[str, InputError] = {}
     done = Counter(progress, "subjects", len(masks))
     for subject, paths in masks.items():
         done()
         if len(paths) == 1:
             continue
-        read = {}
-        for rater in filter(paths.get, raters):
-            like = next(iter(read.values()), None)
-            read[rater] = _read(paths[rater], like, spacing_mm, max_gb)
-        for (first, one), (second, other) in combinations(read.items(), 2):
-            check_same_grid(other, one, str(paths[first]), of=str(paths[second]))
-            for muscle, label in _labels(one, recoded_by_name(other, one), names):
-                for rater, volume_ml in ((first, label.prediction_ml), (second, label.truth_ml)):
-                    if volume_ml:  # a muscle without a voxel was not drawn
-                        volumes[rater, subject, muscle] = Measurement(subject, rater, "", muscle, volume_ml)
-                if label.prediction_ml and label.truth_ml:
-                    figures = label.dice, label.asd_mm, label.hd95_mm
-                    overlaps.append(Overlap(subject, muscle, first, second, *figures))
-    in_order = sorted(volumes.values(), key=lambda held: raters.index(held.rater))
-    agreement = compare_raters(in_order, overlaps)
+        try:
+            measured, overlapping = _of_subject(subject, paths, raters, names, spacing_mm, max_gb)
+        except InputError as error:
+            refused[subject] = error
+            continue
+        measurements += measured
+        overlaps += overlapping
+    if refused and not measurements:
+        subject, error = next(iter(refused.items()))
+        raise InputError(
+            f"The masks of no subject can be compared, as here those of {subject}: {error}", setting=error.setting
+        )
+    in_order = sorted(measurements, key=lambda held: raters.index(held.rater))
+    warnings = [f"{subject} is left out: {error}" for subject, error in refused.items()]
+    agreement = compare_raters(in_order, overlaps, warnings)
     alone = [
         f"{subject} is left out, as {next(iter(paths))} alone has a mask of it."
         for subject, paths in masks.items()
         if len(paths) == 1
     ]
     return replace(agreement, left_out=(*alone, *agreement.left_out))
+
+
+def _of_subject(
+    subject: str,
+    paths: Mapping[str, Path],
+    raters: Sequence[str],
+    names: Mapping[int, str],
+    spacing_mm: tuple[float, float, float] | None,
+    max_gb: float | None,
+) -> tuple[list[Measurement], list[Overlap]]:
+    """The volumes of one subject, and the overlap of every two of its masks."""
+    read: dict[str, Volume] = {}
+    for rater in filter(paths.get, raters):
+        like = next(iter(read.values()), None)
+        read[rater] = _read(paths[rater], like, spacing_mm, max_gb)
+    volumes: dict[tuple[str, str], Measurement] = {}
+    overlaps = []
+    for (first, one), (second, other) in combinations(read.items(), 2):
+        check_same_grid(other, one, str(paths[first]), of=str(paths[second]))
+        for muscle, label in _labels(one, recoded_by_name(other, one), names):
+            for rater, volume_ml in ((first, label.prediction_ml), (second, label.truth_ml)):
+                if volume_ml:  # a muscle without a voxel was not drawn
+                    volumes[rater, muscle] = Measurement(subject, rater, "", muscle, volume_ml)
+            if label.prediction_ml and label.truth_ml:
+                figures = label.dice, label.asd_mm, label.hd95_mm
+                overlaps.append(Overlap(subject, muscle, first, second, *figures))
+    return list(volumes.values()), overlaps
 
 
 def _read(
@@ -208,7 +242,11 @@ def _fingerprints(masks: Mapping[str, Mapping[str, Path]]) -> dict[str, Fingerpr
     found = {}
     for subject, paths in masks.items():
         for rater, path in paths.items():
-            found |= fingerprints(**{f"mask of {subject} by {rater}": path})
+            name = f"mask of {subject} by {rater}"
+            try:
+                found |= fingerprints(**{name: path})
+            except InputError:  # it does not say which other files are its own, and is left out
+                found[name] = Fingerprint.of(path)
     return found
 
 

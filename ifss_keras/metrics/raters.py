@@ -105,12 +105,14 @@ class RaterAgreement:
         comparisons: muscle by muscle, first between raters, then between the sessions of each.
         left_out: a sentence for whatever could not be compared.
         overlaps: of masks, where there are some.
+        warnings: a sentence for each subject whose masks could not be used.
     """
 
     measurements: tuple[Measurement, ...]
     comparisons: tuple[Comparison, ...]
     left_out: tuple[str, ...]
     overlaps: tuple[Overlap, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; what is not known is None."""
@@ -120,11 +122,14 @@ class RaterAgreement:
                 "overlaps": [asdict(held) for held in self.overlaps],
                 "measurements": [asdict(held) for held in self.measurements],
                 "left_out": self.left_out,
+                "warnings": self.warnings,
             }
         )
 
 
-def compare_raters(measurements: Sequence[Measurement], overlaps: Sequence[Overlap] = ()) -> RaterAgreement:
+def compare_raters(
+    measurements: Sequence[Measurement], overlaps: Sequence[Overlap] = (), warnings: Sequence[str] = ()
+) -> RaterAgreement:
     """Every comparison that the measurements allow.
 
     Raters are compared by the session that comes first, as one measurement of each is what an ICC(2,1) is about;
@@ -142,11 +147,12 @@ def compare_raters(measurements: Sequence[Measurement], overlaps: Sequence[Overl
             comparisons += [comparison] if comparison else []
             left_out += told
     if not comparisons:
+        why = " ".join((*warnings, *left_out)) or "received one measurement of each."
         raise InputError(
             "There is nothing to compare: expected two subjects or more whose volume was measured by each of two "
-            f"raters or in each of two sessions; {' '.join(left_out) or 'received one measurement of each'}"
+            f"raters or in each of two sessions; {why}"
         )
-    return RaterAgreement(tuple(measurements), tuple(comparisons), tuple(left_out), tuple(overlaps))
+    return RaterAgreement(tuple(measurements), tuple(comparisons), tuple(left_out), tuple(overlaps), tuple(warnings))
 
 
 def _tables(measurements: Sequence[Measurement]) -> Iterator[tuple[str | None, str | None, dict]]:

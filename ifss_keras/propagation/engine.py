@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ifss_keras.propagation.evidence import Evidence
-from ifss_keras.propagation.exemplars import Exemplars
+from ifss_keras.propagation.exemplars import Exemplars, check_slots
 from ifss_keras.propagation.settings import FLOW, Flow
 
 TOGETHER = 16  # slices that are looked at together, at most
@@ -69,6 +69,9 @@ class KerasEngine:
     """A `PropagatingModel`, or anything with its `window`, `stride`, `initial_memory`, `remember`, `halves` and call.
 
     Its functions are compiled once, where the backend can.
+
+    Raises:
+        InputError: see `check_slots`.
     """
 
     lanes, at_once = 1, 8
@@ -78,6 +81,7 @@ class KerasEngine:
 
         from ifss_keras.propagation.step import PropagationState, initial_state, step
 
+        check_slots(network)
         self.network = network
         self.window, self.stride = network.window, network.stride
         self.traces = 0  # of the step: a graph that is made anew costs seconds

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifss_keras.core.errors import InputError
 from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.propagation.region import Region, region_around, to_working
 
-SLOTS = 2
+SLOTS = 2  # of every network here: files, batches and exported engines have arrays of that many
 
 
 class Exemplars(NamedTuple):
@@ -22,6 +23,20 @@ class Exemplars(NamedTuple):
     image: np.ndarray
     mask: np.ndarray
     weight: np.ndarray
+
+
+def check_slots(network) -> None:
+    """Refuses a network that looks up another number of annotated slices than it is shown.
+
+    Raises:
+        InputError: naming the number.
+    """
+    slots = network.memory_slots if getattr(network, "memory_level", 0) else SLOTS
+    if slots != SLOTS:
+        raise InputError(
+            f"The network has {slots} slots for annotated slices: expected {SLOTS}, as training and prediction show; "
+            f"set its memory_slots to {SLOTS}."
+        )
 
 
 def exemplar_slices(references: Iterable[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,11 +15,13 @@ class Copied(NamedTuple):
     Attributes:
         masks: slice index to (row, column) bool.
         before, after: the slices beyond the first reference, and beyond the last, are among them.
+        anew: the other slices on which the label is looked for; none where there is no earlier mask.
     """
 
     masks: Mapping[int, np.ndarray]
     before: bool = False
     after: bool = False
+    anew: Sequence[int] = ()
 
     def between(self, references: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
         """Those between the outermost references."""
@@ -46,7 +48,18 @@ def copied_from(
     """
     same = {index: np.array_equal(previous[index] == code, mask) for index, mask in references.items()}
     slices = sorted(references)
-    spans = [range(a + 1, b) for a, b in pairwise(slices) if same[a] and same[b]]
+    spans = {range(a + 1, b): same[a] and same[b] for a, b in pairwise(slices)}
     before, after = (same[slices[end]] and not ends_annotated for end in (0, -1))
-    spans += [range(slices[0])] * before + [range(slices[-1] + 1, len(previous))] * after
-    return Copied({index: previous[index] == code for span in spans for index in span}, before, after)
+    if not ends_annotated:
+        spans |= {range(slices[0]): before, range(slices[-1] + 1, len(previous)): after}
+    copied, anew = ([index for span, kept in spans.items() if kept == held for index in span] for held in (True, False))
+    return Copied({index: previous[index] == code for index in copied}, before, after, anew)
+
+
+def runs(slices: Collection[int], references: Collection[int]) -> tuple[tuple[int, int], ...]:
+    """First and last of each run of slices; a run goes on across references, which are neither copied nor carried."""
+    found: list[tuple[int, int]] = []
+    for index in sorted(slices):
+        joins = found and all(between in references for between in range(found[-1][1] + 1, index))
+        found.append((found.pop()[0] if joins else index, index))
+    return tuple(found)

@@ -185,7 +185,7 @@ def _page(agreement: RaterAgreement, picture: bytes, hidden: int, facts: Sequenc
         tables.append(("Masks, means over the subjects", OVERLAP_HEADS, overlap_rows(agreement)))
     return environment.get_template("agreement.html").render(
         tables=tables,
-        left_out=agreement.left_out,
+        left_out=(*agreement.warnings, *agreement.left_out),
         meanings=MEANINGS,
         picture=base64.b64encode(picture).decode("ascii"),
         hidden=hidden,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifss_keras.inference.messages import span_text
+from ifss_keras.inference.listed import span_text
 from ifss_keras.inference.prediction import Prediction
 from ifss_keras.inference.summary import LabelSummary
 from ifss_keras.metrics.evaluation import DEFINITIONS, LabelEvaluation

@@ -66,12 +66,21 @@ Token = Annotated[str | None, Header(alias=LEASE)]
 
 def living_lease(service: ServiceHere, token: Token = None) -> Lease:
     """The lease of a request that says no more than that the client lives."""
-    return service.leases.find(token, active=False)
+    return service.leases.find(_given(token), active=False)
 
 
 def active_lease(service: ServiceHere, token: Token = None) -> Lease:
     """The lease of a request by which a user does something."""
-    return service.leases.find(token, active=True)
+    return service.leases.find(_given(token), active=True)
+
+
+def _given(token: str | None) -> str:
+    """The token of a request; one without a token has no session that could have ended, so it is not told that."""
+    if not token:
+        raise InputError(
+            f"The request carries no lease: expected the header {LEASE} with a token; POST /claim gives one."
+        )
+    return token
 
 
 Living = Annotated[Lease, Depends(living_lease)]

@@ -89,7 +89,7 @@ class Leases:
             self._held[lease.token] = lease
             return lease
 
-    def find(self, token: str | None, *, active: bool) -> Lease:
+    def find(self, token: str, *, active: bool) -> Lease:
         """The lease of a token, which is marked as seen.
 
         Args:
@@ -100,7 +100,7 @@ class Leases:
             GoneError: there is none.
         """
         with self._lock:
-            lease = self._held.get(token or "")
+            lease = self._held.get(token)
             if lease is None:
                 raise GoneError
             lease.seen_s = self._clock()

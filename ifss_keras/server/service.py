@@ -17,13 +17,14 @@ from ifss_keras.server.leases import GoneError, Lease, Leases, Terms
 from ifss_keras.server.memory import Memory
 from ifss_keras.server.wire import ArrayHeader, unpack
 from ifss_keras.server.workspace import Workspace
-from ifss_keras.volumes.volume import Volume, check_voxels
+from ifss_keras.volumes.volume import check_extent, check_spacing_mm, check_voxels
 
 LOG = logging.getLogger("ifss_keras.server")
 TICK_S = 1.0
 QUIET_S = 20.0  # after which the masks of an image are written
 DRAWING_BYTES = 16  # for each voxel beside the image itself: its label, what the client was shown, the network's work
 MASK_BYTES = 8  # for each voxel of a mask that a client sends, at most
+ORDER = "along the first, second and third axis"  # of the image as it came: across which its slices lie is said later
 
 T = TypeVar("T")
 
@@ -112,7 +113,8 @@ class Service:
         try:
             image = unpack(packed, header.size_bytes)[0]
             check_voxels(image, "The image")
-            spacing_mm = Volume.from_array(image, spacing_mm or (1.0, 1.0, 1.0)).spacing_mm
+            spacing_mm = check_spacing_mm(spacing_mm or (1.0, 1.0, 1.0), ORDER)
+            check_extent(image.shape, spacing_mm, "The image", ORDER)
             folder = self._workspace.folder_of(image, spacing_mm)
             if self.leases.working_on(folder.path) not in (None, lease):
                 raise ElsewhereError

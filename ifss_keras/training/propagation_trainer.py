@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from ifss_keras.losses.terms import soft_dice
+from ifss_keras.propagation.exemplars import check_slots
 from ifss_keras.propagation.settings import FLOW
 from ifss_keras.propagation.step import PropagationState
 from ifss_keras.training.loss import (
@@ -52,9 +53,13 @@ class PropagationTrainer(NetworkTrainer):
         teacher: a network like the first, whose weights follow it, for pseudo-labels with a `teacher`.
         passing: examples in a batch, where each batch goes on where the last ended, see `training.examples.passes`;
             None: batches have nothing to do with each other.
+
+    Raises:
+        InputError: see `check_slots`.
     """
 
     def __init__(self, network, loss, *, windows, flow=FLOW, pseudo_labels=None, teacher=None, passing=None, **kwargs):
+        check_slots(network)
         super().__init__(network, loss, **kwargs)
         self.windows = Windows(windows, network.window, network.stride)
         self.flow = flow

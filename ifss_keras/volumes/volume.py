@@ -183,21 +183,27 @@ def by_default(stored_affine: np.ndarray) -> bool:
     return bool(np.allclose(axes, np.diag([-1, -1, 1]), atol=1e-6))
 
 
-def check_spacing_mm(spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-    """The spacing as three floats (slice, row, column), refused unless each lies between a micrometre and 50 mm."""
+def check_spacing_mm(
+    spacing_mm: tuple[float, float, float], order: str = "SLICE,ROW,COLUMN"
+) -> tuple[float, float, float]:
+    """The spacing as three floats, refused unless each lies between a micrometre and 50 mm.
+
+    Args:
+        spacing_mm: along three axes.
+        order: what these are to whoever gave it.
+    """
     try:
-        slice_mm, row_mm, column_mm = (float(value) for value in spacing_mm)
+        first_mm, second_mm, third_mm = (float(value) for value in spacing_mm)
     except (TypeError, ValueError):
         raise InputError(
-            f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, SLICE,ROW,COLUMN.",
+            f"spacing {spacing_mm!r} cannot be used: expected three numbers in mm, {order}.",
             setting="spacing_mm",
         ) from None
-    values = (slice_mm, row_mm, column_mm)
+    values = (first_mm, second_mm, third_mm)
     if not all(SMALLEST_SPACING_MM <= value <= LARGEST_SPACING_MM for value in values):
         raise InputError(
             f"spacing {values} mm cannot be used: expected three numbers from {SMALLEST_SPACING_MM:g} to "
-            f"{LARGEST_SPACING_MM:g}, "
-            "SLICE,ROW,COLUMN.",
+            f"{LARGEST_SPACING_MM:g}, {order}.",
             setting="spacing_mm",
         )
     return values
@@ -221,8 +227,15 @@ def _sweep_spacing_mm(
     return given_mm
 
 
-def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str) -> None:
-    """Refuses voxels and volumes (slice, row, column) that are larger than those of any body, or far smaller.
+def check_extent(
+    shape: tuple[int, ...], spacing_mm: tuple[float, float, float], name: str, order: str = "slice, row, column"
+) -> None:
+    """Refuses voxels and volumes that are larger than those of any body, or far smaller.
+
+    Args:
+        shape, spacing_mm: along three axes.
+        name: what the volume is called.
+        order: what the axes are called.
 
     Raises:
         InputError: naming the sizes.
@@ -232,7 +245,7 @@ def check_extent(shape: tuple[int, ...], spacing_mm: tuple[float, float, float],
     if not fits or not SMALLEST_EXTENT_MM <= extent_mm.max() <= LARGEST_EXTENT_MM:
         raise InputError(
             f"{name} is said to be {' x '.join(f'{size:.4g}' for size in extent_mm)} mm large, its voxels "
-            f"{' x '.join(f'{size:.4g}' for size in spacing_mm)} mm (slice, row, column): expected at most "
+            f"{' x '.join(f'{size:.4g}' for size in spacing_mm)} mm ({order}): expected at most "
             f"{LARGEST_EXTENT_MM:g} mm and {LARGEST_SPACING_MM:g} mm, and not far less; give its spacing in mm.",
             setting="spacing_mm",
         )

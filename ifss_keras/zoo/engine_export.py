@@ -62,7 +62,7 @@ def export_engine(network, flow: Flow, path: Path) -> None:
         path: of the file.
 
     Raises:
-        InputError: OpenVINO is not installed, or Keras runs on another backend.
+        InputError: OpenVINO is not installed, Keras runs on another backend, or see `check_slots`.
     """
     try:
         import openvino

@@ -1,6 +1,7 @@
 """`ifss agree` from a table of volumes and from folders of masks."""
 
 import csv
+import html
 import json
 import re
 
@@ -184,6 +185,7 @@ def test_labels_without_names_have_those_that_are_given(ifss, tmp_path):
         ("subject,rater,volume_ml,site\nP1,A,1,here\n", "the column site"),
         ("subject,rater,volume_ml\nP1,A,1\nP1,A,2\n", "two volumes of the muscle of P1 by A"),
         ("subject,rater,volume_ml\nP1,A,1\nP2,A,2\n", "nothing to compare"),
+        ("subject,rater,volume_ml\n", "The table .*raters.csv has no line below its header: expected one of each"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_one_sentence(text, said, ifss, tmp_path, snapshot):
@@ -197,14 +199,16 @@ def test_a_table_that_cannot_be_used_is_one_sentence(text, said, ifss, tmp_path,
     assert snapshot(tmp_path) == before
 
 
-def test_places_that_cannot_be_used_are_one_sentence(masks, ifss, tmp_path):
+def test_places_that_cannot_be_used_are_one_sentence(masks, table, ifss, tmp_path):
     anna, ben = masks
     other = tmp_path / "other"
     boxes(other / "P9.seg.nrrd", {1: (2, 6)})
     for places, said in (
         ((anna,), "There is one folder"),
         ((anna, tmp_path / "none"), "none is no folder"),
-        ((anna, anna), "is given twice"),
+        ((anna, anna), f"{anna} is given twice: expected each place once"),
+        ((anna, ben, ben.parent / "anna" / ".." / "ben"), f"{ben} is given twice: expected each place once"),
+        ((table, table), f"{table} is given twice: expected each place once"),
         ((anna, other), "have no mask of the same name"),
         ((tmp_path / "none.csv",), "does not exist"),
     ):
@@ -213,13 +217,48 @@ def test_places_that_cannot_be_used_are_one_sentence(masks, ifss, tmp_path):
         assert said in outcome.err
     boxes(ben / "P1.mha", {1: (2, 6)})
     assert "holds P1.mha and P1.seg.nrrd, both of P1" in ifss("agree", anna, ben).err
-    (ben / "P1.mha").unlink()
+
+
+def on_another_grid(path):
     labels = np.ones((6, 20, 11), np.uint8)
-    write_labels(ben / "P2.seg.nrrd", labels, Volume.from_array(labels, SPACING_MM))
-    outcome = ifss("agree", anna, ben, "--report", tmp_path / "report")
+    write_labels(path, labels, Volume.from_array(labels, SPACING_MM))
+
+
+def test_a_subject_whose_masks_cannot_be_used_is_left_out_with_the_reason(masks, ifss, tmp_path):
+    anna, ben = masks
+    for subject in ("P4", "P5"):
+        boxes(anna / f"{subject}.seg.nrrd", {1: (2, 6)}, {1: "SOL"})
+    on_another_grid(ben / "P4.seg.nrrd")
+    (ben / "P5.seg.nrrd").write_bytes(b"none")
+    report = tmp_path / "report"
+    outcome = ifss("agree", anna, ben, "--report", report)
+    assert outcome.code == 0
+    of_grid, of_file = outcome.err.splitlines()
+    assert of_grid.startswith(
+        f"Warning: P4 is left out: {anna / 'P4.seg.nrrd'} lies on another grid: expected shape (6, 20, 11)"
+    )
+    assert of_file.startswith(f"Warning: P5 is left out: {ben / 'P5.seg.nrrd'}")
+    page = html.unescape((report / "report.html").read_text())
+    assert all(line.removeprefix("Warning: ") in page for line in (of_grid, of_file))
+    found = json.loads(ifss("agree", anna, ben, "--json").out)
+    assert [f"Warning: {text}" for text in found["warnings"]] == [of_grid, of_file]
+    assert [held["subjects"] for held in found["comparisons"]] == [["P1", "P2"]]
+    assert {held["subject"] for held in found["measurements"]} == {"P1", "P2"}
+
+
+def test_too_few_subjects_left_are_refused_with_the_reasons(masks, ifss, tmp_path):
+    anna, ben = masks
+    report = tmp_path / "report"
+    on_another_grid(ben / "P2.seg.nrrd")
+    outcome = ifss("agree", anna, ben, "--report", report)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert re.search("nothing to compare: .* P2 is left out: .* another grid.* 1 of 1 subjects", outcome.err)
+    on_another_grid(ben / "P1.seg.nrrd")
+    outcome = ifss("agree", anna, ben, "--report", report)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "The masks of no subject can be compared, as here those of P1: " in outcome.err
     assert "another grid" in outcome.err
-    assert not (tmp_path / "report").exists()
+    assert not report.exists()
 
 
 def test_folders_of_the_same_name_are_told_apart(ifss, tmp_path):

@@ -68,6 +68,11 @@ def test_untouched_slices_are_copied_bit_for_bit(case, predict, ifss, tiny, more
     np.testing.assert_array_equal(after[8], case.labels[8])
     found = json.loads(outcome.out)
     assert found["previous"] == str(case.output)
+    said = "The earlier mask is copied on slices 0 to 5 and 11 to 12; the mask was carried anew on slices 7 to 9."
+    assert found["remarks"][0] == said
+    shown = ifss(*arguments[:-1], "--previous", case.output, "--report", case.folder / "report", "--force")
+    assert said in shown.out.splitlines()
+    assert said in (case.folder / "report" / "report.html").read_text()
     assert {"image", "reference", "previous", "weights"} <= set(found["provenance"]["inputs"])
 
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ifss_keras.inference.listed import names_text, span_text
 from ifss_keras.inference.messages import (
+    copied_text,
     edge_text,
     empty_text,
     gaps_text,
     interval_texts,
-    names_text,
     next_text,
     outside_text,
     presumed_text,
     remarks_on,
     seen_text,
-    span_text,
     warnings_of,
     wide_text,
 )
@@ -79,6 +79,22 @@ def test_the_edge():
     assert edge_text([*three(touches_edge=True), label_summary(name="TA")]) == (
         "The masks of SOL, GM and GL touch the edge of the volume. The muscles may go on outside the image, and their "
         "volumes may then be too small."
+    )
+
+
+def test_what_was_copied_from_an_earlier_mask():
+    assert copied_text(three()) == copied_text([]) == ""
+    known = {"copied": ((0, 1), (5, 8)), "anew": ((3, 3),)}
+    said = "The earlier mask is copied on slices 0 to 1 and 5 to 8; the mask was carried anew on slice 3."
+    assert copied_text(three(**known)) == said
+    assert remarks_on(three(**known)) == (said,)
+    assert copied_text(three(anew=((0, 8),))) == (
+        "The earlier mask is copied on no slice; the mask was carried anew on slices 0 to 8."
+    )
+    sol, gm, gl = three(**known)
+    assert copied_text([sol, gm, replace(gl, copied=((0, 8),), anew=())]) == (
+        "The earlier mask is copied, and the mask was carried anew elsewhere: SOL and GM copied on slices 0 to 1 and 5 "
+        "to 8, anew on slice 3; GL copied on slices 0 to 8, anew on no slice."
     )
 
 

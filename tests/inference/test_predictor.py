@@ -10,7 +10,7 @@ from ifss_keras.inference.predictor import Predictor
 from ifss_keras.propagation.settings import PropagationSettings, Softness
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
-from ifss_keras.zoo import UNet3D
+from ifss_keras.zoo import IFSSNet, UNet3D
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset
 
 SPACING_MM = (2.5, 0.8, 0.5)
@@ -197,6 +197,15 @@ def test_untouched_spans_are_copied_from_an_earlier_mask(predict, two_muscles, t
 def test_what_is_new_is_found_as_without_an_earlier_mask(predict, two_muscles):
     given = annotated(two_muscles[1], three=[2, 6, 10], seven=[2, 10])
     np.testing.assert_array_equal(predict(given, previous=np.zeros_like(given)), predict(given))
+
+
+def test_a_network_for_another_number_of_annotated_slices_is_refused(tiny):
+    arguments = {"image_size": (16, 16), "widths": (2, 3), "rates": (1,), "matching_kernel": 3}
+    refused = IFSSNet(**arguments, memory_level=1, memory_slots=3)
+    with pytest.raises(InputError, match=r"has 3 slots for annotated slices: expected 2, .* memory_slots to 2"):
+        Predictor.of_network(refused, tiny.settings)
+    for taken in ({"memory_level": 1, "memory_slots": 2}, {"memory_slots": 3}):
+        Predictor.of_network(IFSSNet(**arguments, **taken), tiny.settings)
 
 
 def test_an_earlier_mask_of_another_shape_is_refused(predict, two_muscles):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ifss_keras.propagation.previous import copied_from
+from ifss_keras.propagation.previous import copied_from, runs
 
 SLICES = 13
 
@@ -38,6 +38,7 @@ def references(previous, same, changed=()):
 def test_what_lies_between_unchanged_references_is_copied(previous, same, changed, expected):
     copied = copied_from(previous, 7, references(previous, same, changed))
     assert set(copied.masks) == expected
+    assert set(copied.anew) == set(range(SLICES)) - expected - {*same, *changed}
     for index, mask in copied.masks.items():
         np.testing.assert_array_equal(mask, previous[index] == 7)
 
@@ -45,6 +46,12 @@ def test_what_lies_between_unchanged_references_is_copied(previous, same, change
 def test_nothing_is_copied_beyond_ends_that_are_said_to_be_annotated(previous):
     copied = copied_from(previous, 7, references(previous, (2, 10)), ends_annotated=True)
     assert (set(copied.masks), copied.before, copied.after) == (set(range(3, 10)), False, False)
+    assert copied.anew == []
+
+
+def test_runs_go_on_across_references_alone():
+    assert runs([8, 0, 1, 3, 4, 6], [2, 5, 9]) == ((0, 6), (8, 8))
+    assert runs([], [2]) == ()
 
 
 def test_each_side_is_told_by_itself(previous):

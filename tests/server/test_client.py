@@ -240,6 +240,22 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(opened, connect):
     assert (held != buffer).any()
 
 
+def test_a_spacing_is_refused_in_the_order_of_the_client(connect):
+    client = connect()
+    status, sentence = refusal(client.set_image, image(), image_properties={"spacing": [2, 0, 1]})
+    assert (status, sentence) == (
+        400,
+        "spacing (2.0, 0.0, 1.0) mm cannot be used: expected three numbers from 0.001 to 50, along the first, second "
+        "and third axis.",
+    )
+    status, sentence = refusal(client.set_image, image(), image_properties={"spacing": [0.001, 0.002, 0.003]})
+    assert (status, sentence.partition(": expected")[0]) == (
+        400,
+        "The image is said to be 0.013 x 0.04 x 0.072 mm large, its voxels 0.001 x 0.002 x 0.003 mm (along the first, "
+        "second and third axis)",
+    )
+
+
 def test_an_image_is_needed_first(connect):
     client = connect()
     assert refusal(lasso, client, 2, UPPER)[0] == 400

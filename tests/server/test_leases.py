@@ -39,9 +39,8 @@ def test_leases_end_when_idle_or_silent_but_not_while_they_work():
     working.work = 0
     assert leases.end_overdue() == [working]
     assert len(leases) == 0
-    for token in (idle.token, None, ""):
-        with pytest.raises(GoneError):
-            leases.find(token, active=True)
+    with pytest.raises(GoneError):
+        leases.find(idle.token, active=True)
     assert leases.end(idle.token) is None
 
 
@@ -170,6 +169,22 @@ def test_the_memory_of_an_image_is_free_again_when_its_client_leaves(remote, ser
     while server.service.memory.taken_bytes and time.monotonic() < deadline:
         time.sleep(0.02)
     assert server.service.memory.taken_bytes == 0
+
+
+def test_a_request_without_a_lease_is_not_told_that_its_session_ended(server):
+    for headers in ({}, {"X-Lease-Token": ""}):
+        for answer in (
+            httpx.post(f"{server.url}/heartbeat", headers=headers),
+            httpx.post(f"{server.url}/undo", headers=headers),
+            httpx.get(f"{server.url}/ifss/report", headers=headers),
+        ):
+            assert (answer.status_code, answer.json()["detail"]) == (
+                400,
+                "The request carries no lease: expected the header X-Lease-Token with a token; POST /claim gives one.",
+            )
+    ended = httpx.post(f"{server.url}/heartbeat", headers={"X-Lease-Token": "0" * 32})
+    assert (ended.status_code, "has ended" in ended.json()["detail"]) == (410, True)
+    assert httpx.post(f"{server.url}/release").json() == {"released": True}
 
 
 def test_silent_clients_lose_their_place_and_their_work_is_kept(remote, tmp_path, monkeypatch):

@@ -144,6 +144,7 @@ def test_a_folder_with_a_training_is_not_overwritten(tmp_path, recipe, quick):
         ({"widths": (4, "six")}, r"cannot be built with .*widths=\(4, 'six'\).*`ifss models describe IFSSNet` shows"),
         ({"window": 1}, "network.window must be 2 or more"),
         ({"widht": 4}, "IFSSNet has no argument 'widht'.*did you mean widths"),
+        ({"memory_level": 1, "memory_slots": 3}, "has 3 slots for annotated slices: expected 2, .* memory_slots to 2"),
         ({"matching_kernel": 4}, "network IFSSNet cannot be built with .*: matching_kernel must be odd"),
     ],
 )

@@ -11,11 +11,12 @@ from ifss_keras.core.records import sha256_of
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.openvino_engine import OpenVinoEngine
+from ifss_keras.propagation.settings import FLOW
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.volume import Volume
 from ifss_keras.zoo import IFSSNet, UNet3D
 from ifss_keras.zoo.averaging import average_presets
-from ifss_keras.zoo.engine_export import ENGINE, export_preset
+from ifss_keras.zoo.engine_export import ENGINE, export_engine, export_preset
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, finished, load_network, verified_engine
 from tests.propagation.engines import Given
 
@@ -41,6 +42,12 @@ def test_its_facts_are_the_presets(exported, tiny_preset):
     assert (preset.engine, preset.engine_sha256) == (ENGINE, sha256_of(exported / ENGINE))
     assert replace(preset, folder=tiny_preset, engine=None, engine_sha256=None) == before
     assert {path.name for path in exported.iterdir()} == {path.name for path in tiny_preset.iterdir()} | {ENGINE}
+
+
+def test_a_network_for_another_number_of_annotated_slices_has_no_engine(tmp_path):
+    network = IFSSNet(image_size=(16, 16), widths=(2, 3), rates=(1,), matching_kernel=3, memory_level=1, memory_slots=3)
+    with pytest.raises(InputError, match="has 3 slots for annotated slices: expected 2"):
+        export_engine(network, FLOW, tmp_path / ENGINE)
 
 
 def test_it_runs_where_it_can_and_keras_elsewhere(exported, tiny_preset, monkeypatch):

@@ -60,7 +60,7 @@ class IFSSNet(PropagatingModel):
         fusion: "matching" adds the image's features to the mask stream at every level and ends in `GlobalMatching`;
             "correlation" leaves the streams apart, concatenates them, and ends in `CrossCorrelation` (Ablation 3).
         memory_level: level of the encoder, from 1 on, at which annotated slices are looked up; 0: none.
-        memory_slots: annotated slices that can be.
+        memory_slots: annotated slices that can be; training and prediction show two, and take no other number.
         encoder_dropout, memory_dropout, decoder_dropout: rates.
 
     Raises:
