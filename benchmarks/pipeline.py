@@ -42,9 +42,7 @@ def trainer_and_batches(size: int, folder: Path, batch: int):
     copies = make_copies(read_dataset(folder / "cohort.csv").cases, folder / "copies")
     volumes = [TrainingVolume.from_copy(copy) for copy in copies]
     drawn = training_batches(recipe, trainer.network, volumes)
-    dataset = clip_dataset(
-        drawn, recipe.settings(trainer.network.window, trainer.network.stride), batch=batch, batches=100_000
-    )
+    dataset = clip_dataset(drawn, recipe.settings(trainer.network.window), batch=batch, batches=100_000)
     return trainer, iter(dataset)
 
 

@@ -107,7 +107,7 @@ def test_the_recipe_of_fine_tuning_fits_the_released_weights(fine_tune, tmp_path
     network = network_of(recipe)
     assert network.count_params() == preset.parameters
     load_weights(network, verified_weights(preset))
-    assert recipe.settings(network.window, network.stride) == preset.propagation
+    assert recipe.settings(network.window) == preset.propagation
 
 
 @pytest.mark.slow

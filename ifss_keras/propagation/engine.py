@@ -24,7 +24,6 @@ class Engine(Protocol):
 
     Attributes:
         window: slices that it sees at once.
-        stride: slices from one window to the next.
         lanes: threads that may call it at once.
         at_once: ways through spans that each is best given together.
         memory_shapes: {name: shape} of what it hands from window to window, see `PropagatingModel`.
@@ -33,7 +32,6 @@ class Engine(Protocol):
     """
 
     window: int
-    stride: int
     lanes: int
     at_once: int
     memory_shapes: Mapping[str, tuple[int, ...]]
@@ -47,7 +45,7 @@ class Engine(Protocol):
         """What the images of slices (slice, row, column, 1) tell, {name: (slice, ...)}."""
 
     def start(self, evidence: Evidence) -> np.ndarray:
-        """The estimates of a way's first slices (window - stride, row, column, 1) before any window."""
+        """The estimates of a way's first slices (window - 1, row, column, 1) before any window, from their evidence."""
 
     def step(
         self, evidence: Evidence, estimates: np.ndarray, memory: Arrays, seen: Arrays
@@ -56,7 +54,7 @@ class Engine(Protocol):
 
         Args:
             evidence: (batch, window, row, column, 1).
-            estimates: (batch, window - stride, row, column, 1).
+            estimates: (batch, window - 1, row, column, 1).
             memory: as `memory_shapes`.
             seen: what `look` tells of the window's slices, or what is remembered where it does not look.
 
@@ -66,7 +64,7 @@ class Engine(Protocol):
 
 
 class KerasEngine:
-    """A `PropagatingModel`, or anything with its `window`, `stride`, `initial_memory`, `remember`, `halves` and call.
+    """A `PropagatingModel`, or anything with its `window`, `initial_memory`, `remember`, `halves` and call.
 
     Its functions are compiled once, where the backend can.
 
@@ -83,7 +81,7 @@ class KerasEngine:
 
         check_slots(network)
         self.network = network
-        self.window, self.stride = network.window, network.stride
+        self.window = network.window
         self.traces = 0  # of the step: a graph that is made anew costs seconds
         self.memory_shapes = {name: tuple(part.shape[1:]) for name, part in network.initial_memory(1).items()}
         self.looks_up = hasattr(network, "remember")
@@ -105,9 +103,7 @@ class KerasEngine:
         self.functions = {
             "remember": lambda exemplars: network.remember(*exemplars),
             "look": look,
-            "start": lambda evidence: {
-                "estimates": initial_state(evidence, network.window - network.stride, {}).estimates
-            },
+            "start": lambda evidence: {"estimates": initial_state(evidence, network.window, {}).estimates},
             "step": one_step,
         }
         if backend.backend() == "jax" and _on_gpu():

@@ -47,7 +47,6 @@ class OpenVinoEngine:
         self._models = self._read(path)
         shapes = {name_of(port, GIVEN): port.partial_shape for port in self._models["step"].inputs}
         self.window = shapes["evidence.image"][1].get_length()
-        self.stride = self.window - shapes["estimates"][1].get_length()
         self.memory_shapes = {
             name.removeprefix("memory."): tuple(size.get_length() for size in list(shape)[1:])
             for name, shape in shapes.items()

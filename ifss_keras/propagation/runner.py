@@ -31,7 +31,7 @@ class SpanRunner:
     def __init__(self, engine: Engine, memory_gb: float = MEMORY_GB):
         self.engine = engine
         self._room_bytes = memory_gb * 1e9 / max(engine.lanes * engine.at_once / 2, 1)
-        self.window, self.shared = engine.window, engine.window - engine.stride
+        self.window = engine.window
 
     def run(self, jobs: Iterable[Job]) -> list[Any]:
         """The results of all jobs, in their order; a job is begun when there is room for its ways.

@@ -86,7 +86,7 @@ class PropagationSettings:
 
     Attributes:
         size: rows and columns of the working region, those of the network's `image_size`.
-        window, stride: slices that the network sees at once, and from one window to the next, as the network has them.
+        window: slices that the network sees at once, those of its `window`.
         margin: side of the region over the bounding box of the masks it is put around.
         least_share: of the region's shorter side in the longer, see `region_around`.
         softness: of the anchor; None for a network that was trained without one.
@@ -113,7 +113,6 @@ class PropagationSettings:
 
     size: int = 96
     window: int = 3
-    stride: int = 1
     margin: float = 1.4
     least_share: float = 0.5
     softness: Softness | None = field(default_factory=Softness)
@@ -140,7 +139,6 @@ class PropagationSettings:
         for right, text in (
             (self.size > 0, f"size must be positive, received {self.size}"),
             (self.window > 1, f"window must be 2 or more, as windows share slices, received {self.window}"),
-            (0 < self.stride < self.window, f"stride must lie from 1 to below the window, received {self.stride}"),
             (self.margin >= 1, f"margin must be 1 or more, received {self.margin}"),
             (0 < self.least_share <= 1, f"least_share must lie above 0 and at most at 1, received {self.least_share}"),
             (0 <= low < high <= 100, f"percentiles must ascend within 0 to 100, received {self.percentiles}"),
@@ -153,15 +151,6 @@ class PropagationSettings:
             (0 <= self.bend <= 1, f"bend must lie from 0 to 1, received {self.bend}"),
         ):
             require(right, f"{text}.")
-
-    @property
-    def shared(self) -> int:
-        """Slices that two windows share."""
-        return self.window - self.stride
-
-    def slices_of(self, windows: int) -> int:
-        """Slices that so many windows hold."""
-        return windows * self.stride + self.shared
 
     @property
     def flow(self) -> Flow:

@@ -196,8 +196,8 @@ class _Outwards:
 
     def stretch(self) -> Generator[list[Way], None, list[tuple[int, SoftMask]]]:
         """The next slices in order that are no references, with their soft masks."""
-        jobs, shared, region, seen = self.jobs, self.jobs.runner.shared, self._region, self._seen
-        part = self.indices[self._place : self._place + jobs.settings.stretch + shared]
+        jobs, window, region, seen = self.jobs, self.jobs.runner.window, self._region, self._seen
+        part = self.indices[self._place : self._place + jobs.settings.stretch + window - 1]
         evidence = jobs.evidence(part, seen, region)
         way = Way(jobs.runner.sight(evidence, self._exemplars), start=self._start, goes_on=True)
         yield [way]
@@ -205,7 +205,7 @@ class _Outwards:
         self.goes_on = self._place + len(part) < len(self.indices)
         finished = jobs.settings.stretch if self.goes_on else len(part)
         if self.goes_on:
-            self._move(part[finished - 1], soft[finished - 1 : finished], way.newest()[finished:][:shared])
+            self._move(part[finished - 1], soft[finished - 1 : finished], way.newest()[finished:][: window - 1])
             self._place += finished
             self._seen = {index: mask for index, mask in seen.items() if index in self.indices[self._place :]}
         held = zip(part[:finished], soft, strict=False)

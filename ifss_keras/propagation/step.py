@@ -18,8 +18,8 @@ class PropagationState(NamedTuple):
     """A value: made by `initial_state`, passed in, returned anew.
 
     Attributes:
-        estimates: (batch, window - stride, row, column, 1), in [0, 1]: the muscle in the slices that the next
-            window shares with the last one; the next one begins `stride` slices after it.
+        estimates: (batch, window - 1, row, column, 1), in [0, 1]: the muscle in the slices that the next
+            window shares with the last one.
         memory: {name: tensor}, what the network hands on of the slices before those, see `PropagatingModel`.
     """
 
@@ -49,24 +49,18 @@ def entering_estimate(evidence, last):
     return either(evidence.is_reference, evidence.annotation, guess)
 
 
-def initial_state(evidence, shared, memory):
-    """The state before the first window of `evidence`, from its first `shared` slices.
+def initial_state(evidence, window, memory):
+    """The state before the first window of `evidence`, from its first `window` - 1 slices.
 
     Args:
         evidence: batched; its first slice should be a reference or have an anchor, or nothing is known of it.
-        shared: slices that two windows share, at least 1.
+        window: slices in a window, at least 2.
         memory: the network's, {name: tensor}; zero at a reference.
     """
-    return PropagationState(_entering(evidence, range(shared), ops.zeros_like(windowed(evidence, 0, 1).image)), memory)
-
-
-def _entering(evidence, indices, last):
-    """The estimates of slices never seen, one after another; `last` is that of the slice before them."""
-    estimates = []
-    for index in indices:
-        last = entering_estimate(windowed(evidence, index, 1), last)
-        estimates.append(last)
-    return ops.concatenate(estimates, axis=1)
+    estimates = [entering_estimate(windowed(evidence, 0, 1), ops.zeros_like(evidence.image[:, :1]))]
+    for index in range(1, window - 1):
+        estimates.append(entering_estimate(windowed(evidence, index, 1), estimates[-1]))
+    return PropagationState(ops.concatenate(estimates, axis=1), memory)
 
 
 def mask_channel(evidence, estimates):
@@ -92,19 +86,19 @@ def step(network, evidence, state, flow=FLOW, channel=mask_channel):
         flow: what is handed on, see `Flow`.
         channel: from evidence and estimates to the mask channel; training may show the estimates otherwise.
     """
-    memory, window, shared = state.memory, evidence.image.shape[1], state.estimates.shape[1]
+    memory = state.memory
     if not (flow.recurrent and flow.carry_memory):
         memory = {name: ops.zeros_like(part) for name, part in memory.items()}
     if not flow.recurrent:
-        state = initial_state(evidence, shared, memory)
-    entering = _entering(evidence, range(shared, window), state.estimates[:, -1:])
+        window = evidence.image.shape[1]
+        state = initial_state(windowed(evidence, 0, window - 1), window, memory)
+    newest = Evidence(*(part[:, -1:] for part in evidence))
+    entering = entering_estimate(newest, state.estimates[:, -1:])
     estimates = ops.concatenate([state.estimates, entering], axis=1)
     outputs = network({"image": evidence.image, "mask": channel(evidence, estimates), **memory})
     probabilities = outputs["probabilities"]
     estimates = either(evidence.is_reference, evidence.annotation, probabilities[..., :1])
-    return probabilities, PropagationState(
-        estimates[:, window - shared :], {name: outputs[name] for name in state.memory}
-    )
+    return probabilities, PropagationState(estimates[:, 1:], {name: outputs[name] for name in state.memory})
 
 
 def roll_out(network, evidence, state, count, window, flow=FLOW):
@@ -112,17 +106,15 @@ def roll_out(network, evidence, state, count, window, flow=FLOW):
 
     Args:
         network: see above.
-        evidence: batched, as many slices as these windows have or more.
+        evidence: batched, at least `count` + `window` - 1 slices.
         state: the state before the first window.
         count: may be a tensor, and may be 0.
         window: slices in a window.
         flow: see `step`.
     """
 
-    stride = window - state.estimates.shape[1]
-
     def body(index, state):
-        return step(network, windowed(evidence, index * stride, window), PropagationState(*state), flow)[1]
+        return step(network, windowed(evidence, index, window), PropagationState(*state), flow)[1]
 
     return PropagationState(*ops.fori_loop(0, count, body, state))
 
@@ -132,7 +124,7 @@ def unroll(network, evidence, state, start, count, window, flow=FLOW, channels=N
 
     Args:
         network, evidence, window, flow: as in `roll_out`.
-        state: the state before the first of them.
+        state: the state before window number `start`.
         start: may be a tensor.
         count: at least 1, not a tensor.
         channels: from the number of a window to what `step` takes as `channel`; None: as in prediction.
@@ -140,9 +132,9 @@ def unroll(network, evidence, state, start, count, window, flow=FLOW, channels=N
     Returns:
         (window number, batch, window, row, column, 2), and a `PropagationState`.
     """
-    outputs, stride = [], window - state.estimates.shape[1]
+    outputs = []
     for index in range(count):
         channel = channels(index) if channels else mask_channel
-        probabilities, state = step(network, windowed(evidence, start + index * stride, window), state, flow, channel)
+        probabilities, state = step(network, windowed(evidence, start + index, window), state, flow, channel)
         outputs.append(probabilities)
     return ops.stack(outputs), state

@@ -76,17 +76,17 @@ class Way:
     Args:
         sight: of the slices.
         backward: from the last slice to the first.
-        start: (window - stride, row, column, 1), the estimates of the first slices; None: from the evidence.
+        start: (window - 1, row, column, 1), the estimates of the first slices; None: from the evidence.
         goes_on: `newest` will be asked for, as another way goes on from there.
     """
 
     def __init__(self, sight: Sight, *, backward: bool = False, start: np.ndarray | None = None, goes_on: bool = False):
         self.sight = sight
         self.backward = backward
-        self.window, self.stride = sight.engine.window, sight.engine.stride
+        self.window = sight.engine.window
         self._done = 0
         self.memory = {name: np.zeros(shape, np.float32) for name, shape in sight.engine.memory_shapes.items()}
-        self.estimates = sight.engine.start(self._evidence(self.window - self.stride)) if start is None else start
+        self.estimates = sight.engine.start(self._evidence(self.window - 1)) if start is None else start
         size = sight.evidence.image.shape[:-1]
         self._total = np.zeros(size, np.float32)
         self._newest = np.zeros(size, np.float32) if goes_on else None
@@ -95,7 +95,7 @@ class Way:
     @property
     def finished(self) -> bool:
         """Whether every window has been run."""
-        return bool(self._done) and self._slices_before + self.window - self.stride >= self.sight.slices
+        return self._done > max(self.sight.slices - self.window, 0)
 
     def evidence(self) -> Evidence:
         """For the next window, in this way's order."""
@@ -107,11 +107,10 @@ class Way:
 
     def take(self, muscle: np.ndarray, estimates: np.ndarray, memory: Arrays) -> None:
         """Takes what the engine made of the next window: (window, row, column), and the state after it."""
-        count = min(self.window, self.sight.slices - self._slices_before)
-        slices = self._slices(count)
-        self._total[slices] += muscle[:count]
+        slices = self._slices(min(self.window, self.sight.slices))
+        self._total[slices] += muscle[: self.sight.slices]
         if self._newest is not None:
-            self._newest[slices] = muscle[:count]
+            self._newest[slices] = muscle[: self.sight.slices]
         self._counts[slices] += 1
         self.estimates, self.memory = estimates, memory
         self._done += 1
@@ -124,18 +123,13 @@ class Way:
         """For each slice the estimate of the last window that held it, (slice, row, column)."""
         return self._newest
 
-    @property
-    def _slices_before(self) -> int:
-        """Slices before the next window."""
-        return self._done * self.stride
-
     def _evidence(self, count: int) -> Evidence:
         slices = self._slices(count)
         return Evidence(*(part[slices] for part in self.sight.evidence))
 
     def _slices(self, count: int) -> slice | np.ndarray:
         """The first slices of the next window, in this way's order; indices where they go on with the last of them."""
-        first, last = self._slices_before, self.sight.slices - 1
+        first, last = self._done, self.sight.slices - 1
         if first + count > self.sight.slices:
             slices = np.minimum(first + np.arange(count), last)
             return last - slices if self.backward else slices

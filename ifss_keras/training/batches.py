@@ -51,8 +51,8 @@ def pass_plan(recipe: Recipe, volumes) -> PassPlan | None:
     """
     if isinstance(recipe, SegmentationRecipe) or recipe.passes is None:
         return None
-    shown = {name: recipe.network[name] for name in ("window", "stride") if name in recipe.network}
-    return PassPlan([*volumes], recipe.settings(**shown), **recipe.passes.model_dump())
+    window = recipe.network.get("window", 3)
+    return PassPlan([*volumes], recipe.settings(window), **recipe.passes.model_dump())
 
 
 def _anywhere(recipe: Recipe, network, volumes, seed: int) -> Callable:
@@ -60,9 +60,7 @@ def _anywhere(recipe: Recipe, network, volumes, seed: int) -> Callable:
     if isinstance(recipe, SegmentationRecipe):
         _refuse_absent_labels(recipe, volumes)
         return batches_of_windows(volumes, recipe.window_settings(), recipe.batch, seed)
-    return batches_of_clips(
-        volumes, recipe.clips_drawn, recipe.settings(network.window, network.stride), recipe.batch, seed
-    )
+    return batches_of_clips(volumes, recipe.clips_drawn, recipe.settings(network.window), recipe.batch, seed)
 
 
 def _dataset(recipe: Recipe, network, drawn: Callable, *, batches: int, first: int):
@@ -74,7 +72,7 @@ def _dataset(recipe: Recipe, network, drawn: Callable, *, batches: int, first: i
     which = {"batch": recipe.batch, "batches": batches, "first": first}
     if isinstance(recipe, SegmentationRecipe):
         return window_dataset(drawn, recipe.window_settings(), **which)
-    return clip_dataset(drawn, recipe.settings(network.window, network.stride), **which)
+    return clip_dataset(drawn, recipe.settings(network.window), **which)
 
 
 def _refuse_absent_labels(recipe: SegmentationRecipe, volumes) -> None:

@@ -63,7 +63,7 @@ def build_trainer(recipe: Recipe):
             reconstruction=recipe.reconstruction.weight,
         )
     else:
-        recipe.settings(network.window, network.stride)  # a window of one slice is refused
+        recipe.settings(network.window)  # a window of one slice is refused
         teacher = network_of(recipe) if recipe.pseudo_labels and recipe.pseudo_labels.teacher else None
         trainer = PropagationTrainer(
             network,

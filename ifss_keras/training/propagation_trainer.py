@@ -13,12 +13,12 @@ from ifss_keras.propagation.exemplars import check_slots
 from ifss_keras.propagation.settings import FLOW
 from ifss_keras.propagation.step import PropagationState
 from ifss_keras.training.loss import (
-    Windows,
     clip_start,
     in_windows,
     one_after_another,
     rolled_out,
     rolled_out_start,
+    trained_slices,
     trained_truth,
     trained_windows,
 )
@@ -61,7 +61,7 @@ class PropagationTrainer(NetworkTrainer):
     def __init__(self, network, loss, *, windows, flow=FLOW, pseudo_labels=None, teacher=None, passing=None, **kwargs):
         check_slots(network)
         super().__init__(network, loss, **kwargs)
-        self.windows = Windows(windows, network.window, network.stride)
+        self.windows = windows
         self.flow = flow
         self.pseudo_labels = pseudo_labels
         self.seed_generator = keras.random.SeedGenerator(network.window) if pseudo_labels else None
@@ -74,10 +74,10 @@ class PropagationTrainer(NetworkTrainer):
     def call(self, clip, training=None):
         """The `Answer` to a batch of clips; with pseudo-labels in training alone."""
         remembered, carried = self.network.remember(*clip.exemplars), self.carried if training else None
-        how = self.windows, self.flow
+        how = self.network.window, self.windows, self.flow
         run = self._running(self.network, remembered, bool(training))
         state = self._start(clip, carried, self._running(self.network, remembered, False))
-        truth, weight = trained_truth(clip, self.windows)
+        truth, weight = trained_truth(clip, *how[:2])
         if not (training and self.pseudo_labels):
             probabilities, after = trained_windows(run, clip, state, *how)
         else:
@@ -85,7 +85,7 @@ class PropagationTrainer(NetworkTrainer):
             channels = shown_channels(unknown, self.seed_generator, self.pseudo_labels.shown)
             probabilities, after = trained_windows(run, clip, state, *how, channels)
             estimates = self._estimates(clip, state, probabilities)
-            unknown = one_after_another(in_windows(unknown, self.windows))
+            unknown = one_after_another(in_windows(unknown, *how[:2]))
             truth, weight = with_pseudo_labels(truth, weight, unknown, *estimates, self.pseudo_labels)
         if carried:
             for name, value in {"estimates": after.estimates, **after.memory}.items():
@@ -98,8 +98,8 @@ class PropagationTrainer(NetworkTrainer):
             self._follow()
             remembered = self.teacher.remember(*clip.exemplars)
             run = self._running(self.teacher, remembered, False)
-            probabilities, _ = trained_windows(run, clip, state, self.windows, self.flow)
-        before = ops.cast(rolled_out(clip, self.windows) > 0, "float32")
+            probabilities, _ = trained_windows(run, clip, state, self.network.window, self.windows, self.flow)
+        before = ops.cast(rolled_out(clip, self.network.window, self.windows) > 0, "float32")
         started = before + ops.zeros_like(clip.weight[:, 0])
         if self.carried:
             started = clip.has_start[:, 0, 0, 0, 0]
@@ -108,7 +108,7 @@ class PropagationTrainer(NetworkTrainer):
 
     def _unknown(self, clip):
         """(batch, trained slice), 1 where a slice is neither annotated nor a reference."""
-        last = slice(-self.windows.slices, None)
+        last = slice(-trained_slices(self.network.window, self.windows), None)
         reference = clip.evidence.is_reference[:, last, 0, 0, 0]
         return ops.cast(clip.weight[:, last] == 0, "float32") * (1 - reference)
 
@@ -123,7 +123,7 @@ class PropagationTrainer(NetworkTrainer):
     def _carried(self, batch):
         """Weights for what one batch of clips hands on to the next."""
         rows, columns = self.network.image_size
-        shapes = {"estimates": (batch, self.network.window - self.network.stride, rows, columns, 1)}
+        shapes = {"estimates": (batch, self.network.window - 1, rows, columns, 1)}
         shapes |= {name: value.shape for name, value in self.network.initial_memory(batch).items()}
         return {
             name: self.add_weight(name=f"carried_{name}", shape=shape, initializer="zeros", trainable=False)
@@ -134,14 +134,14 @@ class PropagationTrainer(NetworkTrainer):
         """The state before the first trained window, without gradient: at a reference, or what was carried on."""
         memory = self.network.initial_memory(ops.shape(clip.truth)[0])
         if not carried:
-            return rolled_out_start(run, clip, memory, self.windows, self.flow)
+            return rolled_out_start(run, clip, memory, self.network.window, self.windows, self.flow)
         goes_on = clip.has_start[:, 0, 0, 0]
         memory = {
             name: ops.reshape(goes_on, (-1, *[1] * (len(value.shape) - 1))) * carried[name]
             for name, value in memory.items()
         }
         clip = clip._replace(start=ops.convert_to_tensor(carried["estimates"]))
-        state = clip_start(clip, memory)
+        state = clip_start(clip, memory, self.network.window)
         return PropagationState(*keras.tree.map_structure(ops.stop_gradient, tuple(state)))
 
     def _running(self, network, remembered, training):
@@ -157,7 +157,7 @@ class PropagationTrainer(NetworkTrainer):
         return self.named_loss(y_pred.truth, y_pred.probability, y_pred.weight) + self.penalty()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        truth, weight = trained_truth(x, self.windows)
+        truth, weight = trained_truth(x, self.network.window, self.windows)
         found = ops.cast(y_pred.probability > 0.5, "float32")
         dice = soft_dice(truth, found, axes=(-2, -1), smooth=NEXT_TO_NOTHING)
         self.dice_tracker.update_state(dice, sample_weight=weight)

@@ -20,24 +20,23 @@ def earlier_estimates(probabilities, start, started, lagged=False):
 
     Args:
         probabilities: (window number, batch, window, row, column).
-        start: (batch, window - stride, row, column, 1), the estimates before the first of these windows.
+        start: (batch, window - 1, row, column, 1), the estimates before the first of these windows.
         started: (batch,), 1 where these are estimates of a window before, and not what the evidence says.
         lagged: as the paper compares: the slice at the same place of the window before.
 
     Returns:
         Estimates, as `probabilities`, and (window number, batch, window), 1 where there is one.
     """
-    window, shared = probabilities.shape[2], start.shape[1]
-    stride = window - shared
-    zero = ops.zeros_like(probabilities[0, :, :stride])
+    zero = ops.zeros_like(start[:, :1, ..., 0])
     first = ops.concatenate([zero, start[..., 0]] if lagged else [start[..., 0], zero], axis=1)
     before = [first]
     for number in range(probabilities.shape[0] - 1):
         values = probabilities[number]
-        before.append(values if lagged else ops.concatenate([values[:, stride:], zero], axis=1))
-    there, nowhere = (make(zero[:, :1, 0, 0]) for make in (ops.ones_like, ops.zeros_like))
-    old, new = [there] * shared, [nowhere] * stride
-    at_first = [*new, *old] if lagged else [*old, *new]
+        before.append(values if lagged else ops.concatenate([values[:, 1:], zero], axis=1))
+    there, nowhere = ops.ones_like(zero[..., 0, 0]), ops.zeros_like(zero[..., 0, 0])
+    window = probabilities.shape[2]
+    shared = [there] * (window - 1)
+    at_first = [nowhere, *shared] if lagged else [*shared, nowhere]
     later = [there] * window if lagged else at_first
     has = ops.stack([ops.concatenate(part, axis=1) for part in [at_first, *[later] * (len(before) - 1)]])
     begun = ops.concatenate([started[None], ops.ones_like(has[1:, :, 0])])

@@ -33,12 +33,7 @@ from ifss_keras.training.parts import (
 from ifss_keras.zoo.catalogue import find_architecture
 
 # what a recipe says elsewhere
-_FOLLOWS = {
-    "size": "network.image_size",
-    "window": "network.window",
-    "stride": "network.stride",
-    "recall_newest": "clips.recent",
-}
+_FOLLOWS = {"size": "network.image_size", "window": "network.window", "recall_newest": "clips.recent"}
 
 
 def _without_what_follows(propagation):
@@ -149,16 +144,15 @@ class PropagationRecipe(Recipe):
         """Which clips are drawn, as many windows as are trained on."""
         return replace(self.clips, windows=self.windows)
 
-    def settings(self, window: int = 3, stride: int = 1) -> PropagationSettings:
-        """How volumes are shown to a network of that window and stride, in training and in prediction.
+    def settings(self, window: int = 3) -> PropagationSettings:
+        """How volumes are shown to a network of that window, in training and in prediction.
 
         Raises:
-            InputError: a window of one slice, as windows must share one.
+            InputError: a window of one slice, as windows at stride 1 must share one.
         """
         if window < 2:
             raise InputError(f"network.window must be 2 or more, received {window}: mend the recipe.")
-        shown = {"size": self.size, "window": window, "stride": stride}
-        return replace(self.propagation, **shown, recall_newest=self.clips.recent > 0)
+        return replace(self.propagation, size=self.size, window=window, recall_newest=self.clips.recent > 0)
 
     @field_serializer("propagation")
     def _held(self, propagation: PropagationSettings) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from ifss_keras.training.needs import check_needs, make_folder, refuse_another_f
 from ifss_keras.training.recipe import Recipe, SegmentationRecipe, read_recipe
 from ifss_keras.training.record import started_from, write_record
 from ifss_keras.training.transfer import start_with
-from ifss_keras.training.volumes import least_slices, seen_volumes, told_data, told_volumes, training_volumes
+from ifss_keras.training.volumes import seen_volumes, told_data, told_volumes, training_volumes
 from ifss_keras.zoo.preset import Preset
 from ifss_keras.zoo.presets import finished
 
@@ -93,7 +93,8 @@ def train(
     for made_here in filter(None, (corpus_folder, folder)):
         make_folder(made_here)
     corpus_folder = corpus_folder or folder / "corpus"
-    volumes, held_out = training_volumes(recipe, corpus_folder, least_slices(recipe, trainer.network), progress)
+    window = getattr(trainer.network, "window", 1)
+    volumes, held_out = training_volumes(recipe, corpus_folder, window, progress)
     plan = pass_plan(recipe, volumes)
     if plan:
         with devices.scope():
@@ -168,7 +169,7 @@ def preset_of(recipe: Recipe, network, folder: Path) -> Preset:
     facts = {"weights": BEST_WEIGHTS, "summary": f"Trained by the recipe {recipe.name}.", "data": told_data(recipe)}
     if isinstance(recipe, SegmentationRecipe):
         return network.described(folder, labels=dict(recipe.labels), **facts)
-    return network.described(folder, propagation=recipe.settings(network.window, network.stride), **facts)
+    return network.described(folder, propagation=recipe.settings(network.window), **facts)
 
 
 def card_of(recipe: Recipe, preset: Preset, folder: Path) -> str:

@@ -19,13 +19,13 @@ from ifss_keras.training.recipe import PropagationRecipe, Recipe, SegmentationRe
 from ifss_keras.training.supervision import Seen, seen, supervised
 
 
-def training_volumes(recipe: Recipe, folder: Path, least: int, progress: Progress = silent) -> tuple[Volumes, Volumes]:
+def training_volumes(recipe: Recipe, folder: Path, window: int, progress: Progress = silent) -> tuple[Volumes, Volumes]:
     """The volumes to train on and those to validate on.
 
     Args:
         recipe: of the training.
         folder: of its synthetic volumes, in training/ and validation/, and of the working copies of its data, in data/.
-        least: slices that an example takes.
+        window: slices that the network sees at once.
         progress: told of "volumes", how many of them are there.
 
     Raises:
@@ -36,7 +36,7 @@ def training_volumes(recipe: Recipe, folder: Path, least: int, progress: Progres
     parts = synthetic_parts(recipe)
     count = sum(map(len, cases)) + sum(part.volumes for part in parts.values())
     made = Counter(progress, "volumes", count)
-    own = [_own_volumes(recipe, held, folder / "data", least, made) for held in cases]
+    own = [_own_volumes(recipe, held, folder / "data", window, made) for held in cases]
     if recipe.data is not None:
         _check_labels(recipe, *own)
     names = ("training", "validation")
@@ -50,13 +50,6 @@ def training_volumes(recipe: Recipe, folder: Path, least: int, progress: Progres
     if recipe.supervision.kind != "full":
         _check_known_labels(recipe, under[0])
     return tuple(_together(recipe, *both) for both in zip(own, synthetic, strict=True))
-
-
-def least_slices(recipe: Recipe, network) -> int:
-    """Slices that a volume must have to be trained on."""
-    if isinstance(recipe, SegmentationRecipe):
-        return 1
-    return clip_length(recipe.clips, recipe.settings(network.window, network.stride), 0)
 
 
 def seen_volumes(recipe: Recipe, volumes: Volumes) -> Seen:
@@ -122,13 +115,14 @@ def _cases(recipe: Recipe) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
 
 
 def _own_volumes(
-    recipe: Recipe, cases: Sequence[Case], folder: Path, least: int, made: Counter
+    recipe: Recipe, cases: Sequence[Case], folder: Path, window: int, made: Counter
 ) -> list[TrainingVolume]:
     """The volumes of these cases; without those that hold no label to train on, where such a volume is of no use."""
     if not cases:
         return []
     wanted = wanted_labels(recipe)
     segments = isinstance(recipe, SegmentationRecipe)
+    least = 1 if segments else clip_length(recipe.clips, window, 0)
     volumes = []
     few = FEWEST_SLICES if recipe.supervision.kind == "files" else LEAST_SLICES
     for case, copy in zip(cases, make_copies(cases, folder, made), strict=True):

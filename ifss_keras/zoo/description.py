@@ -23,7 +23,7 @@ class Description:
         size: working rows and columns.
         window: slices in a window.
         parameters: trainable ones.
-        multiply_adds_per_slice: of a whole volume; windows share slices where annotated ones are carried on.
+        multiply_adds_per_slice: of a whole volume; windows at stride 1 where annotated slices are carried on.
         multiples: what slices, rows and columns must be multiples of.
         arguments: of the constructor, with their values.
         licence: of the code.
@@ -68,7 +68,7 @@ def describe(name: str, variant: str = "default", size: int = 512) -> Descriptio
         size=size,
         window=window,
         parameters=sum(math.prod(weight.shape) for weight in network.trainable_weights),
-        multiply_adds_per_slice=multiply_adds(network) // (network.stride if architecture.needs_reference else window),
+        multiply_adds_per_slice=multiply_adds(network) // (1 if architecture.needs_reference else window),
         multiples=network.multiples,
         arguments={key: value for key, value in network.get_config().items() if key not in ("name", "trainable")},
         licence=LICENCE,

@@ -93,7 +93,7 @@ def _parts(engine: KerasEngine, size: tuple[int, int]) -> Iterator[tuple[str, Ca
     exemplars = Exemplars(slots, slots, np.zeros(SLOTS, np.float32))
     remembered = engine.remember(exemplars)
     seen = engine.look(evidence.image[0], remembered) if engine.looks else remembered
-    first = Evidence(*(part[:, : window - engine.stride] for part in evidence))
+    first = Evidence(*(part[:, : window - 1] for part in evidence))
     memory = {name: np.zeros((1, *shape), np.float32) for name, shape in engine.memory_shapes.items()}
     arguments = {
         "remember": {"exemplars": mapped(lambda part: part[None], exemplars)} if remembered else None,

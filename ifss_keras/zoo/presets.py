@@ -150,12 +150,11 @@ def load_network(preset: Preset, kind: type | None = None):
     check_fits(preset.architecture, preset.arguments)
     network = build_network(preset.architecture, preset.arguments)
     if preset.propagation is not None:
-        told = preset.propagation
-        shown, seen = (told.size, told.window, told.stride), (network.image_size[0], network.window, network.stride)
+        shown, seen = (preset.propagation.size, preset.propagation.window), (network.image_size[0], network.window)
         if shown != seen:
             raise PresetError(
-                f"{preset.folder / CONFIG} shows volumes at size, window and stride {shown}: expected those of its "
-                f"network, {seen}; copy it again."
+                f"{preset.folder / CONFIG} shows volumes at size and window {shown}: expected those of its network, "
+                f"{seen}; copy it again."
             )
     load_weights(network, weights)
     network.preset = preset

@@ -145,7 +145,7 @@ class PropagatingModel(ZooModel):
 
     It is called with a dict of image and mask, both (batch, window, row, column, 1), the memory of the windows before
     and whatever `remember` returned, and returns a dict of probabilities (batch, window, row, column, 2), float32,
-    channel 0 the muscle, and the memory for the next window, under the same names. That begins `stride` slices on.
+    channel 0 the muscle, and the memory for the next window at stride 1, under the same names.
 
     Args:
         memory: {name: shape without the batch} of what is handed from window to window; empty for a network whose only
@@ -153,7 +153,6 @@ class PropagatingModel(ZooModel):
     """
 
     needs_reference = True
-    stride = 1
 
     def __init__(self, *, memory, **kwargs):
         super().__init__(**kwargs)
@@ -171,9 +170,7 @@ class PropagatingModel(ZooModel):
         found = super().described(folder, **facts)
         if found.propagation is not None:
             return found
-        return replace(
-            found, propagation=PropagationSettings(size=self.image_size[0], window=self.window, stride=self.stride)
-        )
+        return replace(found, propagation=PropagationSettings(size=self.image_size[0], window=self.window))
 
     def remember(self, image, mask, weight):
         """What the network keeps of annotated slices, as inputs of every call after it: nothing, unless it says so.

@@ -10,9 +10,9 @@ from tests.zoo.models import IFSS_NET, SMALL
 
 SPLIT = IFSS_NET | {"encoder_depth_kernel": 1, "matching_kernel": 5, "window": 3}
 NETWORKS = {
-    "split": ("IFSSNet", SPLIT | {"memory_level": 2, "stride": 2}),
+    "split": ("IFSSNet", SPLIT | {"memory_level": 2}),
     "split, without memory": ("IFSSNet", SPLIT | {"memory_level": 0, "window": 2, "fusion": "correlation"}),
-    "split, without recurrence": ("IFSSNet", SPLIT | {"memory_level": 1, "temporal": "none", "window": 5, "stride": 3}),
+    "split, without recurrence": ("IFSSNet", SPLIT | {"memory_level": 1, "temporal": "none", "window": 5}),
     "whole": ("IFSSNet", SPLIT | {"encoder_depth_kernel": 3, "memory_level": 1, "temporal": "forward"}),
     "the official code's": ("IFSSNetOriginal", SMALL["IFSSNetOriginal"][0]),
     "PG-Net": ("PGNet", SMALL["PGNet"][0]),
@@ -36,7 +36,6 @@ class Given:
 
     def __init__(self, engine, size, batch, seed=0):
         self.rng, self.plane, self.window = np.random.default_rng(seed), (*size, 1), engine.window
-        self.shared = engine.window - engine.stride
         self.evidence = Evidence(
             self._random(batch, self.window, *self.plane),
             self._random(batch, self.window, *self.plane),
@@ -47,7 +46,7 @@ class Given:
         self.exemplars = Exemplars(
             self._random(SLOTS, *self.plane), self._random(SLOTS, *self.plane), np.array([1, 0], np.float32)
         )
-        self.estimates = self._random(batch, self.shared, *self.plane)
+        self.estimates = self._random(batch, self.window - 1, *self.plane)
         self.memory = {name: self._random(batch, *shape) - 0.5 for name, shape in engine.memory_shapes.items()}
 
     def _random(self, *shape):
@@ -64,7 +63,7 @@ class Given:
         seen = {name: np.stack([part[name] for part in looked]) for name in (looked or [()])[0]}
         if not engine.looks:
             seen = {name: np.repeat(part[None], batch, axis=0) for name, part in remembered.items()}
-        first = Evidence(*(part[0, : self.shared] for part in self.evidence))
+        first = Evidence(*(part[0, : self.window - 1] for part in self.evidence))
         muscle, estimates, memory = engine.step(self.evidence, self.estimates, self.memory, seen)
         found = {f"remember {name}": part for name, part in remembered.items()}
         found |= {f"look {name}": part for name, part in (seen.items() if engine.looks else ())}

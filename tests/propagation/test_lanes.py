@@ -20,7 +20,7 @@ class Hasty:
         fails: after so many steps in all a step raises; None: never.
     """
 
-    window, stride, at_once, looks, looks_up = 2, 1, 3, False, False
+    window, at_once, looks, looks_up = 2, 3, False, False
 
     def __init__(self, lanes, fails=None, slow=0.001):
         self.memory_shapes = {"steps": (1,)}

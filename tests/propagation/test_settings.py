@@ -17,7 +17,6 @@ OTHER = PropagationSettings(
     percentiles=(1.0, 98.0),
     threshold=0.25,
     smoothing_mm=1.5,
-    stride=2,
     stretch=7,
     both_directions=False,
     empty_slices=2,

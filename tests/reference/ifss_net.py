@@ -100,9 +100,7 @@ def recurrence(x, inputs, weights, temporal):
     return x + remembered, states
 
 
-def ifss_net(
-    inputs, weights, rates, *, per_channel=False, memory_level=0, temporal="bidirectional", reach=None, stride=1
-):
+def ifss_net(inputs, weights, rates, *, per_channel=False, memory_level=0, temporal="bidirectional", reach=None):
     """{name: output} of the network without dropout; `rates` has a tuple for each level.
 
     With a `reach` the streams stay apart and are correlated; without, they are added and matched globally.
@@ -127,4 +125,4 @@ def ifss_net(
     logits = convolve(x, weights["head/kernel"], weights["head/bias"])
     exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
     outputs = {"probabilities": exponents / exponents.sum(axis=-1, keepdims=True)}
-    return outputs if states is None else outputs | dict(zip(("hidden", "cell"), states[stride - 1], strict=True))
+    return outputs if states is None else outputs | dict(zip(("hidden", "cell"), states[0], strict=True))

@@ -10,17 +10,10 @@ from ifss_keras.losses import NamedLoss
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.training.examples.clips import Clip, batch_of_clips
-from ifss_keras.training.loss import (
-    Windows,
-    clip_start,
-    one_after_another,
-    rolled_out_start,
-    trained_truth,
-    trained_windows,
-)
+from ifss_keras.training.loss import clip_start, one_after_another, rolled_out_start, trained_truth, trained_windows
 
-WINDOW, COUNT = 3, 2
-ONE_ON, TWO_ON = (Windows(COUNT, WINDOW, stride) for stride in (1, 2))
+WINDOW, WINDOWS = 3, 2
+PROPAGATION = PropagationSettings(size=16, window=WINDOW)
 
 
 def copies_its_mask(inputs):
@@ -36,16 +29,16 @@ def memory(clip):
     return {name: tf.zeros((len(clip.truth), 1, 1, 1)) for name in ("hidden", "cell")}
 
 
-def loss_of(network, clip, cross_entropy=0.5, windows=ONE_ON):
+def loss_of(network, clip, cross_entropy=0.5):
     """(loss, probability, truth, weight) as the trainer computes them."""
-    state = rolled_out_start(network, clip, memory(clip), windows)
-    return loss_after(network, clip, state, cross_entropy, windows)
+    state = rolled_out_start(network, clip, memory(clip), WINDOW, WINDOWS)
+    return loss_after(network, clip, state, cross_entropy)
 
 
-def loss_after(network, clip, state, cross_entropy=0.5, windows=ONE_ON):
+def loss_after(network, clip, state, cross_entropy=0.5):
     """As `loss_of`, from the state before the trained windows on."""
-    probability = one_after_another(trained_windows(network, clip, state, windows)[0])
-    truth, weight = trained_truth(clip, windows)
+    probability = one_after_another(trained_windows(network, clip, state, WINDOW, WINDOWS)[0])
+    truth, weight = trained_truth(clip, WINDOW, WINDOWS)
     terms = {"parametric_tversky": 1.0, "cross_entropy": cross_entropy}
     loss = NamedLoss(terms, rule="fixed")(truth, probability, weight)
     return loss, probability, truth, weight
@@ -62,9 +55,8 @@ def knows_the_truth(clip):
     return network
 
 
-def drawn(volume, settings, seed, rollout=(0, 0), windows=ONE_ON):
-    shown = PropagationSettings(size=16, window=WINDOW, stride=windows.stride)
-    return batch_of_clips([volume], replace(settings, rollout=rollout), shown, 3, seed)
+def drawn(volume, settings, seed, rollout=(0, 0)):
+    return batch_of_clips([volume], replace(settings, rollout=rollout), PROPAGATION, 3, seed)
 
 
 def test_a_network_that_copies_its_mask_channel_loses_clearly(moving_disc, clip_settings):
@@ -81,7 +73,7 @@ def test_a_network_that_copies_its_mask_channel_loses_clearly(moving_disc, clip_
 
 def cut(clip):
     """The fields of the clip's last slices, without the roll-out."""
-    last = slice(-ONE_ON.slices, None)
+    last = slice(-(WINDOWS + WINDOW - 1), None)
     return {
         "evidence": Evidence(*(part[:, last] for part in clip.evidence)),
         "truth": clip.truth[:, last],
@@ -89,21 +81,18 @@ def cut(clip):
     }
 
 
-@pytest.mark.parametrize("windows", [ONE_ON, TWO_ON])
 @pytest.mark.parametrize("cross_entropy", [0.0, 0.7])
-def test_the_loss_is_the_numpy_one(moving_disc, clip_settings, cross_entropy, windows):
-    clip = drawn(moving_disc, clip_settings, 3, windows=windows)
-    assert clip.truth.shape[1] == windows.slices == 4 + windows.stride - 1
-    values = np.random.default_rng(1).random((COUNT, 3, WINDOW, 16, 16, 1), dtype=np.float32)
-    numbers = iter(range(COUNT))
+def test_the_loss_is_the_numpy_one(moving_disc, clip_settings, cross_entropy):
+    clip = drawn(moving_disc, clip_settings, 3)
+    values = np.random.default_rng(1).random((WINDOWS, 3, WINDOW, 16, 16, 1), dtype=np.float32)
+    numbers = iter(range(WINDOWS))
     loss, probability, truth, weight = loss_of(
-        lambda inputs: answer(tf.constant(values[next(numbers)]), inputs), clip, cross_entropy, windows
+        lambda inputs: answer(tf.constant(values[next(numbers)]), inputs), clip, cross_entropy
     )
     total = counted = 0
-    for number, sample, index in np.ndindex(COUNT, 3, WINDOW):
-        place = number * windows.stride + index
-        p, y = values[number, sample, index, ..., 0], clip.truth[sample, place, ..., 0]
-        w = clip.weight[sample, place]
+    for number, sample, index in np.ndindex(WINDOWS, 3, WINDOW):
+        p, y = values[number, sample, index, ..., 0], clip.truth[sample, number + index, ..., 0]
+        w = clip.weight[sample, number + index]
         hit, wrong, missed = (p * y).sum(), (p * (1 - y)).sum(), ((1 - p) * y).sum()
         entropy = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
         total += w * (1 - (hit + 1) / (hit + (wrong + missed) / 2 + 1) + cross_entropy * entropy)
@@ -111,15 +100,15 @@ def test_the_loss_is_the_numpy_one(moving_disc, clip_settings, cross_entropy, wi
         np.testing.assert_array_equal(probability[3 * number + sample, index], p)
         np.testing.assert_array_equal(truth[3 * number + sample, index], y)
         assert weight[3 * number + sample, index] == w
-    assert counted < COUNT * 3 * WINDOW  # some are references
+    assert counted < WINDOWS * 3 * WINDOW  # some are references
     assert float(loss) == pytest.approx(total / counted, rel=1e-4)
 
 
-def rolled_out_clip(volume, settings, first_seed=0, windows=ONE_ON):
+def rolled_out_clip(volume, settings, first_seed=0):
     """A batch with a roll-out of six windows, and with references among the trained slices."""
     for seed in range(first_seed, first_seed + 100):
-        clip, before = drawn(volume, settings, seed, (5, 6), windows), 6 * windows.stride
-        if clip.truth.shape[1] == before + windows.slices and not clip.weight[:, before:].all():
+        clip = drawn(volume, settings, seed, (5, 6))
+        if clip.truth.shape[1] == 6 + WINDOWS + WINDOW - 1 and not clip.weight[:, 6:].all():
             return clip
     raise AssertionError("no such clip")
 
@@ -145,25 +134,23 @@ def two_samples():
 
 def test_a_clip_begins_with_its_own_start_or_what_the_evidence_says():
     clip = two_samples()
-    state = clip_start(clip, {"hidden": "h"})
+    state = clip_start(clip, {"hidden": "h"}, 3)
     np.testing.assert_array_equal(np.squeeze(state.estimates), [[0.25, 0.75], [1, 1]])
     assert state.memory == {"hidden": "h"}
 
 
-@pytest.mark.parametrize("windows", [ONE_ON, TWO_ON])
-def test_the_roll_out_covers_all_but_the_trained_windows(moving_disc, clip_settings, windows):
-    clip = rolled_out_clip(moving_disc, clip_settings, windows=windows)
-    seen = []
+def test_the_roll_out_covers_all_but_the_trained_windows(moving_disc, clip_settings):
+    clip = rolled_out_clip(moving_disc, clip_settings)
+    windows = []
 
     def network(inputs):
-        seen.append(inputs["image"])
+        windows.append(inputs["image"])
         return copies_its_mask(inputs)
 
-    rolled_out_start(network, clip, memory(clip), windows)
-    assert len(seen) == 6
-    for number, image in enumerate(seen):
-        first = number * windows.stride
-        np.testing.assert_array_equal(image, clip.evidence.image[:, first : first + WINDOW])
+    rolled_out_start(network, clip, memory(clip), WINDOW, WINDOWS)
+    assert len(windows) == 6
+    for index, window in enumerate(windows):
+        np.testing.assert_array_equal(window, clip.evidence.image[:, index : index + WINDOW])
 
 
 def scaled(factor):
@@ -183,7 +170,7 @@ def test_the_roll_out_has_no_gradient_and_the_trained_windows_have_all_of_it(mov
         loss = loss_of(scaled(factor), clip)[0]
     gradient = float(tape.gradient(loss, factor))
 
-    state, step = rolled_out_start(scaled(1.5), clip, memory(clip), ONE_ON), 0.01
+    state, step = rolled_out_start(scaled(1.5), clip, memory(clip), WINDOW, WINDOWS), 0.01
 
     def value(at):
         return float(loss_after(scaled(at), clip, state)[0])

@@ -59,10 +59,9 @@ def test_every_value_is_taken_over(tmp_path):
     recipe = read_recipe(written(tmp_path, **changes))
     assert recipe.network["rates"] == ((1, 2), (1,))
     assert recipe.clips == ClipSettings(7, (3, 30), 0.25, 0.75, 0.125, 1.75, 0.5, 0.375, (1, 2), 5)
-    assert recipe.settings(4, 2) == PropagationSettings(
+    assert recipe.settings(4) == PropagationSettings(
         size=32,
         window=4,
-        stride=2,
         margin=1.5,
         least_share=0.625,
         softness=Softness(0.25, 0.2, 3.0),
@@ -130,7 +129,6 @@ def test_a_recipe_survives_writing_and_reading(tmp_path):
         ({"propagation": {"softness": {"start": 0}}}, "propagation.softness: start .*received 0"),
         ({"propagation": {"size": 64}}, "propagation: size follows from network.image_size"),
         ({"propagation": {"window": 4}}, "propagation: window follows from network.window"),
-        ({"propagation": {"stride": 2}}, "propagation: stride follows from network.stride"),
         ({"propagation": {"recall_newest": True}}, "propagation: recall_newest follows from clips.recent"),
         ({"softness": {"start": 0.5}}, "softness: unknown key"),
     ],

@@ -14,7 +14,7 @@ from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.runner import SpanRunner, both_directions
 from ifss_keras.training.examples.clips import batch_of_clips, batches_of_clips
 from ifss_keras.training.examples.pipeline import clip_dataset
-from ifss_keras.training.loss import Windows, one_after_another, rolled_out_start, trained_truth, trained_windows
+from ifss_keras.training.loss import one_after_another, rolled_out_start, trained_truth, trained_windows
 from ifss_keras.training.propagation_trainer import Answer, PropagationTrainer
 from ifss_keras.zoo.networks.ifss_net import IFSSNet
 from ifss_keras.zoo.zoo_model import PropagatingModel, arguments_of, memory_inputs, probabilities
@@ -76,13 +76,11 @@ def test_a_step_is_forward_gradient_and_apply(tiny_network, long_clip):
     by_hand = compiled(tiny_network(), keras.optimizers.SGD(0.1))
     logs = step(trainer, long_clip)
     network = by_hand.network
-    state = rolled_out_start(
-        lambda inputs: network(inputs, training=False), long_clip, network.initial_memory(2), Windows(2, 3, 1)
-    )
+    state = rolled_out_start(lambda inputs: network(inputs, training=False), long_clip, network.initial_memory(2), 3, 2)
     with tf.GradientTape() as tape:
-        found, _ = trained_windows(lambda inputs: network(inputs, training=True), long_clip, state, Windows(2, 3, 1))
+        found, _ = trained_windows(lambda inputs: network(inputs, training=True), long_clip, state, 3, 2)
         probability = one_after_another(found)
-        truth, weight = trained_truth(long_clip, Windows(2, 3, 1))
+        truth, weight = trained_truth(long_clip, 3, 2)
         loss = by_hand.named_loss(truth, probability, weight)
     gradients = tape.gradient(loss, [variable.value for variable in by_hand.trainable_variables])
     for variable, gradient in zip(by_hand.trainable_variables, gradients, strict=True):
@@ -285,7 +283,7 @@ def test_dice_counts_targets_only_and_alpha_is_followed(tiny_network, clip):
     probability[0] = 0  # the first sample's first window
     probability[1, 0, :8] = 0  # half of the second sample's first slice
     trainer.named_loss.tversky.logits.assign([np.log(3.0), 0])
-    answer = Answer(probability, *trained_truth(held, Windows(2, 3, 1)))
+    answer = Answer(probability, *trained_truth(held, 3, 2))
     trainer.compute_loss(held, y_pred=answer)
     logs = trainer.compute_metrics(held, None, answer)
     dice = (0 + 5 + 2 / 3) / 7

@@ -11,7 +11,7 @@ from ifss_keras.training.examples.corpus import save_volume
 from ifss_keras.training.examples.mixed import drawn_volume
 from ifss_keras.training.parts import Corpus
 from ifss_keras.training.recipe import recipe_from
-from ifss_keras.training.volumes import least_slices, training_volumes
+from ifss_keras.training.volumes import training_volumes
 from tests.datasets.lab import SPACING_MM, leg_3d_us
 
 
@@ -84,14 +84,7 @@ def test_negatives_are_known_by_name_too(tmp_path, legs):
 def test_a_volume_that_is_shorter_than_a_clip_is_refused(tmp_path, legs):
     plan = recipe(legs[0], clips={"windows": 13, "gap": (4, 8), "rollout": (0, 1)})
     with pytest.raises(InputError, match=r"x\d\.mha has 14 slices: expected 15 or more, which a clip of 13 windows"):
-        training_volumes(plan, tmp_path, 15)
-
-
-@pytest.mark.parametrize(("window", "stride", "least"), [(3, 1, 15), (3, 2, 27), (5, 4, 53)])
-def test_a_clip_takes_the_slices_of_its_windows(tmp_path, window, stride, least):
-    plan, network = recipe(tmp_path, clips={"windows": 13}), SimpleNamespace(window=window, stride=stride)
-    assert least_slices(plan, network) == least
-    assert least_slices(recipe(tmp_path, model="UNet3D", labels={1: "SOL"}, slices=2), None) == 1
+        training_volumes(plan, tmp_path, 3)
 
 
 def test_both_kinds_are_mixed_by_the_share(tmp_path, legs, moving_disc, monkeypatch):

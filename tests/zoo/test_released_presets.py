@@ -51,7 +51,7 @@ def test_the_recipe_on_the_shelf_trains_this_network(name):
     released = IFSSNet.from_config({"name": "ifss_net", **preset.arguments}).get_config()
     for key in set(trained) - {"encoder_dropout", "memory_dropout", "decoder_dropout"}:
         assert trained[key] == released[key], key
-    assert recipe.settings(trained["window"], trained.get("stride", 1)) == preset.propagation
+    assert recipe.settings(trained["window"]) == preset.propagation
 
 
 @every_preset

@@ -40,7 +40,7 @@ class Clip(NamedTuple):
 
     Attributes:
         evidence: what the network may know.
-        start: (window - stride, row, column, 1), the estimates before the first window.
+        start: (window - 1, row, column, 1), the estimates before the first window.
         has_start: (1, 1, 1, 1): 1 where `start` holds, 0 where the evidence itself says how to start.
         truth: the target, 0 or 1.
         weight: of each slice in the loss; 0 on a reference, so no annotation is both seen and asked for, and where it
@@ -63,7 +63,7 @@ def draw_clip(
     propagation: PropagationSettings,
     rollout: int,
 ) -> Clip:
-    """A clip of one muscle of the volume, on the slices of `rollout` + windows windows, augmented.
+    """A clip of one muscle of the volume, on `rollout` + windows + window - 1 slices, augmented.
 
     Args:
         rng: decides everything that is random.
@@ -79,14 +79,14 @@ def draw_clip(
     low, high = volume.extents[code]
     extent = (slices - 1 - high, slices - 1 - low) if upside_down else (low, high)
     far = rng.random() >= settings.both_ends
-    shared, size = propagation.shared, propagation.size
+    window, size = propagation.window, propagation.size
     certain, held = volume.known(code), None
     if not certain.all():
         held = volume.held(code)
         far = far or np.count_nonzero(held) < 2  # nothing lies between one annotated slice
     certain, held = (array[::-1] if upside_down and array is not None else array for array in (certain, held))
-    draw = _draw(rng, certain, held, extent, far, settings, propagation, rollout)
-    first, references, length = draw.first, draw.references, clip_length(settings, propagation, rollout)
+    draw = _draw(rng, certain, held, extent, far, settings, window, rollout)
+    first, references, length = draw.first, draw.references, clip_length(settings, window, rollout)
 
     spacing_mm = volume.spacing_mm[1:]
     label = DrawnLabel(rng, labels, code, certain, extent, spacing_mm, settings.border_mm)
@@ -95,13 +95,11 @@ def draw_clip(
     areas = expected_areas(annotated, *references) if propagation.anchor_area and not far else None
     region = _region(rng, label, masks, propagation, first + length // 2 if far else None, areas)
     images = to_working(volume.intensity.apply(image[first : first + length]), region, spacing_mm, size)
-    truth = to_working(_truth(label, first, length, shared), region, spacing_mm, size)
+    truth = to_working(_truth(label, first, length, window - 1), region, spacing_mm, size)
     known = {index: to_working(mask[None], region, spacing_mm, size)[0] for index, mask in masks.items()}
     looked_up, estimated = masks, None
     if far and settings.recent and rng.random() < settings.recent:
-        estimated = _recent_slice(
-            rng, references, min(first + rollout * propagation.stride, extent[1]), settings.recent_slices
-        )
+        estimated = _recent_slice(rng, references, min(first + rollout, extent[1]), settings.recent_slices)
     if estimated is not None:
         looked_up = {references[0]: masks[references[0]], estimated: label.at(estimated)}
     shown = gather_exemplars(image, volume.intensity, looked_up, region, spacing_mm, size, centred=far)
@@ -117,7 +115,7 @@ def draw_clip(
     evidence = gather_evidence(images, known, first, propagation.softness, beyond, areas)
     before = to_working(label.at(min(first, extent[1]))[None], region, spacing_mm, size)
     truth, before = ((masks > 0.5).astype(np.float32) for masks in (truth, before))
-    clip = _with_start(rng, evidence, truth, before, shown, settings, shared)
+    clip = _with_start(rng, evidence, truth, before, shown, settings, window - 1)
     return flip(rng, clip._replace(weight=clip.weight * certain[first : first + length]))
 
 
@@ -131,9 +129,9 @@ def batch_of_clips(
     for is cut.
     """
     rng = np.random.default_rng(seed)
-    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation, 0)
+    longest = min(len(volume.image) for volume in volumes) - clip_length(settings, propagation.window, 0)
     drawn = int(np.exp(rng.uniform(*np.log(np.array(settings.rollout) + 1)))) if rng.random() < 0.5 else 0
-    windows = min(drawn, settings.rollout[1], longest // propagation.stride)
+    windows = min(drawn, settings.rollout[1], longest)
     picked = (drawn_volume(rng, volumes) for _ in range(batch))
     return stack_clips([draw_clip(rng, volume, settings, propagation, windows) for volume in picked])
 
@@ -151,15 +149,15 @@ def stack_clips(clips: Sequence[Clip]) -> Clip:
     return Clip(evidence, *rest, exemplars)
 
 
-def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, propagation, rollout: int) -> Draw:
+def _draw(rng, known, held, extent, far: bool, settings: ClipSettings, window: int, rollout: int) -> Draw:
     """Anywhere where all is known and `held` is None, else about annotated slices."""
     slices = len(known)
     if held is None:
-        return (draw_one_sided if far else draw_between)(rng, extent, slices, settings, propagation, rollout)
+        return (draw_one_sided if far else draw_between)(rng, extent, slices, settings, window, rollout)
     there = np.flatnonzero(held)
     if far:
-        return draw_known_one_sided(rng, there, np.flatnonzero(known & ~held), slices, settings, propagation, rollout)
-    return draw_known_between(rng, there, slices, settings, propagation, rollout)
+        return draw_known_one_sided(rng, there, np.flatnonzero(known & ~held), slices, settings, window, rollout)
+    return draw_known_between(rng, there, slices, settings, window, rollout)
 
 
 def _truth(label: DrawnLabel, first: int, length: int, shared: int) -> np.ndarray:

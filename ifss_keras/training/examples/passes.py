@@ -49,19 +49,19 @@ class PassPlan:
         extents = [(len(volume.image), *extent) for volume in volumes for extent in volume.extents.values()]
         room = min(min(count - low, high + 1) for count, low, high in extents)
         longest = room if slices is None else min(slices, room)
-        self.interval = (longest - propagation.shared) // (windows * updates * propagation.stride)
+        self.interval = (longest - propagation.window + 1) // (windows * updates)
         if not self.interval:
             raise InputError(
-                f"passes: expected {propagation.slices_of(windows * updates)} slices or more for {updates} updates "
+                f"passes: expected {windows * updates + propagation.window - 1} slices or more for {updates} updates "
                 f"after {windows} windows each, received {longest} from an annotated slice on; lower passes.windows."
             )
         self.clips = self.interval * updates
-        self.slices = propagation.slices_of(self.clips * windows)
+        self.slices = self.clips * windows + propagation.window - 1
 
     def clip(self, whole: Clip, number: int) -> Clip:
         """Clip `number` of a pass, or of a batch of passes, counted from 0."""
-        first = number * self.windows * self.propagation.stride
-        part = (slice(None), slice(first, first + self.propagation.slices_of(self.windows)))
+        first = number * self.windows
+        part = (slice(None), slice(first, first + self.windows + self.propagation.window - 1))
         evidence = Evidence(*(values[part] for values in whole.evidence))
         goes_on = np.full_like(whole.has_start, number > 0)
         return whole._replace(evidence=evidence, has_start=goes_on, truth=whole.truth[part], weight=whole.weight[part])
@@ -103,7 +103,7 @@ def draw_pass(rng: np.random.Generator, volume: TrainingVolume, plan: PassPlan) 
     exemplars = exemplars._replace(image=together[plan.slices :, ..., None])
     known = {index: to_working(mask[None], region, spacing_mm, settings.size)[0] for index, mask in shown.items()}
     evidence = gather_evidence(together[: plan.slices], known, first, settings.softness)
-    start = np.zeros((settings.shared, settings.size, settings.size, 1), np.float32)
+    start = np.zeros((settings.window - 1, settings.size, settings.size, 1), np.float32)
     weight = certain[part] * (1 - evidence.is_reference[:, 0, 0, 0])
     truth = (truth > 0.5).astype(np.float32)[..., None]
     clip = Clip(evidence, start, np.zeros((1, 1, 1, 1), np.float32), truth, weight.astype(np.float32), exemplars)

@@ -31,7 +31,7 @@ def clip_dataset(
         clip = clip_of(int(number))
         return [*clip.evidence, *clip[1:-1], *clip.exemplars]
 
-    size, shared = propagation.size, propagation.shared
+    size, shared = propagation.size, propagation.window - 1
     per_slice, flag = (batch, None, size, size, 1), (batch, None, 1, 1, 1)
     shapes = [
         per_slice, per_slice, flag, per_slice, flag,

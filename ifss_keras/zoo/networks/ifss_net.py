@@ -30,7 +30,7 @@ class IFSSNet(PropagatingModel):
     Returns: a dict of
         probabilities: (batch, window, row, column, 2), float32; channel 0 the muscle, 1 the background
             (eq. 2).
-        hidden, cell: the forward memory after the window's first `stride` slices, for the next window; not with
+        hidden, cell: the forward memory after the window's first slice, for the next window at stride 1; not with
             `temporal="none"`.
 
     With the defaults it has 3,760,226 parameters, the shared encoder counted once, and takes 32,637,345,792
@@ -43,7 +43,7 @@ class IFSSNet(PropagatingModel):
         - Normalisation per slice in the encoder: joint statistics would mix padding and neighbours in.
         - Matching kernel 15 for 16: centred.
         - With a `memory_level` the annotated slices can be looked up, see `ReferenceMemory`; the paper's cannot.
-        - The window's memory comes after its first `stride` slices, so that windows read every slice once.
+        - The window's memory comes after its first slice, so that stride-1 windows read every slice once.
 
     Args:
         image_size: (rows, columns), divisible by 2^levels.
@@ -54,7 +54,6 @@ class IFSSNet(PropagatingModel):
         norm_per_channel: normalise each channel of a slice by itself in the encoder, see `SliceNormalization`.
         matching_kernel: k of `GlobalMatching`, odd.
         window: number of slices.
-        stride: slices from one window to the next, below the window; the paper's is 1.
         head_width: channels at full resolution.
         temporal: the recurrence: "bidirectional", "forward" alone, or "none" (section IV-C, Ablation 1).
         fusion: "matching" adds the image's features to the mask stream at every level and ends in `GlobalMatching`;
@@ -79,7 +78,6 @@ class IFSSNet(PropagatingModel):
         norm_per_channel=False,
         matching_kernel=15,
         window=3,
-        stride=1,
         head_width=16,
         temporal="bidirectional",
         fusion="matching",
@@ -93,7 +91,7 @@ class IFSSNet(PropagatingModel):
         image_size, widths = _pair_of_sizes(image_size), _widths_of_levels(widths)
         rates = rates_per_level(rates, len(widths))
         arguments = arguments_of(IFSSNet, locals())
-        _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window, stride)
+        _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window)
         _refuse_unknown(temporal, fusion)
         require(
             memory_level in range(len(widths) + 1) and is_positive_integer(memory_slots),
@@ -122,7 +120,7 @@ class IFSSNet(PropagatingModel):
             encode_references, references = _reference_encoder(levels[:memory_level], image_size, memory_slots, fused)
             inputs |= references
         recurrence = memory and BidirectionalConvLSTM2D(
-            widths[-1], state_after=stride, backward=temporal != "forward", dropout=memory_dropout, name="recurrence"
+            widths[-1], state_after=1, backward=temporal != "forward", dropout=memory_dropout, name="recurrence"
         )
         decoder = Decoder((*widths[-2::-1], head_width), decoder_dropout)
         streams = _Streams(levels, memory_level, _matching(widths[-1], matching_kernel, fused), recurrence, decoder)
@@ -257,13 +255,9 @@ def _refuse_unknown(temporal, fusion):
         require(value in known, f"{name} must be one of {', '.join(known)}, received {value!r}.")
 
 
-def _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window, stride):
+def _refuse_what_cannot_work(image_size, widths, rates, matching_kernel, window):
     levels = len(widths)
     require(window > 0, f"window must be a positive number of slices, received {window}.")
-    require(
-        is_positive_integer(stride) and stride < max(window, 2),
-        f"stride must be a number of slices below the window's {window}, received {stride!r}.",
-    )
     require(
         matching_kernel % 2 == 1,
         f"matching_kernel must be odd, so that it is centred, received {matching_kernel}.",

@@ -93,7 +93,7 @@ def test_truth_and_image_are_the_volume_in_the_working_region(moving_discs, draw
         clip = clip_of(moving_discs, seed)
         (_, draw), region = drawn[-1], regions[-1]
         code, upside_down = beginning(moving_discs, seed)
-        part = slice(draw.first, draw.first + clip_length(SETTINGS, PROPAGATION, 0))
+        part = slice(draw.first, draw.first + clip_length(SETTINGS, WINDOW, 0))
         image, labels = (array[::-1] if upside_down else array for array in (moving_discs.image, moving_discs.labels))
         truth = to_working(labels[part] == code, region, (0.5, 0.6), 16)
         np.testing.assert_array_equal(clip.truth[..., 0], truth > 0.5)
@@ -221,18 +221,6 @@ def test_regions_of_flat_muscles_are_flat_unless_the_square_is_asked_for(moving_
 
 
 @pytest.mark.parametrize("rollout", [0, 5])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_a_clip_has_the_slices_of_its_windows_and_a_start_for_those_they_share(moving_discs, rollout, stride):
-    shown = dataclasses.replace(PROPAGATION, stride=stride)
-    for seed in range(20):
-        clip = clip_of(moving_discs, seed, rollout, propagation=shown)
-        assert {len(part) for part in (*clip.evidence, clip.truth, clip.weight)} == {
-            stride * (rollout + 4) + 3 - stride
-        }
-        assert len(clip.start) == 3 - stride
-
-
-@pytest.mark.parametrize("rollout", [0, 5])
 def test_the_seed_decides(moving_discs, rollout):
     def flat(clip):
         return [*clip.evidence, *clip[1:-1], *clip.exemplars]
@@ -242,7 +230,7 @@ def test_the_seed_decides(moving_discs, rollout):
         np.testing.assert_array_equal(one, another)
         assert one.dtype == np.float32
     assert any((one != another).any() for one, another in zip(first, other, strict=True))
-    assert len(first[0]) == clip_length(SETTINGS, PROPAGATION, rollout) == rollout + 6
+    assert len(first[0]) == clip_length(SETTINGS, WINDOW, rollout) == rollout + 6
 
 
 def test_all_arrays_are_flipped_alike(moving_discs, monkeypatch):

@@ -37,11 +37,11 @@ annotated = st.lists(st.integers(0, 79), min_size=2, max_size=20, unique=True).m
 @given(st.integers(0, 2**32), annotated, st.integers(0, 24))
 def test_references_are_annotated_slices_and_the_clip_lies_in_the_volume(seed, held, rollout):
     rng = np.random.default_rng(seed)
-    between = draw_known_between(rng, held, 80, SETTINGS, PROPAGATION, rollout)
-    one_sided = draw_known_one_sided(rng, held[:-1], held[-1:], 80, SETTINGS, PROPAGATION, rollout)
+    between = draw_known_between(rng, held, 80, SETTINGS, WINDOW, rollout)
+    one_sided = draw_known_one_sided(rng, held[:-1], held[-1:], 80, SETTINGS, WINDOW, rollout)
     for draw in (between, one_sided):
         assert set(draw.references) | set(draw.further) <= set(held.tolist())
-        assert 0 <= draw.first <= 80 - clip_length(SETTINGS, PROPAGATION, rollout)
+        assert 0 <= draw.first <= 80 - clip_length(SETTINGS, WINDOW, rollout)
     a, b = between.references
     assert a < b
     assert all(index < a or index > b for index in between.further)
@@ -54,10 +54,10 @@ def test_references_are_annotated_slices_and_the_clip_lies_in_the_volume(seed, h
 @given(st.integers(0, 2**32), annotated.filter(lambda held: len(held) > 3))
 def test_without_a_roll_out_a_third_annotated_slice_is_among_the_trained_ones(seed, held):
     rng = np.random.default_rng(seed)
-    length = clip_length(SETTINGS, PROPAGATION, 0)
+    length = clip_length(SETTINGS, WINDOW, 0)
     for draw in (
-        draw_known_between(rng, held, 80, SETTINGS, PROPAGATION, 0),
-        draw_known_one_sided(rng, held, held[:0], 80, SETTINGS, PROPAGATION, 0),
+        draw_known_between(rng, held, 80, SETTINGS, WINDOW, 0),
+        draw_known_one_sided(rng, held, held[:0], 80, SETTINGS, WINDOW, 0),
     ):
         targets = [i for i in held if draw.first <= i < draw.first + length and i not in draw.references]
         assert targets

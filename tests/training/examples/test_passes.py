@@ -109,7 +109,7 @@ def test_a_pass_in_clips_is_the_pass_at_once(moving_discs, carrying):
         found.append(np.asarray(carrying(clip, training=True).probability).reshape(4, 2, 3, 16, 16))
     whole = [draw_pass(np.random.default_rng((3, 0, place)), moving_discs, plan) for place in range(2)]
     both = keras.tree.map_structure(lambda *parts: tf.constant(np.stack(parts)), *whole)
-    state = clip_start(both, network.initial_memory(2))
+    state = clip_start(both, network.initial_memory(2), 3)
     wanted, _ = unroll(lambda x: network(x, training=False), both.evidence, state, 0, 4 * plan.clips, 3)
     np.testing.assert_allclose(np.concatenate(found), wanted[..., 0], atol=1e-5)
 

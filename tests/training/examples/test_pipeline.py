@@ -65,7 +65,7 @@ def test_elements_are_clips_with_a_batch_axis(moving_discs):
 
 
 def rollouts(volume, rollout, count=120):
-    settings, shortest = dataclasses.replace(SETTINGS, rollout=rollout), clip_length(SETTINGS, PROPAGATION, 0)
+    settings, shortest = dataclasses.replace(SETTINGS, rollout=rollout), clip_length(SETTINGS, 3, 0)
     drawn = (batch_of_clips([volume], settings, PROPAGATION, 1, (0, seed)) for seed in range(count))
     return np.array([len(batch.weight[0]) - shortest for batch in drawn])
 
@@ -85,7 +85,7 @@ def test_no_roll_out_is_longer_than_asked_for(moving_discs, most):
 
 def test_a_roll_out_is_cut_to_the_shortest_volume(moving_discs):
     seen = rollouts(moving_discs, (0, 200))
-    assert seen.max() == len(moving_discs.image) - clip_length(SETTINGS, PROPAGATION, 0)
+    assert seen.max() == len(moving_discs.image) - clip_length(SETTINGS, 3, 0)
 
 
 def test_every_volume_and_every_sample_is_drawn(moving_discs, monkeypatch):

@@ -56,7 +56,6 @@ def default():
         {"widths": (2, 3, 5), "image_size": (16, 8), "rates": ((1, 2), (3, 1), (1,)), "encoder_depth_kernel": 3},
         {"window": 1, "encoder_depth_kernel": 1},
         {"norm_per_channel": False},
-        {"window": 5, "stride": 3},
         {"memory_level": 1},
         {"memory_level": 2, "memory_slots": 1},
         {"temporal": "forward"},
@@ -77,7 +76,6 @@ def test_values_against_numpy(changes):
         per_channel=network.norm_per_channel,
         memory_level=network.memory_level,
         temporal=network.temporal,
-        stride=network.stride,
         reach=network.matching_kernel // 2 if network.fusion == "correlation" else None,
     )
     found = run(network, inputs)
@@ -239,8 +237,6 @@ def test_one_tuple_of_rates_serves_every_level():
         ({"rates": ((1, 2),) * 3}, "one for each of 2 levels"),
         ({"matching_kernel": 4}, "matching_kernel must be odd, .* received 4"),
         ({"window": 0}, "window must be a positive number of slices, received 0"),
-        ({"window": 3, "stride": 3}, "stride must be a number of slices below the window's 3, received 3"),
-        ({"stride": 0}, "stride must be a number of slices below .* received 0"),
         ({"widths": (), "rates": (1, 2)}, "widths must name at least one level"),
         ({"widths": ()}, "widths must name at least one level"),
         ({"widths": 5}, "widths must name at least one level, as a tuple of channels, received 5"),
