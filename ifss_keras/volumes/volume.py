@@ -179,7 +179,10 @@ def voxel_spacing_mm(affine: np.ndarray) -> tuple[float, float, float]:
 
 def by_default(stored_affine: np.ndarray) -> bool:
     """Whether the axes are those of a file made without any knowledge of the body: i, j, k along L, P, S exactly."""
-    axes = stored_affine[:3, :3] / affine_spacing_mm(stored_affine)
+    spacing_mm = affine_spacing_mm(stored_affine)
+    if not (np.isfinite(spacing_mm).all() and all(spacing_mm)):
+        return False  # these are no axes, which is refused elsewhere
+    axes = stored_affine[:3, :3] / spacing_mm
     return bool(np.allclose(axes, np.diag([-1, -1, 1]), atol=1e-6))
 
 

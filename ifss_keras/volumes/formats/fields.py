@@ -62,6 +62,10 @@ class Fields:
         """So many numbers, NaN among them where the header has it; None without the field."""
         return self._parsed(name, count, _NUMBER, np.float64, "numbers")
 
+    def words(self, name: str) -> list[str]:
+        """The words of a field, which blanks separate."""
+        return _BLANKS.split(self.values[name].strip(BLANKS))
+
     def wholes(self, name: str, count: int) -> list[int] | None:
         """So many whole numbers; None without the field."""
         parsed = self._parsed(name, count, _WHOLE, np.int64, "whole numbers")
@@ -93,7 +97,7 @@ class Fields:
     def _parsed(self, name: str, count: int, pattern: re.Pattern, dtype: type, what: str) -> np.ndarray | None:
         if name not in self.values:
             return None
-        parts = _BLANKS.split(self.values[name].strip(BLANKS))
+        parts = self.words(name)
         if len(parts) != count or not all(map(pattern.fullmatch, parts)):
             raise self.refusal(name, f"{count} {what}")
         values = np.array(parts, dtype)

@@ -72,6 +72,8 @@ def metaimage_header(path: Path) -> Header:
         raise fields.refusal(_BYTE_ORDER[0], f"the same byte order as in {_BYTE_ORDER[1]}")
     compressed = fields.choice("CompressedData", _BOOLEANS, "False")
     stream_bytes = (fields.wholes("CompressedDataSize", 1) or [0])[0]
+    if stream_bytes < 0:
+        raise fields.refusal("CompressedDataSize", "a number of bytes")
     if stream_bytes and not compressed:
         raise fields.refusal("CompressedData", "True beside the size of compressed voxels")
     layout = Layout(

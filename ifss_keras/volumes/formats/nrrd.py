@@ -76,7 +76,7 @@ def nrrd_header(path: Path) -> Header:
     if not 1 <= axes <= 16:
         raise fields.refusal("dimension", "a number of axes")
     sizes = fields.sizes("sizes", axes)
-    kinds = fields.values.get("kinds", " ".join(["domain"] * axes)).split()
+    kinds = fields.words("kinds") if "kinds" in fields.values else ["domain"] * axes
     if len(kinds) != axes:
         raise fields.refusal("kinds", f"{axes} words")
     spatial = [axis for axis, kind in enumerate(kinds) if kind in _SPATIAL_KINDS]

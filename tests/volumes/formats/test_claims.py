@@ -72,7 +72,7 @@ def test_less_than_a_row_behind_the_last_voxel_is_padding_and_a_row_is_not(claim
         read_volume(path)
 
 
-@pytest.mark.parametrize("size", ["0", "34", "9999", None])
+@pytest.mark.parametrize("size", ["0", "34", "9999", "-1", "-5000", None])
 def test_the_length_of_a_stream_that_a_metaimage_says_must_hold(claiming, stored, size):
     path = claiming(".mha", 20, compressed=True)
     content = path.read_bytes()
@@ -82,7 +82,16 @@ def test_the_length_of_a_stream_that_a_metaimage_says_must_hold(claiming, stored
     if size in ("0", None):  # not said
         np.testing.assert_array_equal(read_volume(path).array, stored.transpose(2, 1, 0))
         return
-    with pytest.raises(InputError, match="truncated or corrupted"):
+    with pytest.raises(InputError, match="CompressedDataSize" if size[0] == "-" else "truncated or corrupted"):
+        read_volume(path)
+
+
+def test_only_blanks_separate_the_words_of_an_nrrd(claiming):
+    path = claiming(".nrrd", 20)
+    content = path.read_bytes()
+    assert b"kinds: domain domain domain\n" in content
+    path.write_bytes(content.replace(b"domain domain domain", b"domain\x0bdomain domain"))
+    with pytest.raises(InputError, match="kinds"):
         read_volume(path)
 
 

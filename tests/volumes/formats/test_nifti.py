@@ -1,6 +1,7 @@
 """NIfTI's own ways: form codes, units, scaling, byte order; colours in every format."""
 
 import os
+import struct
 
 import nibabel
 import numpy as np
@@ -139,3 +140,14 @@ def test_headers_that_cannot_be_used_are_refused(tmp_path, stored, place, value)
     with pytest.raises(InputError, match="has a header that cannot be used") as caught:
         read_volume(tmp_path / "a.nii")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("column", [np.inf, 0.0])
+def test_axes_that_are_none_are_refused_without_a_warning(tmp_path, stored, column):
+    content = bytearray(nibabel.Nifti1Image(stored, np.diag([0.5, 0.8, 2.5, 1])).to_bytes())
+    content[252:256] = struct.pack("<2h", 0, 1)  # qform and sform codes
+    content[280:284] = struct.pack("<f", column)
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(InputError, match="where its voxels lie"):
+        read_volume(tmp_path / "a.nii", spacing_mm=(2.5, 0.8, 0.5))
