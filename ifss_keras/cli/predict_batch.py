@@ -186,5 +186,8 @@ def _print(outcomes, failed, folder: Path) -> None:
     for outcome in failed:
         click.echo(f"Failed: {_failure(outcome)}", err=True)
     if warned := sum(bool(outcome.warnings) for outcome in outcomes):
-        click.echo(f"Warning: Of {warned} cases there is something to look at: see the column warnings.", err=True)
+        click.echo(
+            f"Warning: There is something to look at in {warned} case{'s' * (warned > 1)}: see the column warnings.",
+            err=True,
+        )
     click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are in {folder}, and {folder / 'volumes.csv'}.")

@@ -58,8 +58,8 @@ def csv_records(path: Path, known: Collection[str], needed: Collection[str]) -> 
             raise InputError(f"The table {path} has the column {name} twice: expected each once; drop one.")
     if missing := [name for name in needed if name not in header]:
         raise InputError(
-            f"The table {path} has no column {missing[0]}: expected the columns {', '.join(needed)}, received "
-            f"{', '.join(header) or 'none'}; name them in its first line."
+            f"The table {path} has no column {missing[0]}: expected {', '.join(needed)}, received "
+            f"{', '.join(header) or 'no columns'}; name them in its first line."
         )
     for number, cells in lines:
         if len(cells) != len(header):

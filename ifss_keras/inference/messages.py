@@ -100,9 +100,9 @@ def cut_off_text(summaries: Sequence[LabelSummary]) -> str:
     if not cut:
         return ""
     return (
-        "Where the annotation stops at a thick part of a muscle, the mask stops, too, and neither the volume nor its "
-        f"interval counts what lies further out: {listed(cut)}. Annotate the slices where the muscle ends, or say "
-        "that these are its ends."
+        "Where the annotation stops at a thick part of a muscle, the mask stops there or soon after, and neither the "
+        f"volume nor its interval counts what lies further out: {listed(cut)}. Annotate the slices where the muscle "
+        "ends, or say that these are its ends."
     )
 
 

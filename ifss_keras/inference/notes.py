@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ifss_keras.inference.listed import joined, span_text
 from ifss_keras.propagation.intensity import IntensityRange
 from ifss_keras.volumes.annotation import Annotation
 from ifss_keras.volumes.drawn_axis import PLAUSIBLE
@@ -116,8 +117,8 @@ def nothing_to_fill_note(annotation: Annotation) -> str:
     slices = [annotation.slices[indices] for indices in held]
     if not all(len(indices) >= PLAUSIBLE.many_slices and np.ptp(indices) == len(indices) - 1 for indices in slices):
         return ""
-    first, last = min(indices[0] for indices in slices), max(indices[-1] for indices in slices)
+    spans = joined([span_text(span) for span in sorted({(int(ends[0]), int(ends[-1])) for ends in slices})])
     return (
-        f"Every slice from {first} to {last} is annotated, so there was nothing to fill between them; if that is not "
-        "what you drew, the slices lie along another axis."
+        f"Every label is annotated on every slice from its first to its last ({spans}), so there was nothing to fill "
+        "between them; if that is not what you drew, the slices lie along another axis."
     )

@@ -45,8 +45,8 @@ class LabelSummary:
             methods that do not say.
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
-        cut_off: outermost annotated slices where the label is still thick, and the mask ends there or short of the next
-            one: because its method draws nothing further out, or presumes so.
+        cut_off: outermost annotated slices where the label is still thick, and the mask ends there or within half the
+            way to the next one of the series: because its method draws nothing further out, or presumes so.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
         positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.
@@ -253,9 +253,10 @@ def _cut_off(pixels: np.ndarray, label: LabelAnnotation, origin: Origin) -> tupl
     held = [index for index, mask in label.masks.items() if mask.any()]
     if not held or label.ends_annotated or pixels.max() == 0:
         return ()
-    cut = []
+    cut, found = [], np.flatnonzero(pixels)
     for end, further, side in ((min(held), min(label.masks), -1), (max(held), max(label.masks), 1)):
-        presumed = any((index - end) * side > 0 for index in origin.ends.presumed)
+        reach = (int(found[-1 if side > 0 else 0]) - end) * side  # of the mask; half-way its anchor is nothing
+        presumed = any((index - end) * side > 0 and 2 * reach <= abs(index - end) for index in origin.ends.presumed)
         inside = 0 < end < len(pixels) - 1 and end == further  # no slice further out is annotated as without it
         if inside and (origin.method != NETWORK or presumed) and pixels[end] >= THICK * pixels.max():
             cut.append(end)

@@ -43,6 +43,7 @@ class OpenVinoEngine:
         # a thread for each lane: faster than several for one, and then a way's result is the same to the last bit
         # whatever other ways a step takes
         self.lanes = min(usable_cores(), MOST_LANES)
+        openvino.Type.f32.to_dtype()  # fills a table; two lanes that did so at once would wait for each other for ever
         self._core = openvino.Core()
         self._models = self._read(path)
         shapes = {name_of(port, GIVEN): port.partial_shape for port in self._models["step"].inputs}

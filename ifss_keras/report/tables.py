@@ -120,8 +120,8 @@ def volume_rows(summaries: Sequence[LabelSummary], styles: Sequence[LabelStyle])
             "area": f"{summary.largest_area_mm2 / MM2_PER_CM2:.{1 if summary.largest_area_mm2 >= 1000 else 2}f}",
             "annotated": len(summary.reference_slices),
             "slices": _span(summary.held),
-            "curve": _compared(summary.curve_volume_ml, summary.volume_ml),
-            "straight": _compared(summary.straight_volume_ml, summary.volume_ml),
+            "curve": _compared(summary.curve_volume_ml, summary),
+            "straight": _compared(summary.straight_volume_ml, summary),
         }
         for summary, style in zip(summaries, styles, strict=False)
     ]
@@ -186,15 +186,30 @@ def _console_row(summary: LabelSummary) -> list[str]:
         _interval(summary, CONSOLE_MISSING),
         _span(summary.held, CONSOLE_MISSING),
         str(len(summary.reference_slices)),
-        CONSOLE_MISSING if summary.curve_volume_ml is None else _millilitres(summary.curve_volume_ml),
+        CONSOLE_MISSING if summary.curve_volume_ml is None else _by_curve(summary),
     ]
 
 
-def _compared(other_ml: float | None, volume_ml: float) -> dict[str, str]:
-    """Another volume, and how far it is from the mask's."""
+def _by_curve(summary: LabelSummary) -> str:
+    part = _annotated_part(summary)
+    return _millilitres(summary.curve_volume_ml) + (f" (slices {_span(part)})" if part else "")
+
+
+def _annotated_part(summary: LabelSummary) -> tuple[int, int] | None:
+    """From the first to the last annotated slice, where the mask goes further: else both are of the same slices."""
+    if summary.held is None or not summary.reference_slices:
+        return None
+    first, last = min(summary.reference_slices), max(summary.reference_slices)
+    return None if first <= summary.held[0] and summary.held[1] <= last else (first, last)
+
+
+def _compared(other_ml: float | None, summary: LabelSummary) -> dict[str, str]:
+    """Another volume, and how far it is from the mask's; where that goes further, between which slices it lies."""
     if other_ml is None:
         return {"value": MISSING, "difference": ""}
-    percent = round(100 * (other_ml / volume_ml - 1), 1) if volume_ml else None
+    if part := _annotated_part(summary):
+        return {"value": _millilitres(other_ml), "difference": f"slices {_span(part)}"}
+    percent = round(100 * (other_ml / summary.volume_ml - 1), 1) if summary.volume_ml else None
     difference = "" if percent is None else f"{percent:+.1f} %" if percent else "0.0 %"
     return {"value": _millilitres(other_ml), "difference": difference}
 

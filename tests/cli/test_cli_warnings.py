@@ -18,9 +18,9 @@ from ifss_keras.volumes.io import read_labels, write_labels
 def test_nothing_to_fill_is_told_of(annotated, warned, make_case, predict):
     case = make_case(annotated=tuple(annotated))
     warnings = predict(case, "--method", "shape", "--ends-annotated")["warnings"]
-    told = ["Every slice from 2 to 10 is annotated, so there was nothing to fill between them; if that is not what you "
-            "drew, the slices lie along another axis."]  # fmt: skip
-    assert warnings == told * warned
+    told = "Every label is annotated on every slice from its first to its last (2 to 10), so there was nothing to fill "
+    told += "between them; if that is not what you drew, the slices lie along another axis."
+    assert warnings == [told] * warned
 
 
 def test_a_mask_at_the_edge_is_warned_of(make_case, ifss):

@@ -105,8 +105,8 @@ def test_too_few_annotated_slices_are_warned_of(first, last, references, said):
 def test_where_the_annotation_stops_too_early_is_said():
     sol, gm = label_summary(cut_off=(2,)), label_summary(name="GM", cut_off=(2, 6))
     assert cut_off_text([sol, gm, label_summary(name="GL")]) == (
-        "Where the annotation stops at a thick part of a muscle, the mask stops, too, and neither the volume nor its "
-        "interval counts what lies further out: SOL at slice 2; GM at slices 2 and 6. Annotate the slices where the "
-        "muscle ends, or say that these are its ends."
+        "Where the annotation stops at a thick part of a muscle, the mask stops there or soon after, and neither the "
+        "volume nor its interval counts what lies further out: SOL at slice 2; GM at slices 2 and 6. Annotate the "
+        "slices where the muscle ends, or say that these are its ends."
     )
     assert cut_off_text([label_summary()]) == ""

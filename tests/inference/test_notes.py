@@ -41,14 +41,14 @@ def test_nothing_to_fill():
     labels = np.zeros((14, 10, 11), np.uint8)
     labels[2:11, 3:7, 2:8] = 5
     said = (
-        "Every slice from 2 to 10 is annotated, so there was nothing to fill between them; if that is not what you "
-        "drew, the slices lie along another axis."
+        "Every label is annotated on every slice from its first to its last (2 to 10), so there was nothing to fill "
+        "between them; if that is not what you drew, the slices lie along another axis."
     )
     assert nothing_to_fill_note(Annotation.from_array(labels)) == said
     assert nothing_to_fill_note(Annotation.from_array(labels, keep_slices=np.arange(4, 11))) == ""
     assert nothing_to_fill_note(Annotation.from_array(labels, keep_slices=np.r_[2:5, 6:11])) == ""
     labels[3:11, 8, 8] = 9
-    assert nothing_to_fill_note(Annotation.from_array(labels)) == said
+    assert nothing_to_fill_note(Annotation.from_array(labels)) == said.replace("2 to 10", "2 to 10 and 3 to 10")
     labels[10, 8, 8] = 0
     assert nothing_to_fill_note(Annotation.from_array(labels)) == ""
 

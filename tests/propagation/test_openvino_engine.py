@@ -2,6 +2,8 @@
 
 import builtins
 import shutil
+import subprocess
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,6 +87,28 @@ def test_threads_do_not_disturb_each_other(engine, exported):
             for found, alone in zip(threads.map(lambda given: given.answers(engine), every), expected, strict=True):
                 for name, part in alone.items():
                     np.testing.assert_array_equal(found[name], part, err_msg=name)
+
+
+AT_ONCE = """
+import sys, threading
+from pathlib import Path
+from ifss_keras.propagation.openvino_engine import OpenVinoEngine
+OpenVinoEngine(Path(sys.argv[1]))
+import openvino
+together = threading.Barrier(2)
+def first_inference():
+    together.wait()
+    openvino.Type.f32.to_dtype()
+sys.setswitchinterval(1e-6)
+lanes = [threading.Thread(target=first_inference) for _ in range(2)]
+for lane in lanes: lane.start()
+for lane in lanes: lane.join()
+"""
+
+
+def test_the_first_inferences_of_two_lanes_do_not_wait_for_each_other_for_ever(exported):
+    for _ in range(4):  # OpenVINO alone hangs in one of three
+        subprocess.run([sys.executable, "-c", AT_ONCE, exported[1]], timeout=60, check=True)
 
 
 def test_results_are_arrays_of_their_own(engine, exported):

@@ -142,12 +142,15 @@ def test_rows_of_volumes():
 def test_rows_of_volumes_with_an_empty_mask_and_many_millilitres():
     volumes = {"volume_ml": 12.345, "volume_ml_low": 9.876, "volume_ml_high": 14.814, "curve_volume_ml": 13.0}
     many = replace(CARRIED, areas_mm2=np.array([0, 1234.0]), slice_mm=0.25, **volumes)
-    first, second = volume_rows((EMPTY, many), STYLES)
+    whole = replace(many, reference_slices=many.held)
+    first, second = volume_rows((EMPTY, whole), STYLES)
     assert [first[name] for name in ("volume", "length", "slices")] == ["0.00", "0.0", "–"]
     assert first["curve"] == {"value": "2.23", "difference": ""}
     assert (second["volume"], second["interval"]) == ("12.3", "9.9 to 14.8")
     assert (second["length"], second["area"]) == ("3.0", "12.3")
     assert second["curve"] == {"value": "13.0", "difference": "+5.3 %"}
+    (further,) = volume_rows((many,), STYLES)  # its mask goes beyond its annotated slices, the curve does not
+    assert further["curve"] == {"value": "13.0", "difference": "slices 8 to 15"}
 
 
 def test_a_label_without_a_name_is_called_label():
