@@ -40,11 +40,16 @@ def settings_named(source):
     tree, found = ast.parse(source), set()
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "setting":
+        if isinstance(node, ast.keyword) and node.arg == "setting" and not _handed_on(node.value):
             held = set(_texts(node.value, loops))
             assert held, f"line {node.value.lineno}: which setting?"
             found |= held
     return found
+
+
+def _handed_on(value):
+    """Whether it is the setting of an error that was caught."""
+    return isinstance(value, ast.Attribute) and value.attr == "setting"
 
 
 def _texts(value, loops):
