@@ -19,6 +19,7 @@ from ifss_keras.zoo.engine_export import export_engine
 from tests.propagation.engines import NETWORKS, Given, network
 
 pytest.importorskip("openvino")
+QUICK = ("split", "PG-Net")  # an export takes some ten seconds
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,12 @@ def engine(exported):
 
 
 @pytest.mark.parametrize(
-    ("name", "flow"), [*((name, FLOW) for name in NETWORKS), ("split", Flow(recurrent=False))], ids=str
+    ("name", "flow"),
+    [
+        *(pytest.param(name, FLOW, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS),
+        pytest.param("split", Flow(recurrent=False), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_every_function_gives_what_kerass_gives(name, flow, exported, tmp_path):
     whole, path = network(name), tmp_path / "engine"

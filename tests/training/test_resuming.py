@@ -95,7 +95,11 @@ def test_it_is_the_uninterrupted_one_with_dropout_and_half_a_step_of_the_weights
     assert held["starts"][-1]["command"] == "ifss train --resume"
 
 
-@pytest.mark.parametrize("again", [True, False], ids=["the same command", "without naming them again"])
+@pytest.mark.parametrize(
+    "again",
+    [True, pytest.param(False, marks=pytest.mark.slow)],
+    ids=["the same command", "without naming them again"],
+)
 def test_what_was_started_from_is_not_lost_before_the_first_epoch_is_done(tmp_path, recipe, quick, again):
     others = tmp_path / "others"
     train(recipe.model_copy(update={"seed": 9}), others)

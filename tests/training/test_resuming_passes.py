@@ -21,6 +21,7 @@ def quick(monkeypatch, moving_disc):
     monkeypatch.setattr(run, "compile_trainer", eager)
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_interrupted_in_its_middle_ends_as_one_that_is_not(tmp_path, tiny_arguments, quick):
     plan = PropagationRecipe(
         name="tiny",
