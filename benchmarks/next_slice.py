@@ -7,7 +7,7 @@ Each structure is annotated where it ends, and that these are the ends is said. 
 the Dice is that of evenly spaced slices every `--every`; counts include both ends. `oracle` is told how much of each
 slice is truly wrong, and picks by the same rule as `suggest`: it shows what better knowledge of errors could reach.
 `planned` (not by default, as it takes long) knows that of all pairs of slices that could be neighbours annotated, and
-places all at once so that least is wrong: it shows what any way to choose could reach.
+chooses among every third slice, all at once, so that least is wrong: what hindsight could reach.
 Calves are those of the set `tapering` of hard_calves.py, of the seeds from 960000 on; one muscle of each, in turns, so
 that all three come up; whoever annotates wavers. Of a folder (see propagation.py) every label in at least 20 slices.
 """

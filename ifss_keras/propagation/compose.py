@@ -67,16 +67,12 @@ def compose_slice(
 ) -> None:
     """One slice of the same, into a plane (row, column) of zeros."""
     found = [code for code, slices in soft.items() if index in slices and index not in references[code]]
-    highest = np.full(plane.shape, threshold, np.float32) if len(found) > 1 else None  # one alone has no rival
+    highest = np.full(plane.shape, threshold, np.float32) if found else None
     for code in found:
         held = soft[code][index]
         rows, columns, values = to_grid_part(held.values[None], held.region, spacing_mm[1:], plane.shape)
-        if highest is None:
-            wins = values[0] > np.float32(threshold)
-        else:
-            rivals = highest[rows, columns]
-            wins = values[0] > rivals
-            np.maximum(rivals, values[0], out=rivals)
+        wins = values[0] > highest[rows, columns]
+        highest[rows, columns][wins] = values[0][wins]
         plane[rows, columns][wins] = code
     for code, masks in references.items():
         if index in masks:

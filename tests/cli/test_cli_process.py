@@ -86,8 +86,7 @@ def test_a_signal_ends_it_with_one_line_at_any_moment(number, case, snapshot):
         time.sleep(seconds)
         process.send_signal(number)
         _, told = process.communicate()
-        through = process.returncode == -number and case.output.exists()  # the signal met Python on its way out
-        if process.returncode == 0 or through:  # it was faster
+        if process.returncode == 0:  # it was faster
             continue
         assert (process.returncode, told.decode()) == (128 + number, STOPPED)
         assert not list(case.folder.glob(".ifss-*"))
