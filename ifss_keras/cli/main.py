@@ -1,28 +1,45 @@
 """The command `ifss`, guarded from its first moment: whatever ends it is one sentence and an exit code."""
 
+import atexit
 import os
 import sys
 import time
 
-from ifss_keras.cli.stopping import STOPPED, stopping_signals, was_stopped
+from ifss_keras.cli.stopping import STOPPED, Stopped, was_stopped
 
 # Our matrices are small: BLAS threads would spin and take the cores from TensorFlow.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main(arguments=None):
-    """Runs `ifss`; what a user can mend is one sentence on stderr and exit code 2."""
-    began = time.monotonic()
-    _open_standard_streams()
-    with stopping_signals() as stopped:
-        try:
-            code = _run(arguments, began)
-        except BaseException as error:
-            if not was_stopped(error):
-                raise
-            print(STOPPED, file=sys.stderr, flush=True)
-            code = stopped.code
-    sys.exit(code if isinstance(code, int) else 0)
+    """Runs `ifss`; what a user can mend is one sentence on stderr and exit code 2.
+
+    With the process's own arguments (None) the process ends with the command, and answers signals until then.
+    """
+    began, stopped = time.monotonic(), Stopped()
+    if arguments is None:
+        atexit.register(stopped.ignore)  # the first, so that it is called last
+    try:
+        code = _stoppable(arguments, began, stopped)
+    finally:
+        if arguments is not None:
+            stopped.restore()
+    sys.exit(code)
+
+
+def _stoppable(arguments, began: float, stopped: Stopped) -> int:
+    """The exit code of a command, or of the signal that ended it."""
+    try:
+        _open_standard_streams()
+        code = _run(arguments, began)
+        code = code if isinstance(code, int) else 0
+    except BaseException as error:
+        if not was_stopped(error):
+            raise
+        print(STOPPED, file=sys.stderr, flush=True)
+        code = stopped.code
+    stopped.too_late(code)
+    return code
 
 
 def _run(arguments, began: float) -> int | None:

@@ -1,6 +1,5 @@
 """Interruption and termination: one sentence, exit code 130 or 143, and nothing half-written."""
 
-import contextlib
 import os
 import signal
 import threading
@@ -13,17 +12,40 @@ class Stop(BaseException):
 
 
 class Stopped:
-    """The handler of the signals, and the exit code that the last one asks for."""
+    """The handler of the signals, and the exit code that the last one asks for; those switched off stay so."""
 
     def __init__(self):
         self.code = 128 + signal.SIGINT
+        self._done, self._before = None, {}
+        if threading.current_thread() is not threading.main_thread():
+            return  # others may set none
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows lacks the last
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = signal.signal(number, self)
 
     def __call__(self, number, frame):
+        if self._done is not None:
+            os._exit(self._done)
         self.code = 128 + number
         if _imports(frame):
             os.write(2, f"{STOPPED}\n".encode())
             os._exit(self.code)
         raise Stop
+
+    def too_late(self, code: int) -> None:
+        """From here on all is written and said, and a signal ends the process at once, with the command's own code."""
+        self._done = code
+
+    def restore(self) -> None:
+        """Gives the signals the handlers back that they had."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def ignore(self) -> None:
+        """For the last moments of a process, in which Python would give the signals their default back."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def was_stopped(error):
@@ -32,22 +54,6 @@ def was_stopped(error):
     while held is not None and not isinstance(held, Stop | KeyboardInterrupt):
         held = held.__cause__ or held.__context__
     return held is not None
-
-
-@contextlib.contextmanager
-def stopping_signals():
-    """The `Stopped` of the signals that come meanwhile; those that a user has switched off stay so."""
-    stopped, before = Stopped(), {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows lacks the last
-            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                before[number] = signal.signal(number, stopped)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _imports(frame):

@@ -76,12 +76,11 @@ def test_too_little_address_space(case, tiny_preset):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_with_one_line_at_any_moment(number, case, snapshot):
     before = snapshot(case.folder)
-    script = f"from ifss_keras.cli.main import main; print(1, flush=True); main({list(map(str, by_watershed(case)))})"
+    script = "from ifss_keras.cli.main import main; print(1, flush=True); main()"
     # after the command's first line
-    for seconds in (0.02, random.uniform(0.02, 2))[
-        : 2 if number == signal.SIGTERM else 1
-    ]:  # after the command's first line
-        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for seconds in (0.02, random.uniform(0.02, 2))[: 2 if number == signal.SIGTERM else 1]:
+        command = [sys.executable, "-c", script, *map(str, by_watershed(case))]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()
         time.sleep(seconds)
         process.send_signal(number)
@@ -92,6 +91,23 @@ def test_a_signal_ends_it_with_one_line_at_any_moment(number, case, snapshot):
         assert not list(case.folder.glob(".ifss-*"))
         if not case.output.exists():
             assert snapshot(case.folder) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["by atexit", "after it"])
+def test_a_signal_that_comes_when_all_is_done_changes_nothing(moment, number, case):
+    late = f"os.kill(os.getpid(), {int(number)})"
+    meanwhile = {
+        "by atexit": f"atexit.register(lambda: {late})",
+        "after it": f"class Last:\n    def __del__(self, os=os):\n        {late}\nlast = Last()",
+    }
+    script = f"import atexit, os\nfrom ifss_keras.cli.main import main\n{meanwhile[moment]}\nmain()"
+    for arguments, code in ((by_watershed(case), 0), (["evaluate", case.output, case.folder / "no"], 2)):
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == code
+        assert done.stderr.count("\n") == (code == 2)
+    assert case.output.exists()
 
 
 def test_what_a_signal_ends_while_it_writes_leaves_nothing(case, snapshot):
