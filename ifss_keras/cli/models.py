@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from ifss_keras.cli import options, weights
+from ifss_keras.cli.group import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def models():
     """List and describe networks; list, fetch, verify or average weights."""
 
