@@ -174,6 +174,16 @@ def load_network(preset: Preset, kind: type | None = None):
     return network
 
 
+def check_new_folder(folder: Path, what: str) -> None:
+    """Refuses a folder that holds anything, where `what` is to be written.
+
+    Raises:
+        PresetError: it does, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PresetError(f"{folder} is there already: expected a new folder for {what}; choose another name.")
+
+
 def save_preset(network, preset: Preset, card: str | None = None) -> Preset:
     """Writes a network as a preset into its folder, weights first; with the weights' SHA-256.
 

@@ -45,7 +45,7 @@ OPTIONS = {
     ("models", "verify"): ["NAMES", "--json"],
     ("models", "remove"): ["NAMES", "--json"],
     ("models", "average"): ["TRAININGS", "--output"],
-    ("models", "export"): ["PRESET"],
+    ("models", "export"): ["PRESET", "--output"],
 }  # fmt: skip
 
 
