@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from ifss_keras.cli import options
+from ifss_keras.cli.group import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def data():
     """Check your own volumes before a training, or make their working copies."""
 

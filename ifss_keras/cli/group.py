@@ -7,6 +7,7 @@ import importlib
 import click
 
 from ifss_keras import __version__
+from ifss_keras.core.checks import known_names
 
 COMMANDS = {
     "agree": "Say how well raters agree, by their volumes or masks",
@@ -26,7 +27,19 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """A group that says which commands it has where it is asked for another one, and which is nearest."""
+
+    def resolve_command(self, ctx, args):
+        name = args[0]
+        unknown = not name.startswith("-") and self.get_command(ctx, name) is None
+        if unknown and not ctx.resilient_parsing:
+            known = known_names(name, self.list_commands(ctx))
+            raise click.UsageError(f"{ctx.command_path} has no command {name!r}: {known}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
     """A group whose commands are imported when they are run, so that help does not wait for TensorFlow."""
 
     def list_commands(self, ctx):

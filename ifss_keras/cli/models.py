@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from ifss_keras.cli import options, weights
+from ifss_keras.cli.group import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def models():
     """List and describe networks; list, fetch, verify or average weights."""
 
@@ -62,20 +63,33 @@ def list_models(as_json):
 
 @models.command("export")
 @click.argument("preset")
-def export(preset):
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="New folder for a copy of PRESET with its engine; PRESET stays as it is.  [default: in the folder PRESET]",
+)
+def export(preset, output):
     """Write the engine of PRESET beside its weights: `ifss predict` then starts at once and is faster.
 
-    PRESET is the folder of a training. Released presets have theirs. OpenVINO and TensorFlow must be installed; a
-    training that goes on afterwards has no engine until it is exported again.
+    PRESET is the folder of a training, or the name of a released preset, which needs --output: the default one has its
+    engine. OpenVINO and TensorFlow must be installed; a training that goes on afterwards has no engine until it is
+    exported again.
     """
     from ifss_keras.core.backend import start_backend
-    from ifss_keras.zoo.presets import find_preset
+    from ifss_keras.zoo.presets import find_preset, released_presets
+    from ifss_keras.zoo.remote.registry import registry
 
+    if output is None and preset in released_presets() | registry():
+        raise click.UsageError(
+            f"{preset} is a released preset, whose folder stays as it was released: pass -o FOLDER for a copy of it "
+            "with its engine."
+        )
     found = find_preset(preset)
     start_backend()
     from ifss_keras.zoo.engine_export import export_preset
 
-    whole = export_preset(found)
+    whole = export_preset(found, output)
     click.echo(f"Wrote {whole.folder / whole.engine}, {(whole.folder / whole.engine).stat().st_size / 1e6:.1f} MB.")
 
 

@@ -139,8 +139,8 @@ spacing = click.option(
 frame_step = click.option(
     "--frame-step-mm",
     type=float,
-    help="Distance of neighbouring frames, for a sweep of even steps whose file says only how far rows and columns lie "
-    "apart, as an ultrasound cine does.",
+    help="Distance of neighbouring frames, along the last stored axis, for a sweep of even steps whose file says only "
+    "how far rows and columns lie apart, as an ultrasound cine does. It goes before a distance that the file says.",
 )
 max_gb = click.option(
     "--max-gb",

@@ -26,7 +26,8 @@ class Job:
         method: one of `inference.methods.METHODS`.
         axis: stored axis of the slices; None for the last, refused where the reference was drawn along another.
         spacing_mm: (slice, row, column) in place of the file's.
-        frame_step_mm: of neighbouring frames alone, for files that say only how far rows and columns lie apart.
+        frame_step_mm: of neighbouring frames alone, for files that say only how far rows and columns lie apart; in
+            place of the file's where it says that, too.
         max_gb: the most memory that the voxels of a file may take, in 10^9 bytes; None for what is free.
         memory_gb: for what the network sees in slices, see `Predictor.predict`.
         tracking: where the frames of a sweep lie, as far as its file does not say it.

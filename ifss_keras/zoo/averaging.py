@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ifss_keras.core.errors import PresetError
 from ifss_keras.zoo.preset import WEIGHTS, Preset
-from ifss_keras.zoo.presets import find_preset, finished, verified_weights
+from ifss_keras.zoo.presets import check_new_folder, find_preset, finished, verified_weights
 from ifss_keras.zoo.weights_file import average_weights
 
 
@@ -28,8 +28,7 @@ def average_presets(presets: Sequence[str | Path], folder: str | Path) -> Preset
                 raise PresetError(
                     f"{preset.name} and {held[0].name} differ in {name}: average trainings of one recipe."
                 )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PresetError(f"{folder} is there already: expected a new folder for the mean; choose another name.")
+    check_new_folder(folder, "the mean")
     weights = [verified_weights(preset) for preset in held]
     try:
         folder.mkdir(exist_ok=True)

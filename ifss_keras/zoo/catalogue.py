@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from ifss_keras.core.backend import start_backend
 from ifss_keras.core.checks import known_names, require
-from ifss_keras.core.errors import InputError
+from ifss_keras.core.errors import InputError, PresetError
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,23 @@ def find_architecture(name: str) -> Architecture:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     raise InputError(f"There is no network {name!r}: {known_names(name, ARCHITECTURES)}")
+
+
+def refuse_a_network(name: str, presets: Iterable[str]) -> None:
+    """Refuses the name of a network in the place of a preset's.
+
+    Args:
+        name: given as a preset's.
+        presets: names that would do.
+
+    Raises:
+        PresetError: it is a network's.
+    """
+    if name in ARCHITECTURES:
+        raise PresetError(
+            f"{name!r} is a network and no preset: expected the weights of one, such as {', '.join(presets)}; "
+            f"`ifss models describe {name}` says what the network is."
+        )
 
 
 def network_class(name: str) -> type:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ifss_keras.core.errors import InputError
-from ifss_keras.zoo.catalogue import LICENCE, Architecture, Variant, build_network, find_architecture
+from ifss_keras.zoo.catalogue import ARCHITECTURES, LICENCE, Architecture, Variant, build_network, find_architecture
 from ifss_keras.zoo.complexity import multiply_adds
+from ifss_keras.zoo.presets import architecture_of
 
 SLICES = 16  # in a window of a network that needs no reference, where it is described
 
@@ -52,7 +53,9 @@ def describe(name: str, variant: str = "default", size: int = 512) -> Descriptio
 
     Raises:
         InputError: no such network or variant, or a size that it cannot have.
+        PresetError: a folder that looks like a preset's.
     """
+    _refuse_a_preset(name)
     architecture = find_architecture(name)
     held = {item.name: item for item in architecture.variants}
     if variant not in held:
@@ -74,3 +77,13 @@ def describe(name: str, variant: str = "default", size: int = 512) -> Descriptio
         licence=LICENCE,
         text=" ".join(inspect.getdoc(type(network)).split("\n\n")[0].split()),
     )
+
+
+def _refuse_a_preset(name: str) -> None:
+    """Refuses the name or the folder of a preset, whose network is what can be described."""
+    of = None if name in ARCHITECTURES else architecture_of(name)
+    if of is not None:
+        raise InputError(
+            f"{name!r} is a preset of {of} and no network: `ifss models describe {of}` says what that network is, "
+            "`ifss models list` what the released presets are."
+        )

@@ -6,6 +6,7 @@ and that a model of OpenVINO: so there is one definition of a step, and both eng
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,14 +17,15 @@ import numpy as np
 
 from ifss_keras.core.errors import InputError, PresetError
 from ifss_keras.core.files import replacing
+from ifss_keras.core.hidden import hidden_folder
 from ifss_keras.core.records import sha256_of
 from ifss_keras.propagation.engine import KerasEngine, mapped, named_leaves
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import SLOTS, Exemplars
 from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS
 from ifss_keras.propagation.settings import Flow
-from ifss_keras.zoo.preset import Preset
-from ifss_keras.zoo.presets import load_network
+from ifss_keras.zoo.preset import CARD, Preset
+from ifss_keras.zoo.presets import check_new_folder, load_network
 
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the time in the archive: the same network gives the same bytes
 
@@ -31,26 +33,56 @@ _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the time in the archive: the same network giv
 ENGINE = "model.openvino"
 
 
-def export_preset(preset: Preset) -> Preset:
+def export_preset(preset: Preset, folder: Path | None = None) -> Preset:
     """Writes the engine of a preset beside its weights; the preset with it.
+
+    Args:
+        preset: whose engine is written.
+        folder: a new one for a copy of the preset, which itself stays as it is; None: the preset's own.
 
     Raises:
         InputError: its network carries no annotated slices on, or as `export_engine`.
-        PresetError, ChecksumError: see `load_network`; or the folder cannot be written.
+        PresetError, ChecksumError: see `load_network`; or the folder is there already, or cannot be written.
     """
     if preset.propagation is None:
         raise InputError(
             f"The preset {preset.name} has no engine to export: expected a network that carries annotated slices on."
         )
-    network, path = load_network(preset), preset.folder / ENGINE
+    if folder is not None:
+        check_new_folder(folder, "the preset with its engine")
+    network = load_network(preset)
     try:
-        with replacing(path) as unfinished:
-            export_engine(network, preset.propagation.flow, unfinished)
-        whole = replace(preset, engine=ENGINE, engine_sha256=sha256_of(path))
-        whole.write()
+        if folder is None:
+            return _with_engine(preset, network)
+        with hidden_folder(folder.parent) as hidden:
+            copied = _with_engine(_copied(preset, hidden / folder.name), network)
+            if folder.exists():
+                folder.rmdir()  # empty
+            copied.folder.rename(folder)
     except OSError as error:
-        raise PresetError(f"The folder {preset.folder} cannot be written ({error.strerror}): mend that.") from error
+        raise PresetError(
+            f"The folder {folder or preset.folder} cannot be written ({error.strerror}): mend that."
+        ) from error
+    return replace(copied, folder=folder)
+
+
+def _with_engine(preset: Preset, network) -> Preset:
+    """The preset with an engine of its network, written into its folder."""
+    path = preset.folder / ENGINE
+    with replacing(path) as unfinished:
+        export_engine(network, preset.propagation.flow, unfinished)
+    whole = replace(preset, engine=ENGINE, engine_sha256=sha256_of(path))
+    whole.write()
     return whole
+
+
+def _copied(preset: Preset, folder: Path) -> Preset:
+    """The preset with its weights and its card in a new folder, still without config.json."""
+    folder.mkdir()
+    shutil.copyfile(preset.path, folder / preset.weights)
+    if (preset.folder / CARD).is_file():
+        shutil.copyfile(preset.folder / CARD, folder / CARD)
+    return replace(preset, folder=folder)
 
 
 def export_engine(network, flow: Flow, path: Path) -> None:

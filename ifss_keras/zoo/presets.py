@@ -11,7 +11,7 @@ from ifss_keras.core.errors import ChecksumError, PresetError
 from ifss_keras.core.files import replacing
 from ifss_keras.core.progress import Progress, silent
 from ifss_keras.core.records import sha256_of
-from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class
+from ifss_keras.zoo.catalogue import build_network, find_architecture, network_class, refuse_a_network
 from ifss_keras.zoo.preset import CONFIG, Preset
 from ifss_keras.zoo.remote.registry import registry
 
@@ -59,7 +59,20 @@ def find_preset(preset: str | Path, progress: Progress = silent) -> Preset:
         )
     if folder.is_file():
         raise PresetError(f"{folder} is a file: expected a preset's name, or the folder of one, such as a training's.")
+    refuse_a_network(str(preset), known)
     raise PresetError(f"There is no preset and no folder {str(preset)!r}: {known_names(str(preset), known)}")
+
+
+def architecture_of(preset: str) -> str | None:
+    """The network that the preset of that name, or in that folder, is of; None: no preset. Nothing is fetched.
+
+    Raises:
+        PresetError: a folder whose config.json is no preset's.
+    """
+    held = released_presets() | registry()
+    if preset in held:
+        return held[preset].architecture
+    return Preset.read(Path(preset)).architecture if (Path(preset) / CONFIG).is_file() else None
 
 
 def verified_weights(preset: Preset) -> Path:
@@ -159,6 +172,16 @@ def load_network(preset: Preset, kind: type | None = None):
     load_weights(network, weights)
     network.preset = preset
     return network
+
+
+def check_new_folder(folder: Path, what: str) -> None:
+    """Refuses a folder that holds anything, where `what` is to be written.
+
+    Raises:
+        PresetError: it does, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PresetError(f"{folder} is there already: expected a new folder for {what}; choose another name.")
 
 
 def save_preset(network, preset: Preset, card: str | None = None) -> Preset:

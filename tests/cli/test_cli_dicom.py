@@ -116,3 +116,19 @@ def test_a_data_set_of_series_is_checked(tmp_path, leg, ifss):
     assert [volume["subject"] for volume in told["volumes"]] == ["P1", "P2"]
     assert all(set(volume["labels"]) == {"SOL", "GM"} for volume in told["volumes"])
     assert not [finding for finding in told["findings"] if "same file" in finding["text"]]
+
+
+def test_a_frame_step_goes_before_the_files_slice_distance_and_that_is_said(case, read_mask, ifss):
+    arguments = ("predict", case.image, "--reference", case.reference, "-o", case.output, "--method", "shape", "--json")
+    arguments += ("--ends-annotated", "--frame-step-mm")
+    told = {step: ifss(*arguments, step) for step in (2.5, 5)}  # the file says 2.5
+    assert [outcome.code for outcome in told.values()] == [0, 0]
+    assert told[2.5].err == ""
+    same, twice = (json.loads(outcome.out) for outcome in told.values())
+    assert not any("given spacing" in said for said in same["warnings"])
+    assert twice["spacing_mm"] == pytest.approx([5, 0.8, 0.5])
+    note = "Millilitres are by the given spacing; the mask keeps the file's (2.5, 0.8, 0.5 mm), by which other "
+    assert note + "programs will count 0.5 times as much." in twice["warnings"]
+    for once, doubled in zip(same["labels"], twice["labels"], strict=True):
+        assert doubled["curve_volume_ml"] == pytest.approx(2 * once["curve_volume_ml"], rel=1e-6)
+    np.testing.assert_allclose(read_mask(case.output)[1], case.affine, atol=1e-6)

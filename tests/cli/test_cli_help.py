@@ -1,5 +1,6 @@
 """Help, and that it does not wait for TensorFlow."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from ifss_keras import __version__
 from ifss_keras.cli.group import COMMANDS, cli
+from tests.cli.sentences import one_sentence
 
 HEAVY = "{'tensorflow', 'keras', 'jax', 'torch', 'matplotlib', 'trimesh'}"
 
@@ -43,7 +45,7 @@ OPTIONS = {
     ("models", "verify"): ["NAMES", "--json"],
     ("models", "remove"): ["NAMES", "--json"],
     ("models", "average"): ["TRAININGS", "--output"],
-    ("models", "export"): ["PRESET"],
+    ("models", "export"): ["PRESET", "--output"],
 }  # fmt: skip
 
 
@@ -80,11 +82,17 @@ def test_no_command_shows_the_help_and_fails(ifss):
     assert "predict" in outcome.err
 
 
-def test_unknown_command_is_one_sentence(ifss):
-    outcome = ifss("segment")
-    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert outcome.err.startswith("Error: ")
-    assert "segment" in outcome.err
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("predct",), "ifss has no command 'predct': expected one of agree, bench, data, .*; did you mean predict?"),
+        (("models", "lst"), "ifss models has no command 'lst': expected one of average, .*; did you mean list?"),
+        (("data", "chekc"), "ifss data has no command 'chekc': expected one of check, prepare; did you mean check?"),
+        (("xyz",), "ifss has no command 'xyz': expected one of agree, .*, train, tune; choose one of these."),
+    ],
+)
+def test_an_unknown_command_gets_the_nearest(arguments, said, ifss):
+    assert re.fullmatch(rf"Error: {said}\n".replace("?", r"\?"), one_sentence(ifss(*arguments)))
 
 
 def test_version(ifss):

@@ -12,6 +12,7 @@ from ifss_keras.zoo import ARCHITECTURES, presets
 from ifss_keras.zoo.description import describe
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, released_presets
 from ifss_keras.zoo.remote.registry import registry
+from tests.cli.sentences import one_sentence
 
 PRESETS = released_presets()
 
@@ -104,6 +105,26 @@ def test_what_cannot_be_described_is_refused(ifss, arguments, said):
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [DEFAULT_PRESET, next(iter(registry())), "folder"])
+def test_a_preset_is_no_network_that_could_be_described(name, ifss, tiny_preset):
+    name = str(tiny_preset) if name == "folder" else name
+    said = one_sentence(ifss("models", "describe", name))
+    assert f"{name!r} is a preset of IFSSNet and no network: `ifss models describe IFSSNet` says" in said
+
+
+@pytest.mark.parametrize("command", ["verify", "path", "pull", "remove", "export"])
+def test_a_network_is_no_preset(command, ifss):
+    said = one_sentence(ifss("models", command, "UNet3D"))
+    assert said.startswith("Error: 'UNet3D' is a network and no preset: expected the weights of one, such as ifss_")
+    assert "`ifss models describe UNet3D` says what the network is" in said
+
+
+def test_the_folder_of_a_training_may_be_called_as_a_network_is(ifss, tiny_preset, tmp_path, monkeypatch):
+    shutil.copytree(tiny_preset, tmp_path / "UNet3D")
+    monkeypatch.chdir(tmp_path)
+    assert ifss("models", "path", "UNet3D").out == "UNet3D\n"
 
 
 RELEASED = "model.weights.h5 and model.openvino are the files that the preset names"

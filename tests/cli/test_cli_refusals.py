@@ -105,6 +105,7 @@ BAD_OPTIONS = {
     "label code twice": (["--label", "7=A", "--label", "7=B"], ["once", "7=A, 7=B"]),
     "label name twice": (["--label", "7=A", "--label", "3=A"], ["once", "7=A, 3=A"]),
     "unknown preset": (["--preset", "ifss_synthetic_v9"], ["ifss_synthetic_v9", "did you mean"]),
+    "network as preset": (["--preset", "UNet3D"], ["'UNet3D' is a network and no preset", "(option --preset)"]),
     "axis out of range": (["--axis", "3"], ["--axis", "3", "0<=x<=2"]),
     "axis no number": (["--axis", "k"], ["--axis", "'k'"]),
     "preset without a network": (

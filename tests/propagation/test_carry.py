@@ -2,77 +2,16 @@
 
 import numpy as np
 import pytest
-from keras import ops
 from scipy import ndimage
 
 from ifss_keras.propagation.carry import Carrier, Told
-from ifss_keras.propagation.compose import compose, pixels_inside
+from ifss_keras.propagation.compose import pixels_inside
 from ifss_keras.propagation.engine import KerasEngine
 from ifss_keras.propagation.runner import SpanRunner
 from ifss_keras.propagation.settings import PropagationSettings
 from ifss_keras.propagation.span_jobs import SpanJobs
 from ifss_keras.volumes.volume import Volume
-
-SPACING_MM = (2.0, 1.0, 1.0)
-
-
-class Answer:
-    """A network without weights whose muscle channel is one of its inputs."""
-
-    window = 3
-
-    def __init__(self, name):
-        self.name = name
-
-    def initial_memory(self, batch):
-        return {}
-
-    def remember(self, image, mask, weight):
-        return {}
-
-    def halves(self):
-        return None
-
-    def __call__(self, inputs, training=None):
-        muscle = inputs[self.name]
-        probabilities = ops.concatenate([muscle, 1 - muscle], axis=-1)
-        return {"probabilities": probabilities}
-
-
-@pytest.fixture(scope="module")
-def sees():
-    """A network that answers with the image: the muscle is what is bright."""
-    return SpanRunner(KerasEngine(Answer("image")))
-
-
-@pytest.fixture(scope="module")
-def repeats():
-    """A network that answers with its mask channel."""
-    return SpanRunner(KerasEngine(Answer("mask")))
-
-
-def discs(centres, radius=7.0, shape=(48, 56)):
-    """(slice, row, column) bool: a disc around each centre (row, column), none for None."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    empty = np.zeros(shape, bool)
-    return np.stack([empty if c is None else np.hypot(rows - c[0], columns - c[1]) < radius for c in centres])
-
-
-def carried(network, truth, references, *, image=None, empty=(), settings=None):
-    """The mask that the network carries from the reference slices of `truth` through a volume as bright as it."""
-    volume = Volume.from_array(np.where(truth, 200, 20).astype(np.uint8) if image is None else image, SPACING_MM)
-    masks = {index: truth[index] for index in references} | {index: np.zeros_like(truth[0]) for index in empty}
-    soft = Carrier(network, volume, settings or PropagationSettings(size=48)).carry(masks).soft
-    assert not set(soft) & set(masks)
-    return compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1
-
-
-def held(mask):
-    return np.flatnonzero(mask.any(axis=(1, 2))).tolist()
-
-
-def dice(a, b):
-    return 2 * (a & b).sum() / (a.sum() + b.sum())
+from tests.propagation.carrying import SPACING_MM, Answer, carried, dice, discs, held
 
 
 @pytest.mark.parametrize("references", [[9], [3], [16], [3, 4, 5], [3, 16], [9, 10], [8, 10, 12]])
@@ -93,14 +32,6 @@ def test_what_swells_between_two_references_is_looked_for_where_it_is(sees, refe
     found = carried(sees, truth, references)
     assert dice(found[first:last], truth[first:last]) > 0.95
     np.testing.assert_array_equal(found[references], truth[references])
-
-
-@pytest.mark.parametrize(("references", "last"), [([0, 5, 10], 14), ([0, 10], 14), ([8, 9, 10], 19), ([10], 19)])
-def test_a_mask_that_has_run_into_something_else_ends(sees, references, last):
-    # the radius grows by a pixel a slice: at 12, on slice 15, the pixels are three times those of the references
-    truth = np.concatenate([discs([(24, 28)], radius) for radius in [7.0] * 11 + [7.0 + step for step in range(1, 10)]])
-    found = carried(sees, truth, references)
-    assert held(found) == list(range(min(0, references[0]), last + 1))
 
 
 def test_the_region_follows_a_muscle_that_wanders(sees):
@@ -192,48 +123,11 @@ def test_pixels_of_a_soft_mask_are_those_of_the_image(sees, least_share):
     assert pixels_inside(soft, volume.spacing_mm[1:]) == pytest.approx(np.pi * 12 * 50, rel=0.02)
 
 
-def test_only_consecutive_empty_slices_end_it(sees):
-    centre = (24, 28)
-    truth = discs([centre] * 6 + [None] * 2 + [centre] * 4 + [None] * 3 + [centre] * 4)
-    found = carried(sees, truth, [0])
-    assert held(found) == [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]
-
-
-def test_a_mask_that_is_repeated_stays(repeats):
-    truth = discs([(24, 28)] * 30)
-    found = carried(repeats, truth, [12])
-    assert held(found) == list(range(30))
-    assert min(dice(found[index], truth[index]) for index in range(30)) > 0.93
-
-
-@pytest.mark.parametrize(("references", "expected"), [([4, 30], (4, 30)), ([4, 29], (4, 33)), ([8, 30], (0, 30))])
-def test_a_mask_ends_where_the_image_changes_at_once(repeats, references, expected):
-    truth = discs([(24, 28)] * 34)
-    image = 100 + 10 * np.arange(34)[:, None, None] % 30 + np.zeros((34, 48, 56), np.uint8)
-    image[:4], image[31:] = 220, 10
-    image += np.random.default_rng(0).integers(0, 9, (48, 56))
-    done = []
-    volume = Volume.from_array(image.astype(np.uint8), SPACING_MM)
-    masks = {index: truth[index] for index in references}
-    soft = Carrier(repeats, volume, PropagationSettings(size=48)).carry(masks, done.append).soft
-    found = held(compose({1: soft}, {1: masks}, truth.shape, SPACING_MM) == 1)
-    assert (found[0], found[-1]) == expected
-    assert sum(done) == 34 - len(references)
-
-
 def test_between_two_references_the_anchor_leads(repeats):
     # the image holds nothing: what comes out moves from one reference to the other
     truth = discs([(24, 18 + index) for index in range(17)])
     found = carried(repeats, truth, [0, 16], image=np.random.default_rng(0).random((17, 48, 56)))
     assert min(dice(found[index], truth[index]) for index in range(17)) > 0.9
-
-
-def test_an_empty_reference_ends_it_and_nothing_comes_after(repeats):
-    truth = discs([(24, 28)] * 20)
-    found = carried(repeats, truth, [4], empty=[12, 15])
-    last = held(found)[-1]
-    assert 6 <= last <= 10  # gone about half-way between slices 4 and 12
-    assert held(found) == list(range(last + 1))
 
 
 @pytest.mark.parametrize("slices", [2, 3])

@@ -19,6 +19,7 @@ def record_of(preset: Preset) -> Record:
     files = [preset.folder / name for name in (preset.weights, CARD, CONFIG)]
     return Record(
         preset.name,
+        preset.architecture,
         preset.summary,
         preset.licence,
         preset.data,

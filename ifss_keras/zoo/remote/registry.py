@@ -11,6 +11,7 @@ from typing import Any
 
 from ifss_keras.core.checks import known_names, require
 from ifss_keras.core.errors import PresetError
+from ifss_keras.zoo.catalogue import refuse_a_network
 
 REGISTRY = "registry.json"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what a name may be that becomes part of a path and of an address
@@ -43,12 +44,13 @@ class Record:
 
     Attributes:
         name: of the preset, and of its folder in the cache and at a host.
-        summary, licence, data, parameters: as its config.json has them.
+        architecture, summary, licence, data, parameters: as its config.json has them.
         weights: the name of its weights file.
         files: in the order in which they are fetched, config.json last: a folder with it is whole.
     """
 
     name: str
+    architecture: str
     summary: str
     licence: str
     data: str
@@ -100,6 +102,7 @@ def find_record(name: str) -> Record:
     """
     records = registry()
     if name not in records:
+        refuse_a_network(name, records)
         raise PresetError(f"There is no preset {name!r} that is fetched on demand: {known_names(name, records)}")
     return records[name]
 

@@ -20,8 +20,8 @@ CONTENT = {
 def record_with(**changes):
     """The record of the made-up preset."""
     files = tuple(RemoteFile(name, hashlib.sha256(held).hexdigest(), len(held)) for name, held in CONTENT.items())
-    facts = {"name": NAME, "summary": "Tries.", "licence": "CC0-1.0", "data": "noise", "parameters": 7}
-    return Record(**facts | {"weights": "model.weights.h5", "files": files} | changes)
+    facts = {"name": NAME, "architecture": "IFSSNet", "summary": "Tries.", "licence": "CC0-1.0", "data": "noise"}
+    return Record(**facts | {"parameters": 7, "weights": "model.weights.h5", "files": files} | changes)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_it_is_what_the_shelf_gives():
 def test_its_files_are_those_on_the_shelf(name):
     record, folder = registry()[name], SHELF / name
     preset = Preset.read(folder)
-    for fact in ("name", "summary", "licence", "data", "parameters", "weights", "sha256", "size_bytes"):
+    for fact in ("name", "architecture", "summary", "licence", "data", "parameters", "weights", "sha256", "size_bytes"):
         assert getattr(record, fact) == getattr(preset, fact)
     assert [file.name for file in record.files] == [preset.weights, CARD, CONFIG]
     for file in record.files:
