@@ -237,8 +237,8 @@ def seen_text(summaries: Sequence[LabelSummary]) -> str:
 
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
-    """Which masks were ended outside the annotated slices because no further slice was annotated."""
-    why = "because the next slice, at the distance of the annotated ones from each other, is not annotated"
+    """Which masks were ended outside the annotated slices because their areas shrink."""
+    why = "because the annotated areas, as they shrink outwards, come to nothing there"
     return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
 
 

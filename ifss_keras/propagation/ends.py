@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from statistics import median
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ class Ends(NamedTuple):
 
     Attributes:
         seen: right beyond the outermost references, where the image shows it, see `seen_ends`.
-        presumed: where a series of references would have gone on, see `presumed_ends`.
+        presumed: where the areas of the references shrink to nothing, see `presumed_ends`.
     """
 
     seen: tuple[int, ...] = ()
@@ -70,40 +71,41 @@ def decide_ends(
     changes: Changes | None = None,
     between: Mapping[int, np.ndarray] = MappingProxyType({}),
 ) -> Ends:
-    """Where a label is gone beyond its references. What is seen comes before a series.
+    """Where a label is gone beyond its references. What is seen comes before what is presumed.
 
     Args:
         volume, intensity, masks, soft, threshold, changes: as in `seen_ends`.
         between: slice index to (row, column) bool, of slices between references that have no soft mask.
     """
     seen = seen_ends(volume, intensity, {**between, **masks}, soft, threshold, changes)
-    held = [index for index, mask in masks.items() if mask.any()]
-    return Ends(tuple(seen), tuple(presumed_ends(held, [*masks, *seen], len(volume.array))))
+    areas = {index: float(mask.sum()) for index, mask in masks.items()} | dict.fromkeys(seen, 0.0)
+    return Ends(tuple(seen), tuple(presumed_ends(areas, len(volume.array))))
 
 
-def presumed_ends(held: Sequence[int], annotated: Sequence[int], slices: int) -> list[int]:
-    """Slices where a label has presumably ended, since a series of annotated slices would go on there.
+def presumed_ends(areas: Mapping[int, float], slices: int) -> list[int]:
+    """Slices where a label has presumably ended, since its annotated areas shrink to nothing there.
 
-    Whoever annotates every tenth slice and stops has seen that the muscle is gone ten slices further. The distance is
-    the median one of the series, in which neighbours within `near` slices count as one place; fewer than three places
-    are no series. Where a slice is annotated beyond the series, there is nothing to presume. Slices are counted, not
-    millimetres, as who annotates counts them.
+    The line through the outermost two areas tells where; but who annotates every so many slices and stops has only seen
+    that the label is gone on the next one, so it is no nearer than the widest gap between annotated slices. Neighbours
+    within `near` slices count as one place; fewer than three places are no series. Where areas do not shrink
+    outwards, or a slice is annotated further out, there is nothing to presume. Slices are counted, not millimetres, as
+    who annotates counts them.
 
     Args:
-        held: slices on which the label is annotated and present, in any order.
-        annotated: these, and those annotated as without it.
+        areas: slice index to area, in any unit, of the annotated slices; 0 on those without the label.
         slices: of the volume.
     """
-    indices = sorted(held)
+    indices = sorted(index for index, area in areas.items() if area)
     gaps = [b - a for a, b in pairwise(indices) if b - a > SETTINGS.near]
     if len(gaps) < 2:
         return []
-    step = round(median(gaps))
     ends = []
-    if min(annotated) == indices[0]:
-        ends.append(indices[0] - step)
-    if max(annotated) == indices[-1]:
-        ends.append(indices[-1] + step)
+    for side, outwards, furthest in ((-1, indices, min(areas)), (1, indices[::-1], max(areas))):
+        outermost = outwards[0]
+        inner = next(index for index in outwards if abs(index - outermost) > SETTINGS.near)
+        fall = (areas[inner] - areas[outermost]) / abs(inner - outermost)
+        if furthest == outermost and fall * slices > areas[outermost]:
+            ends.append(outermost + side * max(*gaps, ceil(areas[outermost] / fall)))
     return [index for index in ends if 0 <= index < slices]
 
 

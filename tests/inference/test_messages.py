@@ -159,9 +159,7 @@ def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of
 
 
 SEEN = "{} ended because the image changes there more than anywhere between the annotated slices: {}. "
-PRESUMED = (
-    "{} ended because the next slice, at the distance of the annotated ones from each other, is not annotated: {}. "
-)
+PRESUMED = "{} ended because the annotated areas, as they shrink outwards, come to nothing there: {}. "
 FURTHER = "Annotate a slice further out if a muscle goes on."
 
 
@@ -174,10 +172,10 @@ FURTHER = "Annotate a slice further out if a muscle goes on."
     ],
 )
 def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, ends_seen, ends_presumed):
-    held = (6, 11, 16)
-    ends = Ends(seen, tuple(presumed_ends(held, [*held, *seen], 24)))
+    held = {6: 2.0, 11: 9.0, 16: 2.0}
+    ends = Ends(seen, tuple(presumed_ends(held | dict.fromkeys(seen, 0.0), 24)))
     assert ends == (seen, presumed)
-    summary = label_summary(ends=ends, reference_slices=held)
+    summary = label_summary(ends=ends, reference_slices=tuple(held))
     was = "The mask was"
     assert seen_text([summary]) == (SEEN.format(was, ends_seen) + FURTHER if seen else "")
     assert presumed_text([summary]) == (PRESUMED.format(was, ends_presumed) + FURTHER if presumed else "")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from ifss_keras.propagation.compose import SoftMask
@@ -144,31 +146,43 @@ def test_speckle_that_is_new_on_every_slice_hides_no_end_and_makes_none():
 
 
 @pytest.mark.parametrize(
-    ("references", "slices", "ends", "empty"),
+    ("areas", "slices", "ends"),
     [
-        ([10, 20, 30], 100, [0, 40], []),
-        ([10, 20, 30], 40, [0], []),
-        ([30, 10, 20], 100, [0, 40], []),
-        ([5, 20, 30, 40], 100, [50], []),
-        ([10, 20, 21, 22, 32], 100, [0, 42], []),
-        ([10, 20, 30], 100, [0], [60]),
-        ([10, 20, 30], 100, [0], [35]),
-        ([10, 20, 30], 100, [40], [0]),
-        ([10, 11, 12], 100, [], []),
-        ([10, 60], 100, [], []),
-        ([10, 11, 60], 100, [], []),
-        ([10, 13, 16], 100, [], []),
-        ([10, 14, 18], 100, [6, 22], []),
-        ([], 100, [], []),
+        ({20: 5, 30: 9, 40: 5}, 100, [7, 53]),  # 4 less on 10 slices: 5 are gone after 12.5
+        ({10: 5, 20: 9, 30: 5}, 43, []),  # -3 and 43
+        ({10: 4, 20: 9, 30: 1}, 41, [0, 40]),  # no nearer than a gap, in which it was seen to end
+        ({30: 1, 10: 4, 20: 9}, 100, [0, 40]),
+        ({10: 1, 20: 9, 38: 3}, 100, [56]),  # the widest gap, of which the first one's is outside
+        ({18: 1, 20: 9, 30: 8, 40: 3}, 100, [8, 50]),  # 18 and 20 are one place: area grows from 18 to 30
+        ({10: 9, 20: 9, 30: 10}, 100, []),  # none shrinks outwards
+        ({10: 9, 20: 10, 30: 9}, 100, []),  # so slowly that nothing is known
+        ({10: 2, 20: 9, 30: 1, 60: 0}, 100, [0]),
+        ({10: 4, 20: 9, 30: 1, 2: 0}, 100, [40]),
+        ({10: 1, 11: 9, 12: 1}, 100, []),
+        ({10: 9, 60: 1}, 100, []),
+        ({10: 1, 11: 2, 60: 1}, 100, []),
+        ({10: 1, 13: 9, 16: 1}, 100, []),
+        ({10: 1, 14: 9, 18: 1}, 100, [6, 22]),
+        ({}, 100, []),
     ],
 )
-def test_a_series_that_stops_presumes_an_end_where_it_would_go_on(references, slices, ends, empty):
-    assert presumed_ends(references, references + empty, slices) == ends
+def test_an_end_is_presumed_where_annotated_areas_shrink_to_nothing(areas, slices, ends):
+    assert presumed_ends(areas, slices) == ends
+    assert presumed_ends({index: 0.3 * area for index, area in areas.items()}, slices) == ends
 
 
-def test_ends_that_are_seen_come_before_those_that_a_series_presumes():
+@given(st.integers(1, 29), st.integers(1, 29))
+def test_slices_added_between_end_no_muscle_that_bulges_before_its_end(before, after):
+    # an area like a parabola's, on slices 110 to 210
+    annotated = (130, 130 + before, 160, 160 + after, 190)
+    low, high = presumed_ends({index: (index - 109) * (211 - index) for index in annotated}, 400)
+    assert low < 110
+    assert high > 210
+
+
+def test_ends_that_are_seen_come_before_those_that_are_presumed():
     # references on slices 10, 20 and 30; the image changes at once behind the last one only
     volume = grey([*[1] * 30, 300, *[1] * 20])
-    masks = dict.fromkeys((10, 20, 30), disc())
+    masks = {10: disc(5.0), 20: disc(), 30: disc()}
     found = decide_ends(volume, INTENSITY, masks, between(masks))
     assert found == ((31,), (0,))
