@@ -237,8 +237,8 @@ def seen_text(summaries: Sequence[LabelSummary]) -> str:
 
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
-    """Which masks were ended outside the annotated slices because their areas shrink."""
-    why = "because the annotated areas, as they shrink outwards, come to nothing there"
+    """Which masks were ended outside the annotated slices because muscles of such areas end there."""
+    why = "because muscles whose areas shrink like the annotated ones end before that"
     return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
 
 

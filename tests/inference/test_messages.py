@@ -159,7 +159,7 @@ def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of
 
 
 SEEN = "{} ended because the image changes there more than anywhere between the annotated slices: {}. "
-PRESUMED = "{} ended because the annotated areas, as they shrink outwards, come to nothing there: {}. "
+PRESUMED = "{} ended because muscles whose areas shrink like the annotated ones end before that: {}. "
 FURTHER = "Annotate a slice further out if a muscle goes on."
 
 

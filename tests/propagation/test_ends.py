@@ -148,16 +148,19 @@ def test_speckle_that_is_new_on_every_slice_hides_no_end_and_makes_none():
 @pytest.mark.parametrize(
     ("areas", "slices", "ends"),
     [
-        ({20: 5, 30: 9, 40: 5}, 100, [7, 53]),  # 4 less on 10 slices: 5 are gone after 12.5
-        ({10: 5, 20: 9, 30: 5}, 43, []),  # -3 and 43
-        ({10: 4, 20: 9, 30: 1}, 41, [0, 40]),  # no nearer than a gap, in which it was seen to end
-        ({30: 1, 10: 4, 20: 9}, 100, [0, 40]),
-        ({10: 1, 20: 9, 38: 3}, 100, [56]),  # the widest gap, of which the first one's is outside
-        ({18: 1, 20: 9, 30: 8, 40: 3}, 100, [8, 50]),  # 18 and 20 are one place: area grows from 18 to 30
-        ({10: 9, 20: 9, 30: 10}, 100, []),  # none shrinks outwards
-        ({10: 9, 20: 10, 30: 9}, 100, []),  # so slowly that nothing is known
+        # 0.9 of the largest area at 0.3 of the length: 20 slices are 0.4 of it, and 15 lie before each end
+        ({40: 9, 50: 10, 60: 9}, 100, [10, 90]),
+        ({40: 9, 50: 10, 60: 9}, 80, [10, 79]),  # as far as the volume goes
+        ({40: 9, 50: 10, 60: 9}, 75, [10]),  # where it should not end in the volume
+        ({60: 9, 40: 9, 50: 10}, 75, [10]),
+        ({60: 9, 70: 8, 80: 2}, 100, [14, 90]),  # from where it is largest on, half of the length
+        ({10: 4, 20: 9, 30: 1}, 100, [0, 40]),  # no nearer than a gap, in which it was seen to end
+        ({10: 1, 20: 9, 38: 3}, 100, [0, 56]),
+        ({18: 1, 20: 9, 30: 8, 40: 3}, 100, [8, 50]),  # 18 and 20 are one place
+        ({10: 9, 20: 9, 30: 9}, 100, []),
         ({10: 2, 20: 9, 30: 1, 60: 0}, 100, [0]),
         ({10: 4, 20: 9, 30: 1, 2: 0}, 100, [40]),
+        ({40: 9, 50: 9, 64: 0, 60: 9}, 100, [0]),  # 24 slices are half of it
         ({10: 1, 11: 9, 12: 1}, 100, []),
         ({10: 9, 60: 1}, 100, []),
         ({10: 1, 11: 2, 60: 1}, 100, []),
@@ -166,18 +169,19 @@ def test_speckle_that_is_new_on_every_slice_hides_no_end_and_makes_none():
         ({}, 100, []),
     ],
 )
-def test_an_end_is_presumed_where_annotated_areas_shrink_to_nothing(areas, slices, ends):
+def test_an_end_is_presumed_where_muscles_of_such_areas_end(areas, slices, ends):
     assert presumed_ends(areas, slices) == ends
     assert presumed_ends({index: 0.3 * area for index, area in areas.items()}, slices) == ends
 
 
 @given(st.integers(1, 29), st.integers(1, 29))
-def test_slices_added_between_end_no_muscle_that_bulges_before_its_end(before, after):
-    # an area like a parabola's, on slices 110 to 210
-    annotated = (130, 130 + before, 160, 160 + after, 190)
-    low, high = presumed_ends({index: (index - 109) * (211 - index) for index in annotated}, 400)
-    assert low < 110
-    assert high > 210
+def test_slices_added_between_move_no_end(before, after):
+    def annotated(*slices):  # of an area like a parabola's, on slices 110 to 210
+        return {index: (index - 109) * (211 - index) for index in slices}
+
+    few = presumed_ends(annotated(130, 160, 190), 400)
+    assert few[0] < 110 < 210 < few[1]
+    assert presumed_ends(annotated(130, 130 + before, 160, 160 + after, 190), 400) == few
 
 
 def test_ends_that_are_seen_come_before_those_that_are_presumed():
