@@ -146,8 +146,12 @@ class Case:
         step = self.folder.before_last()
 
         def undone() -> set[int]:
-            changed = set() if self._session is None else set(self._session.restore(step.references))
-            self.folder.drop_last()
+            nonlocal step
+            changed = set()
+            if self._session is not None:  # far from the last lasso the mask may be another than it was at that step
+                changed = set(self._session.restore(step.references))
+                step = replace(step, shown={code: self._marks(code, changed) for code in step.references})
+            self.folder.drop_last(step)
             return changed
 
         self._shown.doubt(self._whole(undone))
@@ -203,6 +207,9 @@ class Case:
             session = self._predictor.open(volume)
             if self._step.references:
                 session.restore(self._step.references)
+                # which settles it, so that it may be another mask than at the last step
+                shown = {code: fingerprints(session.labels == code) for code in self._step.references}
+                self._step = replace(self._step, shown=shown)
             self._session = session
             self._shown.doubt()
         return self._session

@@ -63,8 +63,9 @@ class ImageFolder:
         """The step that `drop_last` would go back to; there is one if `undoable`."""
         return Step.read(self._file(self._steps[-2]))
 
-    def drop_last(self) -> None:
-        """Goes back to the step before the last."""
+    def drop_last(self, step: Step) -> None:
+        """Goes back to the step before the last, which is `step` now: the same, but for what the client is shown."""
+        write_whole(self._file(self._steps[-2]), step.packed())
         self._write_state(self._steps[:-1])
 
     def write_labels(self, labels: np.ndarray) -> None:

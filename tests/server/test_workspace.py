@@ -94,7 +94,7 @@ def test_steps_are_undone_one_by_one(folder):
         folder.add(step(number), undoable=True)
     for expected in (5, 4, None):
         assert folder.undoable
-        folder.drop_last()
+        folder.drop_last(folder.before_last())
         assert slices(ImageFolder(folder.path)) == expected
     assert not folder.undoable
 
