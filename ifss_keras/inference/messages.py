@@ -232,14 +232,25 @@ def _spans_outside(summary: LabelSummary) -> list[tuple[int, int]]:
 
 def seen_text(summaries: Sequence[LabelSummary]) -> str:
     """Which masks were ended outside the annotated slices because the image changes."""
-    why = "because the image changes there more than anywhere between the annotated slices"
-    return _ended_text([(summary, summary.ends.seen) for summary in summaries], why)
+    held = [(summary.title, _ended(summary.ends.seen)) for summary in summaries if summary.ends.seen]
+    if not held:
+        return ""
+    ended = "Some masks were ended" if len(held) > 1 else "The mask was ended"
+    return (
+        f"{ended} because the image changes there more than anywhere between the annotated slices: {listed(held)}. "
+        "Annotate a slice further out if a muscle goes on."
+    )
 
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
-    """Which masks were ended outside the annotated slices because muscles of such areas end there."""
-    why = "because muscles whose areas shrink like the annotated ones end before that"
-    return _ended_text([(summary, summary.ends.presumed) for summary in summaries], why)
+    """How far outside the annotated slices masks were looked for, because muscles of such areas end before that."""
+    held = [(summary.title, _ended(summary.ends.presumed)) for summary in summaries if summary.ends.presumed]
+    if not held:
+        return ""
+    return (
+        "Outside the annotated slices the mask was looked for only as far as muscles of such areas reach: "
+        f"{listed(held)}. Annotate a slice further out if a muscle goes on."
+    )
 
 
 def next_text(summaries: Sequence[LabelSummary]) -> str:
@@ -255,14 +266,6 @@ def next_text(summaries: Sequence[LabelSummary]) -> str:
 def gain_text(gain_ml: float) -> str:
     """What an annotated slice is expected to put right."""
     return f"{gain_ml:.2g} mL" if gain_ml < 10 else f"{gain_ml:.0f} mL"
-
-
-def _ended_text(ends: Sequence[tuple[LabelSummary, Sequence[int]]], why: str) -> str:
-    held = [(summary.title, _ended(slices)) for summary, slices in ends if slices]
-    if not held:
-        return ""
-    ended = "Some masks were ended" if len(held) > 1 else "The mask was ended"
-    return f"{ended} {why}: {listed(held)}. Annotate a slice further out if a muscle goes on."
 
 
 def _ended(slices: Sequence[int]) -> str:

@@ -45,8 +45,8 @@ class LabelSummary:
             methods that do not say.
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
-        cut_off: outermost annotated slices where the label is still thick, and the mask ends there or within half the
-            way to where it is presumed to have ended: because its method draws nothing further out, or presumes so.
+        cut_off: outermost annotated slices where the label is still thick, and the mask ends there or within a quarter
+            of the way to its presumed end: because its method draws nothing further out, or by mistake.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
         positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.
@@ -255,8 +255,8 @@ def _cut_off(pixels: np.ndarray, label: LabelAnnotation, origin: Origin) -> tupl
         return ()
     cut, found = [], np.flatnonzero(pixels)
     for end, further, side in ((min(held), min(label.masks), -1), (max(held), max(label.masks), 1)):
-        reach = (int(found[-1 if side > 0 else 0]) - end) * side  # of the mask; half-way its anchor is nothing
-        presumed = any((index - end) * side > 0 and 2 * reach <= abs(index - end) for index in origin.ends.presumed)
+        reach = (int(found[-1 if side > 0 else 0]) - end) * side  # of the mask, which should end half-way
+        presumed = any((index - end) * side > 0 and 4 * reach <= abs(index - end) for index in origin.ends.presumed)
         inside = 0 < end < len(pixels) - 1 and end == further  # no slice further out is annotated as without it
         if inside and (origin.method != NETWORK or presumed) and pixels[end] >= THICK * pixels.max():
             cut.append(end)

@@ -44,7 +44,7 @@ VOLUME_COLUMNS: dict[str, Callable[[LabelSummary], Any]] = {
     "annotated_slices": lambda summary: len(summary.reference_slices),
     "annotated": lambda summary: " ".join(map(str, summary.reference_slices)),
     "ended_at_changes": lambda summary: " ".join(map(str, summary.ends.seen)),
-    "ended_by_distance": lambda summary: " ".join(map(str, summary.ends.presumed)),
+    "presumed_ends": lambda summary: " ".join(map(str, summary.ends.presumed)),
     "empty_slices_between": lambda summary: "; ".join(map(span_text, summary.gaps)),
     "touches_edge": lambda summary: summary.touches_edge,
     "method": lambda summary: summary.method,

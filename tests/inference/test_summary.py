@@ -221,8 +221,8 @@ def test_where_the_mask_stops_though_the_muscle_is_thick(box, options, origin, c
     assert summarize(box, SPACING_MM, ends.for_label(5), origin).cut_off == ()
 
 
-@pytest.mark.parametrize(("presumed", "cut_off"), [(7, ()), (8, (4,)), (3, ())])
-def test_a_mask_that_went_past_half_way_to_a_presumed_end_was_not_cut_off(box, presumed, cut_off):
+@pytest.mark.parametrize(("presumed", "cut_off"), [(11, ()), (12, (4,)), (3, ())])
+def test_a_mask_that_went_past_a_quarter_of_the_way_to_a_presumed_end_was_not_cut_off(box, presumed, cut_off):
     annotation = annotated(box, [2, 3, 4])  # and it goes on to slice 6
     origin = Origin("network", Ends((), (presumed,)))
     assert summarize(box, SPACING_MM, annotation.for_label(5), origin).cut_off == cut_off

@@ -48,7 +48,7 @@ def test_volumes_in_a_file():
         "annotated_slices": "3",
         "annotated": "3 7 11",
         "ended_at_changes": "",
-        "ended_by_distance": "",
+        "presumed_ends": "",
         "empty_slices_between": "",
         "touches_edge": "no",
         "method": "network",
@@ -60,7 +60,7 @@ def test_volumes_in_a_file():
 
 def test_the_file_tells_where_a_mask_ends_and_where_it_is_missing():
     plain, carried = rows_of(volumes_table([EMPTY, CARRIED]))
-    told = ("subject", "ended_at_changes", "ended_by_distance", "empty_slices_between", "touches_edge", "first_slice")
+    told = ("subject", "ended_at_changes", "presumed_ends", "empty_slices_between", "touches_edge", "first_slice")
     assert [plain[name] for name in told] == ["", "", "", "", "no", ""]
     assert [carried[name] for name in told] == ["", "18", "1 19", "9; 11 to 12", "yes", "6"]
 
