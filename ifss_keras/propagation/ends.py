@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, inf
 from statistics import median
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -34,6 +34,7 @@ class EndSettings:
         taper: areas of a muscle over its largest, and the shares of its length, from the end on, at which it has
             them: the medians of 4000 ends of `synthetic.profile`.
         reach: times the distance at which a muscle should end, that it is taken to have ended.
+        even: gaps of one length, from where on slices are annotated at one distance on purpose.
     """
 
     clearly: float = 1.25
@@ -45,6 +46,7 @@ class EndSettings:
     near: int = 3
     taper: tuple[tuple[float, ...], tuple[float, ...]] = (0.0, 0.5, 0.9, 1.0), (0.0, 0.14, 0.3, 0.5)
     reach: float = 2.0
+    even: int = 4
 
 
 SETTINGS = EndSettings()
@@ -90,13 +92,15 @@ def decide_ends(
 def presumed_ends(areas: Mapping[int, float], slices: int) -> list[int]:
     """Slices where a label has presumably ended, by its annotated areas and by how muscles taper.
 
-    What the outermost area is of the largest tells how much of its length a muscle still has before it, see
-    `EndSettings.taper`, so both outermost ones and the distance between them tell the whole length. There the label is
-    taken to have ended, at `reach` times that distance, as it shrinks on its way there; no nearer than the widest gap
-    between annotated slices, as who annotates every so many of them has seen that it is gone on the next. Neighbours
-    within `near` slices count as one place; fewer than three places tell nothing, nor does a muscle that is largest on
-    both outermost ones. Where it should go on to the edge of the volume or is annotated as absent further out, there is
-    nothing to presume. Slices are counted, not millimetres, as who annotates counts them.
+    Whoever annotates many slices at one distance and stops has seen that the muscle is gone on the next: that is where
+    it is taken to have ended. Otherwise what the outermost area is of the largest tells how much of its length a muscle
+    still has before it, see `EndSettings.taper`, so both outermost ones and the distance between them tell the whole
+    length; it is taken to have ended at `reach` times the distance where it should, as it shrinks on its way there, and
+    no nearer than the widest gap between annotated slices.
+
+    Neighbours within `near` slices count as one place; fewer than three places tell nothing, nor does a muscle that is
+    largest on both outermost ones. Where it should go on to the edge of the volume or is annotated as absent further
+    out, there is nothing to presume. Slices are counted, not millimetres, as who annotates counts them.
 
     Args:
         areas: slice index to area, in any unit, of the annotated slices; 0 on those without the label.
@@ -109,19 +113,38 @@ def presumed_ends(areas: Mapping[int, float], slices: int) -> list[int]:
     outermost = held[0], held[-1]
     absent = [index for index in areas if index < held[0]], [index for index in areas if index > held[-1]]
     bounds = max(absent[0], default=held[0]), min(absent[1], default=held[-1])
+    expected = (0.0, 0.0) if _even(gaps) else _expected(areas, outermost, bounds)
+    ends = []
+    for step, index, away, gone in zip((-1, 1), outermost, expected, absent, strict=True):
+        room = index if step < 0 else slices - 1 - index
+        place = max(*gaps, ceil(SETTINGS.reach * min(away, slices)))
+        if not gone and (place <= room or 0 < away < room):
+            ends.append(index + step * min(place, room))
+    return ends
+
+
+def _even(gaps: Sequence[int]) -> bool:
+    """Whether many slices are annotated at one distance, to a slice; only the outermost ones may be nearer."""
+    alike = [max(gaps) - gap <= 1 for gap in gaps]
+    return sum(alike) >= SETTINGS.even and all(alike[1:-1])
+
+
+def _expected(areas: Mapping[int, float], outermost: tuple[int, int], bounds: tuple[int, int]) -> tuple[float, float]:
+    """How many slices beyond the outermost annotated ones a muscle of such areas should end; inf where nothing tells.
+
+    Args:
+        areas: as in `presumed_ends`.
+        outermost: first and last slice that hold the label.
+        bounds: the same, or the nearest slice further out that is annotated as without it.
+    """
     largest = max(areas.values())
     shares = [
-        0.0 if gone else float(np.interp(areas[index] / largest, *SETTINGS.taper))
-        for index, gone in zip(outermost, absent, strict=True)
+        float(np.interp(areas[index] / largest, *SETTINGS.taper)) if index == bound else 0.0
+        for index, bound in zip(outermost, bounds, strict=True)
     ]
-    if sum(shares) >= 1:
-        return []
-    length, ends = (bounds[1] - bounds[0]) / (1 - sum(shares)), []
-    for step, index, share, gone in zip((-1, 1), outermost, shares, absent, strict=True):
-        room, away = (index if step < 0 else slices - 1 - index), share * length
-        if not gone and away < room:
-            ends.append(index + step * min(max(*gaps, ceil(SETTINGS.reach * away)), room))
-    return ends
+    left = 1 - sum(shares)
+    length = (bounds[1] - bounds[0]) / left if left > 0 else inf
+    return shares[0] * length, shares[1] * length
 
 
 def seen_ends(
