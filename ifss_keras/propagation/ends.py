@@ -124,8 +124,8 @@ def presumed_ends(areas: Mapping[int, float], slices: int) -> list[int]:
 
 
 def _even(gaps: Sequence[int]) -> bool:
-    """Whether many slices are annotated at one distance, to a slice; only the outermost ones may be nearer."""
-    alike = [max(gaps) - gap <= 1 for gap in gaps]
+    """Whether many slices are annotated at one distance, to a slice or 5 %; only the outermost ones may be nearer."""
+    alike = [max(gaps) - gap <= max(1, 0.05 * max(gaps)) for gap in gaps]
     return sum(alike) >= SETTINGS.even and all(alike[1:-1])
 
 
