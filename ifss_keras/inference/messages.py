@@ -243,13 +243,13 @@ def seen_text(summaries: Sequence[LabelSummary]) -> str:
 
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
-    """How far outside the annotated slices masks were looked for, because muscles of such areas end before that."""
+    """How far outside the annotated slices masks were looked for, see `propagation.ends.presumed_ends`."""
     held = [(summary.title, _ended(summary.ends.presumed)) for summary in summaries if summary.ends.presumed]
     if not held:
         return ""
     return (
-        "Outside the annotated slices the mask was looked for only as far as muscles of such areas reach: "
-        f"{listed(held)}. Annotate a slice further out if a muscle goes on."
+        "Outside the annotated slices the mask was looked for only as far as a muscle annotated like this should "
+        f"reach: {listed(held)}. Annotate a slice further out if a muscle goes on."
     )
 
 

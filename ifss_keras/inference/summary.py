@@ -46,7 +46,7 @@ class LabelSummary:
         method: what made the mask: one of `inference.methods.METHODS`.
         ends: slices beyond the references where the label was decided to be gone.
         cut_off: outermost annotated slices where the label is still thick, and the mask ends there or within a quarter
-            of the way to its presumed end: because its method draws nothing further out, or by mistake.
+            of the way to its presumed end: because its method draws nothing further out, or finds nothing.
         gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
         positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.

@@ -159,7 +159,10 @@ def test_why_there_is_no_interval_is_said_once_for_all_labels_that_it_is_true_of
 
 
 SEEN = "{} ended because the image changes there more than anywhere between the annotated slices: {}. "
-PRESUMED = "Outside the annotated slices the mask was looked for only as far as muscles of such areas reach: {}. "
+PRESUMED = (
+    "Outside the annotated slices the mask was looked for only as far as a muscle annotated like this should "
+    "reach: {}. "
+)
 FURTHER = "Annotate a slice further out if a muscle goes on."
 
 
