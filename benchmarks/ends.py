@@ -11,12 +11,12 @@ Ways to annotate: every 10, 20 or 30 slices, the first one anywhere within that 
 """
 
 import argparse
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from hard_calves import references_of, tapering_calves
-from propagation import volumes
+from coverage import labelled
+from hard_calves import references_of
 
 from ifss_keras.inference.predictor import Predictor
 from ifss_keras.metrics import dice
@@ -71,11 +71,7 @@ def main():
     parser.set_defaults(least=20, synthetic=0)
     options = parser.parse_args()
     predictor, rows = Predictor.from_preset(options.preset), {way: [] for way in options.ways}
-    if options.folder:
-        labelled = ((phantom, phantom.labels) for _, phantom in volumes(options))
-    else:
-        labelled = islice(tapering_calves(options.first_seed), options.calves)
-    for seed, (phantom, drawn) in enumerate(labelled):
+    for seed, (_, phantom, drawn) in enumerate(labelled(options)):
         for way in options.ways:
             rows[way] += measure(predictor, phantom, drawn, way, seed)
     for way, held in rows.items():
