@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from threading import Lock, local
 from zipfile import BadZipFile, ZipFile
@@ -19,6 +20,29 @@ PARTS = ("remember", "look", "start", "step")  # of an engine; those that a netw
 MOST_LANES = 8
 
 
+def imported_openvino():
+    """The module `openvino`, which tells nobody that it is used.
+
+    Left alone, OpenVINO sends an event to Google Analytics whenever it is imported or converts a network, unless a file
+    in the user's home forbids it. A tool for patients' data does not; and the processes that it forks in threads for
+    that can wait for ever for h5py's lock, which each fork takes.
+
+    Raises:
+        ImportError: it is not installed, or one of its libraries is missing.
+    """
+    telemetry = "openvino_telemetry"
+    if telemetry in sys.modules:  # whoever imported it has settled that
+        import openvino
+
+        return openvino
+    sys.modules[telemetry] = None  # importing it fails, and OpenVINO goes without
+    try:
+        import openvino
+    finally:
+        sys.modules.pop(telemetry, None)
+    return openvino
+
+
 class OpenVinoEngine:
     """An `Engine` made of what `zoo.engine_export` wrote: for every part of it a model, all in one file.
 
@@ -34,7 +58,7 @@ class OpenVinoEngine:
 
     def __init__(self, path: Path, precision: str = "f32"):
         try:
-            import openvino
+            openvino = imported_openvino()
         except ImportError as error:
             raise InputError(
                 f"OpenVINO cannot be imported ({error}): install it again, or set KERAS_BACKEND=tensorflow to run the "

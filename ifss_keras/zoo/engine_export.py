@@ -22,7 +22,7 @@ from ifss_keras.core.records import sha256_of
 from ifss_keras.propagation.engine import KerasEngine, mapped, named_leaves
 from ifss_keras.propagation.evidence import Evidence
 from ifss_keras.propagation.exemplars import SLOTS, Exemplars
-from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS
+from ifss_keras.propagation.openvino_engine import GIVEN, MADE, PARTS, imported_openvino
 from ifss_keras.propagation.settings import Flow
 from ifss_keras.zoo.preset import CARD, Preset
 from ifss_keras.zoo.presets import check_new_folder, load_network
@@ -97,7 +97,7 @@ def export_engine(network, flow: Flow, path: Path) -> None:
         InputError: OpenVINO is not installed, Keras runs on another backend, or see `check_slots`.
     """
     try:
-        import openvino
+        openvino = imported_openvino()
     except ImportError as error:
         raise InputError("An engine is exported by OpenVINO, which is not installed: pip install openvino.") from error
     from keras import backend

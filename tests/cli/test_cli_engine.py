@@ -13,8 +13,6 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, released_folder
 from ifss_keras.zoo.remote.registry import registry
 from tests.cli.sentences import one_sentence
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture
 def folder(tiny_preset, tmp_path):

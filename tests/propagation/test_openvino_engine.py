@@ -1,6 +1,7 @@
 """The exported engine is the network: every function, every kind of network, whatever else a step takes."""
 
 import builtins
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from ifss_keras.propagation.settings import FLOW, Flow
 from ifss_keras.zoo.engine_export import export_engine
 from tests.propagation.engines import NETWORKS, Given, network
 
-pytest.importorskip("openvino")
 QUICK = ("split", "PG-Net")  # an export takes some ten seconds
 
 
@@ -115,6 +115,27 @@ for lane in lanes: lane.join()
 def test_the_first_inferences_of_two_lanes_do_not_wait_for_each_other_for_ever(exported):
     for _ in range(3):  # OpenVINO alone hangs in one of three
         subprocess.run([sys.executable, "-c", AT_ONCE, exported[1]], timeout=60, check=True)
+
+
+TELLS_NOBODY = """
+import sys, threading
+from pathlib import Path
+from ifss_keras.propagation.openvino_engine import OpenVinoEngine
+OpenVinoEngine(Path(sys.argv[1]))
+from openvino.tools.ovc import convert_impl, telemetry_utils
+print(*{module.tm.__name__ for module in (convert_impl, telemetry_utils)}, threading.active_count())
+import openvino_telemetry
+"""
+
+
+def test_openvino_tells_nobody_that_it_is_used(exported, tmp_path):
+    """It would, of each import and conversion, and keep a number that tells the user from others in her home."""
+    command = [sys.executable, "-c", TELLS_NOBODY, exported[1]]
+    done = subprocess.run(
+        command, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "1"]
+    assert not (tmp_path / "intel").exists()
 
 
 def test_results_are_arrays_of_their_own(engine, exported):

@@ -20,8 +20,6 @@ from ifss_keras.zoo.engine_export import ENGINE, export_engine, export_preset
 from ifss_keras.zoo.presets import DEFAULT_PRESET, find_preset, finished, load_network, verified_engine
 from tests.propagation.engines import Given
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture(scope="module")
 def exported(tiny_preset, tmp_path_factory):
