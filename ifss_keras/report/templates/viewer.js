@@ -58,10 +58,10 @@
   }
   const cursor = curves.appendChild(svg("path", { class: "cursor" }));
   part("most").textContent = `${most.toFixed(most < 10 ? 1 : 0)} cm²`;
-  const place = (slice, digits) => (data.sliceMm ? `${(slice * data.sliceMm).toFixed(digits)} mm` : `frame ${slice}`);
+  const lies = (slice, digits) => (data.sliceMm ? `${(slice * data.sliceMm).toFixed(digits)} mm` : `frame ${slice}`);
   const end = (side) => (data.ends ? `${data.ends[side]} · ` : "");
-  part("from").textContent = `${end(0)}${place(first, 0)}`;
-  part("to").textContent = `${end(1)}${place(last, 0)}`;
+  part("from").textContent = `${end(0)}${lies(first, 0)}`;
+  part("to").textContent = `${end(1)}${lies(last, 0)}`;
 
   // the muscles with their areas on the slice
 
@@ -93,7 +93,7 @@
     });
     const annotated = labels.filter((label) => label.annotated.includes(slice)).map((label) => label.name);
     const told = annotated.length === labels.length ? "annotated" : annotated.length ? `annotated: ${annotated.join(", ")}` : "";
-    part("slice").textContent = [data.sliceMm ? `Slice ${slice}` : "", place(slice, 1), told, why].filter(Boolean).join(" · ");
+    part("slice").textContent = [data.sliceMm ? `Slice ${slice}` : "", lies(slice, 1), told, why].filter(Boolean).join(" · ");
   };
   const nearest = (slice) => slices.reduce((best, other, index) => (Math.abs(other - slice) < Math.abs(slices[best] - slice) ? index : best), 0);
 
