@@ -39,12 +39,22 @@ class Places:
         padded = np.r_[ends[0], self._places, ends[1]]
         return ((padded[2:] - padded[:-2]) / 2)[np.asarray(slices, int)]
 
-    def along(self, first: int, last: int) -> Places:
-        """The places of the slices from `first` on, in the direction of `last`, numbered from 0 and counted from it."""
-        if self.even:
+    def of(self, slices: Sequence[int]) -> Places:
+        """The places of some slices, ascending or descending, numbered from 0 and counted from the first of them."""
+        if self.even and abs(slices[-1] - slices[0]) == len(slices) - 1:
             return self
-        way = self._places[first:] if last >= first else self._places[first::-1]
-        return Places(np.abs(way - way[0]))
+        places = self.at(slices)
+        return Places(np.abs(places - places[0]))
+
+    def filled(self, values: np.ndarray, known: Sequence[int], slices: Sequence[int]) -> np.ndarray:
+        """Values (slice, ...) of slices from those of some among them, linearly between; both are ascending."""
+        if len(known) == len(slices):
+            return values
+        here, there = self.at(slices), self.at(known)
+        after = np.clip(np.searchsorted(there, here, "right"), 1, len(there) - 1)
+        share = (here - there[after - 1]) / (there[after] - there[after - 1])
+        share = share.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+        return (1 - share) * values[after - 1] + share * values[after]
 
     def smoothed(self, values: np.ndarray, first: int, sigma: float) -> np.ndarray:
         """Values (slice, ...) of slices from `first` on, each the mean of those around by a Gaussian of `sigma` steps.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ifss_keras.core.checks import known_names, require
@@ -60,6 +60,10 @@ class Softness:
         scale = self.start + self.per_slice * np.minimum(offsets, gap - offsets) + self.per_change * change * middle
         return np.minimum(scale, self.maximum)
 
+    def looking(self, step: float) -> Softness:
+        """The same for who looks at one slice in `step` only, and takes these for neighbours."""
+        return replace(self, per_slice=self.per_slice / step)
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -93,7 +97,8 @@ class PropagationSettings:
         percentiles: grey values that become 0 and 1.
         threshold: soft masks above it are the muscle on the image's grid.
         smoothing_mm: standard deviation across slices of the smoothing of soft masks between two references: a muscle
-            changes slowly from slice to slice, the errors of the network do not.
+            changes slowly from slice to slice, the errors of the network do not. Where slices are nearer to each other
+            than half of it, the network looks at one in so many, as near as that: the others tell nothing more.
         stretch: slices outside the references after which the region is put anew around the estimate.
         both_directions: between two references run from both; otherwise, for comparison, from the first alone.
         empty_slices: consecutive slices without the muscle after which it has ended.
@@ -151,6 +156,10 @@ class PropagationSettings:
             (0 <= self.bend <= 1, f"bend must lie from 0 to 1, received {self.bend}"),
         ):
             require(right, f"{text}.")
+
+    def step(self, slice_mm: float) -> int:
+        """One slice in how many is looked at, where neighbours lie so far apart."""
+        return max(int(self.smoothing_mm / 2 / slice_mm), 1)
 
     @property
     def flow(self) -> Flow:

@@ -18,7 +18,7 @@ from ifss_keras.propagation.places import Places
 from ifss_keras.propagation.region import Region, region_around, to_grid, to_working
 from ifss_keras.propagation.runner import Job, SpanRunner, both_directions, forwards
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.propagation.spans import Span
+from ifss_keras.propagation.spans import Span, looked_at
 from ifss_keras.propagation.ways import Way
 from ifss_keras.volumes.volume import Volume
 
@@ -40,6 +40,7 @@ class SpanJobs:
         self.settings = settings
         self.pixel_mm = volume.spacing_mm[1:]
         self.places = Places(volume.places)
+        self.step = settings.step(volume.spacing_mm[0])
         self.intensity = IntensityRange.from_volume(volume.array, settings.percentiles)
 
     def closed(self, span: Span, masks: Masks) -> Job:
@@ -64,18 +65,18 @@ class SpanJobs:
             if stop not in soft:
                 return soft
         region, expected = yield from self._expected(span, masks)
-        indices = list(range(span.first, span.last + 1))
+        indices, looked = range(span.first, span.last + 1), looked_at(span.first, span.last, self.step)
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self.pixel_mm, size, bend, self.places)
-        areas = expected and {index - span.first: area for index, area in expected.items()}
-        evidence = self.evidence(indices, ends, region, beyond, areas)
+        evidence = self.evidence(looked, ends, region, beyond, expected)
         sight = self.runner.sight(evidence, self.exemplars(ends, region, centred=False))
         if self.settings.both_directions:
-            towards_end = self.places.along(span.first, span.last).at(range(len(indices)))
+            towards_end = self.places.of(looked).at(range(len(looked)))
             soft, apart = yield from both_directions(sight, towards_end / towards_end[-1])
         else:
             soft, apart = yield from forwards(sight)
         soft[[0, -1]] = evidence.annotation[[0, -1], ..., 0]
+        soft, apart = (self.places.filled(part, looked, indices) for part in (soft, apart))
         sigma = self.settings.smoothing_mm / self.volume.spacing_mm[0]
         soft = self.places.smoothed(soft, span.first, sigma)
         apart *= float(np.prod(region.extent_mm) / np.prod(self.pixel_mm))
@@ -91,27 +92,49 @@ class SpanJobs:
             seen: the references in it, which are its first slices, in its order.
             most: see `most_pixels`.
         """
-        step = 1 if span.last >= span.first else -1
-        indices = list(range(span.first, span.last + step, step))
-        outermost = list(seen.values())[-1]
-        if not outermost.any():
+        outermost, mask = list(seen.items())[-1]
+        if not mask.any():
             return {}  # the muscle has ended before the last reference
-        smallest = self.settings.least_area * outermost.sum()  # of the reference's pixels
+        smallest = self.settings.least_area * mask.sum()  # of the reference's pixels
+        outwards = _Outwards(self, [*list(seen)[:-1], *looked_at(outermost, span.last, self.step)], seen)
+        looked, gone = yield from self._until_gone(outwards, smallest, most)
+        found = self._filled(outermost, mask, looked | gone)
+        return {
+            index: held
+            for index, held in found.items()
+            if index in looked or (index not in gone and pixels_inside(held, self.pixel_mm) >= smallest)
+        }
+
+    def _until_gone(self, outwards: _Outwards, smallest: float, most: float):
+        """The soft masks of slices that are looked at, by index in their order, and the first one beyond the end."""
         soft, doubtful = {}, {}
-        outwards = _Outwards(self, indices, seen)
-        while outwards.goes_on:
+        while outwards.goes_on and len(doubtful) < self.settings.empty_slices:
             for index, mask in (yield from outwards.stretch()):
                 pixels = pixels_inside(mask, self.pixel_mm)
-                if pixels > most:
-                    return soft
+                if pixels > most or len(doubtful) == self.settings.empty_slices:
+                    return soft, dict(list(doubtful.items())[:1])
                 if pixels >= smallest:
                     soft |= doubtful
                     soft[index], doubtful = mask, {}
-                    continue
-                doubtful[index] = mask
-                if len(doubtful) == self.settings.empty_slices:
-                    return soft  # it has ended before the first of them
-        return soft
+                else:
+                    doubtful[index] = mask
+        return soft, dict(list(doubtful.items())[:1])
+
+    def _filled(self, outermost: int, mask: np.ndarray, looked: Mapping[int, SoftMask]) -> dict[int, SoftMask]:
+        """The soft masks of all slices from a reference outwards, given those that are looked at; linear between."""
+        found, before, plane = {}, outermost, mask
+        for index, held in looked.items():
+            way = 1 if index > before else -1
+            between = range(before + way, index, way)
+            if between:
+                start = to_working(plane[None].astype(np.float32), held.region, self.pixel_mm, self.settings.size)[0]
+                gap = self.places.between(before, index)
+                for other in between:
+                    share = np.float32(self.places.between(before, other) / gap)
+                    found[other] = SoftMask(held.region, (1 - share) * start + share * held.values)
+            found[index], before = held, index
+            plane = self.on_plane(held.region, held.values[None])[0] if self.step > 1 else None
+        return found
 
     def most_pixels(self, masks: Masks) -> float:
         """The largest area in pixels that the label may have outside these references."""
@@ -160,19 +183,17 @@ class SpanJobs:
         beyond: Beyond = NOTHING_BEYOND,
         areas: Mapping[int, float] | None = None,
     ) -> Evidence:
-        """The evidence for slices `indices` (ascending or descending), numbered from 0 on, as are `areas`."""
-        size = self.settings.size
-        ascending = slice(min(indices), max(indices) + 1)
-        image = to_working(self.volume.array[ascending], region, self.pixel_mm, size, self.intensity.apply)
-        if indices[0] > indices[-1]:
-            image = image[::-1].copy()
-        first, sign = indices[0], 1 if indices[-1] >= indices[0] else -1
-        known = {
-            (index - first) * sign: to_working(mask[None], region, self.pixel_mm, size)[0]
-            for index, mask in masks.items()
-        }
-        places = self.places.along(indices[0], indices[-1])
-        return gather_evidence(image, known, 0, self.settings.softness, beyond, areas, places)
+        """The evidence for slices `indices`, ascending or descending; `areas` are of these and others."""
+        size, softness = self.settings.size, self.settings.softness
+        planes = (self.volume.array[index][None] for index in indices)
+        image = [to_working(plane, region, self.pixel_mm, size, self.intensity.apply) for plane in planes]
+        numbers = {index: number for number, index in enumerate(indices)}
+        drawn = {numbers[k]: to_working(mask[None], region, self.pixel_mm, size)[0] for k, mask in masks.items()}
+        if areas is not None:
+            areas = {number: areas[index] for index, number in numbers.items()}
+        if softness is not None and len(indices) > 1:
+            softness = softness.looking(abs(indices[-1] - indices[0]) / (len(indices) - 1))
+        return gather_evidence(np.concatenate(image), drawn, 0, softness, beyond, areas, self.places.of(indices))
 
 
 class _Outwards:

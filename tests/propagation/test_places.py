@@ -36,9 +36,18 @@ def test_thickness_goes_half_way_to_the_neighbours():
 
 def test_places_along_a_way_are_counted_from_its_beginning():
     places = Places([0, 1, 3, 7, 12])
-    np.testing.assert_allclose(places.along(1, 4).at(range(4)), [0, 2, 6, 11])
-    np.testing.assert_allclose(places.along(3, 0).at(range(4)), [0, 4, 6, 7])
-    assert EVEN.along(3, 0).at(2) == 2
+    np.testing.assert_allclose(places.of(range(1, 5)).at(range(4)), [0, 2, 6, 11])
+    np.testing.assert_allclose(places.of(range(3, -1, -1)).at(range(4)), [0, 4, 6, 7])
+    assert EVEN.of(range(3, -1, -1)).at(2) == 2
+
+
+def test_values_are_filled_in_linearly_by_where_slices_lie():
+    places = np.cumsum([0, 1, 2, 4, 0.5, 0.5, 3, 1])
+    values = (3 * places[2:] - 1)[:, None] * np.array([1.0, -2.0])
+    for given, scale in ((Places(places), values), (EVEN, (np.arange(2.0, 8) * 5)[:, None] * np.array([1.0, -2.0]))):
+        found = given.filled(scale[[0, 2, 3, 5]], [2, 4, 5, 7], range(2, 8))
+        np.testing.assert_allclose(found, scale)
+    np.testing.assert_array_equal(EVEN.filled(values, range(2, 8), range(2, 8)), values)
 
 
 def test_smoothing_by_distance_weighs_crowded_slices_no_more():
