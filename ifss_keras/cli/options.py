@@ -60,6 +60,21 @@ class SpacingMm(click.ParamType):
         return numbers
 
 
+class Gigabytes(click.FloatRange):
+    """Memory in GB, from 0.01 on, which NaN is not."""
+
+    name = "float"
+
+    def __init__(self, most: float | None = None):
+        super().__init__(0.01, most)
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"expected a number of GB, received {value!r}.", param, ctx)
+        return number
+
+
 class LineOfText(click.ParamType):
     """A name that fits on one line."""
 
@@ -149,7 +164,7 @@ max_gb = click.option(
 )
 memory_gb = click.option(
     "--memory-gb",
-    type=click.FloatRange(0.01),
+    type=Gigabytes(),
     default=MEMORY_GB,
     show_default=True,
     help="Memory for what the network sees in slices; with less, long gaps between annotated slices take longer.",

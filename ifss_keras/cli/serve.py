@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ifss_keras.cli.options import Gigabytes
 from ifss_keras.zoo.presets import DEFAULT_PRESET
 
 
@@ -22,7 +23,7 @@ from ifss_keras.zoo.presets import DEFAULT_PRESET
 )
 @click.option(
     "--max-memory-gb",
-    type=click.FloatRange(0.01, 10_000),
+    type=Gigabytes(10_000),
     help="That the images of all clients may take.  [default: half of what is free]",
 )
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, help="A released network, or a training's folder.")

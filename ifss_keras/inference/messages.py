@@ -178,6 +178,11 @@ def copied_text(summaries: Sequence[LabelSummary]) -> str:
         return ""
     if len({(summary.copied, summary.anew) for summary in held}) == 1:
         copied, anew = on_slices(held[0].copied), on_slices(held[0].anew)
+        if not held[0].anew:
+            return (
+                f"The earlier mask is copied {copied}, and nothing was carried anew, as all annotated slices are in it "
+                "already: to take one back, leave the earlier mask out."
+            )
         return f"The earlier mask is copied {copied}; the mask was carried anew {anew}."
     where = listed((each.title, f"copied {on_slices(each.copied)}, anew {on_slices(each.anew)}") for each in held)
     return f"The earlier mask is copied, and the mask was carried anew elsewhere: {where}."

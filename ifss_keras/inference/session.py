@@ -26,9 +26,9 @@ Masks = Mapping[int, Mapping[int, np.ndarray | None]]
 class Session:
     """One volume, the annotated slices of its labels so far, and the mask that they make; from `Predictor.open`.
 
-    Only the spans to the annotated slices on both sides of an annotation are run again; all other slices stay bit for
-    bit. After `settle` the mask is that of `Predictor.predict` from the same annotation, in whatever order it was
-    drawn.
+    Only the spans to the annotated slices on both sides of an annotation are run again, and the next ones where it is
+    the first beyond them; all other slices stay bit for bit. After `settle` the mask is that of `Predictor.predict`
+    from the same annotation, in whatever order it was drawn.
 
     Args:
         predictor: whose network carries the annotations.
@@ -103,9 +103,8 @@ class Session:
     def settle(self, *, progress: Progress = silent) -> dict[int, np.ndarray]:
         """Brings every slice to what `Predictor.predict` gives from the same annotation; the slices that changed.
 
-        An annotation tells a little of the slices beyond its neighbours, too: how shapes bend, and of all areas. So
-        that nothing moves there while somebody draws, they keep what they had, about a pixel less or more, until they
-        are settled.
+        An annotation tells a little of slices far away, too, by the areas of all. So that nothing moves there while
+        somebody draws, they keep what they had, some pixels less or more, until they are settled.
         """
         return self._carry_on(self.references, {}, progress, settle=True)
 

@@ -150,7 +150,8 @@ class Carrier:
     def _closed(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
         around = references_around(masks, span.first, span.last)
         own = {index: masks[index] for index in (span.first, span.last)}
-        return self._unless_kept(Key.of(span, own), Key.of(span, around), self.spans.closed(span, around))
+        beside = min(around) < span.first, max(around) > span.last  # the first one there tells how the shape bends
+        return self._unless_kept(Key.of(span, own, *beside), Key.of(span, around), self.spans.closed(span, around))
 
     def _open(self, span: Span, masks: Mapping[int, np.ndarray]) -> Job:
         step, most = (1 if span.last >= span.first else -1), self.spans.most_pixels(masks)

@@ -91,6 +91,16 @@ def test_a_file_beyond_the_memory_that_is_allowed_is_refused(case, ifss, limit):
     assert ifss(*predict, "--max-gb", "0.001").code == 0
 
 
+@pytest.mark.parametrize("option", ["predict --memory-gb", "serve --max-memory-gb"])
+@pytest.mark.parametrize("gigabytes", ["0", "-1", "nan"])
+def test_memory_is_a_number_above_nothing(case, ifss, option, gigabytes):
+    command, name = option.split()
+    inputs = (case.image, "--reference", case.reference, "-o", case.output) if command == "predict" else ()
+    message = one_sentence(ifss(command, *inputs, name, gigabytes))
+    assert name in message
+    assert gigabytes in message
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
 @pytest.mark.parametrize("extension", [".nii.gz", ".mha", ".mhd", ".seg.nrrd", ".nhdr"])
 def test_names_that_are_not_utf8_are_read_and_written(case, ifss, extension):

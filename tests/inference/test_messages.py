@@ -91,6 +91,10 @@ def test_what_was_copied_from_an_earlier_mask():
     assert copied_text(three(anew=((0, 8),))) == (
         "The earlier mask is copied on no slice; the mask was carried anew on slices 0 to 8."
     )
+    assert copied_text(three(copied=((0, 8),))) == (
+        "The earlier mask is copied on slices 0 to 8, and nothing was carried anew, as all annotated slices are in it "
+        "already: to take one back, leave the earlier mask out."
+    )
     sol, gm, gl = three(**known)
     assert copied_text([sol, gm, replace(gl, copied=((0, 8),), anew=())]) == (
         "The earlier mask is copied, and the mask was carried anew elsewhere: SOL and GM copied on slices 0 to 1 and 5 "

@@ -42,6 +42,15 @@ def test_a_revision_gives_what_single_annotations_and_the_predictor_give(tiny, s
     np.testing.assert_array_equal(session.labels[6] == 3, two_muscles[1][6] == 3)
 
 
+@pytest.mark.parametrize("order", [[2, 6, 9], [9, 6, 2]])
+def test_drawn_from_one_end_to_the_other_nothing_between_waits_to_be_settled(order, tiny, session, two_muscles):
+    """The third slice tells how the shape bends between the first two: what was found without it does not stay."""
+    for index in order:
+        session.annotate(index, two_muscles[1][index] == 3, 3)
+    expected = tiny.predict(session.volume, session.annotation).labels
+    np.testing.assert_array_equal(session.labels[2:10], expected[2:10])
+
+
 def test_one_revision_annotates_and_forgets(tiny, session, two_muscles):
     labels = two_muscles[1]
     session.revise(references(labels, three=[2, 6, 9]))
