@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from scipy import ndimage
+
+LEAST_STEPS = 4  # of a span, as in training
 
 
 class Places:
@@ -46,6 +49,29 @@ class Places:
         places = self.at(slices)
         return Places(np.abs(places - places[0]))
 
+    def sampled(self, first: int, last: int, step: int) -> list[int]:
+        """Slices from one to another, in order: both and, between them, those nearest to even places.
+
+        They are the same from the other side. All slices where they would make fewer than `LEAST_STEPS` steps.
+
+        Args:
+            first, last: slice indices; `last` may be the smaller one.
+            step: how far apart even places are at most, in steps of the volume.
+        """
+        way = 1 if last >= first else -1
+        slices = np.arange(first, last + way, way)
+        ahead = np.abs(self.at(slices) - self.at(first))
+        gap = float(ahead[-1])
+        step = min(step, gap // LEAST_STEPS)
+        if step < 2:
+            return slices.tolist()
+        steps = ceil(gap / step)
+        if steps % 2 == 0 and gap % 2:
+            steps += 1  # an even number would need a slice in the middle
+        places = np.arange(steps // 2 + 1) * gap / steps
+        half, other = (_nearest(each, places) for each in (ahead, gap - ahead[::-1]))
+        return slices[np.union1d(half, len(slices) - 1 - other)].tolist()
+
     def filled(self, values: np.ndarray, known: Sequence[int], slices: Sequence[int]) -> np.ndarray:
         """Values (slice, ...) of slices from those of some among them, linearly between; both are ascending."""
         if len(known) == len(slices):
@@ -76,6 +102,13 @@ class Places:
         inner[:, 0] += weights[:, : len(reach)].sum(axis=1)
         inner[:, -1] += weights[:, len(reach) + len(places) :].sum(axis=1)
         return np.tensordot(inner.astype(values.dtype), values, axes=1)
+
+
+def _nearest(places: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each place that is wanted the number of the nearest of some, which ascend; of two the later."""
+    after = np.searchsorted(places, wanted)
+    before = np.maximum(after - 1, 0)
+    return np.where(wanted - places[before] < places[after] - wanted - 1e-9, before, after)
 
 
 EVEN = Places()

@@ -18,7 +18,7 @@ from ifss_keras.propagation.places import Places
 from ifss_keras.propagation.region import Region, region_around, to_grid, to_working
 from ifss_keras.propagation.runner import Job, SpanRunner, both_directions, forwards
 from ifss_keras.propagation.settings import PropagationSettings
-from ifss_keras.propagation.spans import Span, looked_at
+from ifss_keras.propagation.spans import Span
 from ifss_keras.propagation.ways import Way
 from ifss_keras.volumes.volume import Volume
 
@@ -65,7 +65,7 @@ class SpanJobs:
             if stop not in soft:
                 return soft
         region, expected = yield from self._expected(span, masks)
-        indices, looked = range(span.first, span.last + 1), looked_at(span.first, span.last, self.step)
+        indices, looked = range(span.first, span.last + 1), self.places.sampled(span.first, span.last, self.step)
         size, bend = self.settings.size, self.settings.bend
         beyond = gather_beyond(masks, span.first, span.last, region, self.pixel_mm, size, bend, self.places)
         evidence = self.evidence(looked, ends, region, beyond, expected)
@@ -96,7 +96,7 @@ class SpanJobs:
         if not mask.any():
             return {}  # the muscle has ended before the last reference
         smallest = self.settings.least_area * mask.sum()  # of the reference's pixels
-        outwards = _Outwards(self, [*list(seen)[:-1], *looked_at(outermost, span.last, self.step)], seen)
+        outwards = _Outwards(self, [*list(seen)[:-1], *self.places.sampled(outermost, span.last, self.step)], seen)
         looked, gone = yield from self._until_gone(outwards, smallest, most)
         found = self._filled(outermost, mask, looked | gone)
         return {
@@ -191,8 +191,8 @@ class SpanJobs:
         drawn = {numbers[k]: to_working(mask[None], region, self.pixel_mm, size)[0] for k, mask in masks.items()}
         if areas is not None:
             areas = {number: areas[index] for index, number in numbers.items()}
-        if softness is not None and len(indices) > 1:
-            softness = softness.looking(abs(indices[-1] - indices[0]) / (len(indices) - 1))
+        if softness is not None and len(indices) - 1 < abs(indices[-1] - indices[0]):
+            softness = softness.looking(self.places.between(indices[0], indices[-1]) / (len(indices) - 1))
         return gather_evidence(np.concatenate(image), drawn, 0, softness, beyond, areas, self.places.of(indices))
 
 

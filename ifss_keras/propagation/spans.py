@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-LEAST_STEPS = 4  # of a span, as in training
-
 
 class Span(NamedTuple):
     """Consecutive slices from `first` to `last`, both included; `last` < `first` runs towards slice 0.
@@ -39,26 +37,6 @@ def plan_spans(references: Sequence[int], slices: int, window: int) -> list[Span
         outwards = [-index for index in reversed(indices)]
         spans.append(Span(-_run(outwards, window), slices - 1, False))
     return spans
-
-
-def looked_at(first: int, last: int, step: int) -> list[int]:
-    """The slices from one to another that are looked at, in order: both and, evenly between them, one in `step`.
-
-    They are the same from the other side. All of them where that would be fewer than `LEAST_STEPS` steps.
-
-    Args:
-        first, last: slice indices; `last` may be the smaller one.
-        step: slices, 1 or more.
-    """
-    gap, way = abs(last - first), 1 if last >= first else -1
-    step = min(step, gap // LEAST_STEPS)
-    if step < 2:
-        return list(range(first, last + way, way))
-    steps = -(-gap // step)
-    if steps % 2 == 0 and gap % 2:
-        steps += 1  # an even number would need a slice in the middle
-    half = [int(number * gap / steps + 0.5) for number in range(steps // 2 + 1)]
-    return [first + way * offset for offset in sorted({*half, *(gap - offset for offset in half)})]
 
 
 def _run(indices: list[int], window: int) -> int:

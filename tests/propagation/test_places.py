@@ -1,13 +1,17 @@
 """Slices at places of their own: a reference in NumPy, and evenly placed slices against plain numbers of slices."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from ifss_keras.propagation.area import AreaCurve, expected_areas
 from ifss_keras.propagation.cut import curve_certainty
 from ifss_keras.propagation.evidence import gather_evidence
-from ifss_keras.propagation.places import EVEN, Places
+from ifss_keras.propagation.places import EVEN, LEAST_STEPS, Places
 from ifss_keras.propagation.settings import Softness
 from ifss_keras.propagation.shape import interpolate_shapes
 
@@ -44,8 +48,8 @@ def test_places_along_a_way_are_counted_from_its_beginning():
 def test_values_are_filled_in_linearly_by_where_slices_lie():
     places = np.cumsum([0, 1, 2, 4, 0.5, 0.5, 3, 1])
     values = (3 * places[2:] - 1)[:, None] * np.array([1.0, -2.0])
-    for given, scale in ((Places(places), values), (EVEN, (np.arange(2.0, 8) * 5)[:, None] * np.array([1.0, -2.0]))):
-        found = given.filled(scale[[0, 2, 3, 5]], [2, 4, 5, 7], range(2, 8))
+    for lie, scale in ((Places(places), values), (EVEN, (np.arange(2.0, 8) * 5)[:, None] * np.array([1.0, -2.0]))):
+        found = lie.filled(scale[[0, 2, 3, 5]], [2, 4, 5, 7], range(2, 8))
         np.testing.assert_allclose(found, scale)
     np.testing.assert_array_equal(EVEN.filled(values, range(2, 8), range(2, 8)), values)
 
@@ -93,3 +97,50 @@ def test_doubt_of_a_sum_counts_each_slice_by_its_thickness():
     halves = {2 * index: mask for index, mask in masks.items()}
     finer = curve_certainty(halves, Places(np.arange(61) / 2)).of_sum
     assert finer == pytest.approx(whole, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "step", "expected"),
+    [
+        (3, 9, 1, [3, 4, 5, 6, 7, 8, 9]),
+        (3, 9, 4, [3, 4, 5, 6, 7, 8, 9]),  # fewer than four steps otherwise
+        (3, 11, 4, [3, 5, 7, 9, 11]),
+        (20, 0, 5, [20, 15, 10, 5, 0]),
+        (0, 21, 5, [0, 4, 8, 13, 17, 21]),
+        (0, 23, 6, [0, 5, 9, 14, 18, 23]),  # five steps, as with four there would have to be one in the middle
+        (5, 5, 3, [5]),
+    ],
+)
+def test_one_slice_in_so_many_is_looked_at(first, last, step, expected):
+    assert EVEN.sampled(first, last, step) == expected
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 30))
+def test_slices_that_are_looked_at_are_even_and_the_same_from_both_sides(first, last, step):
+    looked = EVEN.sampled(first, last, step)
+    assert looked == EVEN.sampled(last, first, step)[::-1]
+    assert {looked[0], looked[-1]} == {first, last}
+    steps = [abs(b - a) for a, b in pairwise(looked)]
+    assert len(steps) >= min(LEAST_STEPS, abs(last - first))
+    assert all(0 < each <= step + 1 for each in steps)
+    assert not steps or max(steps) - min(steps) <= 2
+
+
+@given(st.lists(st.floats(0.01, 12), min_size=8, max_size=80), st.integers(2, 9))
+def test_of_uneven_slices_those_are_looked_at_that_lie_evenly(gaps, step):
+    """None is left out where they lie further apart than that; where they are crowded, most are."""
+    places = Places(np.cumsum([0, *gaps]))
+    looked = places.sampled(0, len(gaps), step)
+    assert looked == places.sampled(len(gaps), 0, step)[::-1]
+    assert looked == sorted({0, len(gaps), *looked})
+    for before, after in pairwise(looked):
+        widest = max(places.between(index, index + 1) for index in range(before, after))
+        assert after == before + 1 or places.between(before, after) <= step + 2 * widest
+    assert len(looked) <= 2 * places.between(0, len(gaps)) / min(step, places.between(0, len(gaps)) // 4 or 0.01) + 9
+
+
+def test_a_probe_that_stood_still_is_looked_at_once():
+    places = Places(np.cumsum([0, *[3.0] * 10, *[0.001] * 50, *[3.0] * 10]))
+    looked = places.sampled(0, 70, 3)
+    assert {*range(10), *range(61, 71)} <= set(looked)
+    assert len(set(looked) & set(range(10, 61))) <= 2

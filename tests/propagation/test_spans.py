@@ -1,12 +1,10 @@
 """Spans: which slices are propagated together."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifss_keras.propagation.spans import LEAST_STEPS, Span, looked_at, plan_spans
+from ifss_keras.propagation.spans import Span, plan_spans
 
 
 @pytest.mark.parametrize(
@@ -61,30 +59,3 @@ def test_closed_spans_are_bounded_by_references_and_open_ones_by_the_volume(volu
             known = [index for index in range(span.first, span.last + step, step) if index in references]
             assert known == list(range(span.first, span.first + step * len(known), step))
             assert len(known) <= window
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "step", "expected"),
-    [
-        (3, 9, 1, [3, 4, 5, 6, 7, 8, 9]),
-        (3, 9, 4, [3, 4, 5, 6, 7, 8, 9]),  # fewer than four steps otherwise
-        (3, 11, 4, [3, 5, 7, 9, 11]),
-        (20, 0, 5, [20, 15, 10, 5, 0]),
-        (0, 21, 5, [0, 4, 8, 13, 17, 21]),
-        (0, 23, 6, [0, 5, 9, 14, 18, 23]),  # five steps, as with four there would have to be one in the middle
-        (5, 5, 3, [5]),
-    ],
-)
-def test_one_slice_in_so_many_is_looked_at(first, last, step, expected):
-    assert looked_at(first, last, step) == expected
-
-
-@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 30))
-def test_slices_that_are_looked_at_are_even_and_the_same_from_both_sides(first, last, step):
-    looked = looked_at(first, last, step)
-    assert looked == looked_at(last, first, step)[::-1]
-    assert {looked[0], looked[-1]} == {first, last}
-    steps = [abs(b - a) for a, b in pairwise(looked)]
-    assert len(steps) >= min(LEAST_STEPS, abs(last - first))
-    assert all(0 < each <= step + 1 for each in steps)
-    assert not steps or max(steps) - min(steps) <= 2

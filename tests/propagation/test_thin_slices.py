@@ -1,5 +1,7 @@
 """Slices that lie nearer to each other than the mask is smoothed: one in so many is looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,14 @@ def test_from_the_other_end_it_is_the_same(sees):
     assert sorted(ahead) == sorted(96 - index for index in back)
     for index, mask in ahead.items():
         np.testing.assert_allclose(back[96 - index].values, mask.values, atol=1e-5)
+
+
+def test_of_frames_whose_probe_stood_still_at_times_every_one_gets_its_mask(sees):
+    steps = np.tile([1.8, 1.8, 1.8, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 1.8], 12)
+    places = np.cumsum(np.r_[0, steps]) / steps.mean()
+    truth = discs([(24, 20 + 0.15 * place) for place in places])
+    volume = replace(Volume.from_array(bright(truth), (0.6, 1.0, 1.0)), places=places)
+    masks = {index: truth[index] for index in (0, 61, 120)}
+    soft = Carrier(sees, volume, PropagationSettings(size=48, final_area=False)).carry(masks).soft
+    labels = compose({1: soft}, {1: masks}, truth.shape, (0.6, 1.0, 1.0)) == 1
+    assert min(map(dice, labels, truth)) > 0.93
