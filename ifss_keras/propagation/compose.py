@@ -67,13 +67,15 @@ def compose_slice(
 ) -> None:
     """One slice of the same, into a plane (row, column) of zeros."""
     found = [code for code, slices in soft.items() if index in slices and index not in references[code]]
-    highest = np.full(plane.shape, threshold, np.float32) if found else None
+    highest = np.full(plane.shape, threshold, np.float32) if len(found) > 1 else None
     for code in found:
         held = soft[code][index]
-        rows, columns, values = to_grid_part(held.values[None], held.region, spacing_mm[1:], plane.shape)
-        wins = values[0] > highest[rows, columns]
-        highest[rows, columns][wins] = values[0][wins]
-        plane[rows, columns][wins] = code
+        rows, columns, (values,) = to_grid_part(held.values[None], held.region, spacing_mm[1:], plane.shape)
+        beaten = np.float32(threshold) if highest is None else highest[rows, columns]
+        wins = values > beaten
+        if highest is not None:
+            np.copyto(beaten, values, where=wins)
+        np.copyto(plane[rows, columns], plane.dtype.type(code), where=wins)
     for code, masks in references.items():
         if index in masks:
             plane[masks[index]] = code
