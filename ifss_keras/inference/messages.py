@@ -249,7 +249,11 @@ def seen_text(summaries: Sequence[LabelSummary]) -> str:
 
 def presumed_text(summaries: Sequence[LabelSummary]) -> str:
     """How far outside the annotated slices masks were looked for, see `propagation.ends.presumed_ends`."""
-    held = [(summary.title, _ended(summary.ends.presumed)) for summary in summaries if summary.ends.presumed]
+    held = []
+    for summary in summaries:
+        inside = [index for index in summary.ends.presumed if 0 < index < len(summary.areas_mm2) - 1]
+        if inside:  # nobody can annotate further out than the volume's edge
+            held.append((summary.title, _ended(inside)))
     if not held:
         return ""
     return (

@@ -19,6 +19,7 @@ from ifss_keras.sweeps.planes import Planes, thickness_mm
 from ifss_keras.volumes.annotation import Annotation, LabelAnnotation
 
 THICK = 0.25  # of the largest area: where an annotated slice has more, a muscle hardly ends
+TOLD = 0.001  # of the volume: where less may be lost between two annotated slices, nothing is said of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,8 @@ class LabelSummary:
         ends: slices beyond the references where the label was decided to be gone.
         cut_off: outermost annotated slices where the label is still thick, and the mask ends there or within a quarter
             of the way to its presumed end: because its method draws nothing further out, or finds nothing.
-        gaps: first and last slice of every run without the mask between two annotated slices that hold the label.
+        gaps: first and last slice of every run without the mask between two annotated slices that hold the label, where
+            a thousandth of its volume or more may be lost, and not a few pixels beside a tip.
         slabs_mm: (slice,) how thick a slab each frame of a sweep stands for; None where each slice is `slice_mm` thick.
         positions_mm: (slice,) how far along the body each frame of a sweep lies; None where slices are even.
         copied: first and last slice of every run that is an earlier mask's; none without one.
@@ -269,9 +271,13 @@ def _gaps(pixels: np.ndarray, masks: Mapping[int, np.ndarray]) -> tuple[tuple[in
     for before, after in pairwise(sorted(masks)):
         if masks[before].any() and masks[after].any():
             missing[before + 2 : after + 1] = pixels[before + 1 : after] == 0
-    steps = np.diff(missing)
+    steps, least = np.diff(missing), TOLD * pixels.sum()
     runs = zip(np.flatnonzero(steps > 0), np.flatnonzero(steps < 0), strict=True)
-    return tuple((int(first), int(end) - 1) for first, end in runs)
+    return tuple(
+        (int(first), int(end) - 1)
+        for first, end in runs
+        if (end - first) * max(pixels[first - 1], pixels[end]) >= least
+    )
 
 
 def content_order(annotation: Annotation) -> list[int]:

@@ -182,19 +182,24 @@ def test_an_end_that_was_seen_is_not_presumed_further_out(seen, presumed, ends_s
     held = {6: 2.0, 11: 9.0, 16: 2.0}
     ends = Ends(seen, tuple(presumed_ends(held | dict.fromkeys(seen, 0.0), 24)))
     assert ends == (seen, presumed)
-    summary = label_summary(ends=ends, reference_slices=tuple(held))
+    summary = label_summary(ends=ends, reference_slices=tuple(held), areas_mm2=np.ones(24))
     was = "The mask was"
     assert seen_text([summary]) == (SEEN.format(was, ends_seen) + FURTHER if seen else "")
     assert presumed_text([summary]) == (PRESUMED.format(ends_presumed) + FURTHER if presumed else "")
 
 
 def test_muscles_that_end_alike_stand_together():
-    sol, gm, gl = three(ends=Ends((7,), (0,)))
+    sol, gm, gl = three(ends=Ends((7,), (1,)))
     ended = [sol, gm, replace(gl, ends=Ends((8,), ()))]
     assert (
         seen_text(ended) == SEEN.format("Some masks were", "SOL and GM short of slice 7; GL short of slice 8") + FURTHER
     )
-    assert presumed_text(ended) == PRESUMED.format("SOL and GM short of slice 0") + FURTHER
+    assert presumed_text(ended) == PRESUMED.format("SOL and GM short of slice 1") + FURTHER
+
+
+def test_nobody_is_asked_to_annotate_beyond_the_edge_of_the_volume():
+    assert presumed_text([label_summary(ends=Ends((), (0, 8)))]) == ""
+    assert presumed_text([label_summary(ends=Ends((), (0, 7)))]) == PRESUMED.format("SOL short of slice 7") + FURTHER
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,7 @@ def test_slices_outside_the_references(first, last, references, said):
 
 def test_remarks_are_all_of_these():
     unknown = {"volume_ml_low": None, "volume_ml_high": None, "area_deviations_mm2": None}
-    told = three(last_slice=8, ends=Ends((7,), (0,)), wrong_areas_mm2=np.eye(9)[3], **unknown)
+    told = three(last_slice=8, ends=Ends((7,), (1,)), wrong_areas_mm2=np.eye(9)[3], **unknown)
     assert remarks_on(told) == (*interval_texts(told), *(rule(told) for rule in REMARKS))
     assert len(remarks_on(told)) == 5
 

@@ -75,7 +75,7 @@ def test_as_json():
     labels = two_boxes()
     labels[5][labels[5] == 5] = 0
     certainty = Certainty({3: 2.0}, 2.5)
-    origins = {5: Origin("network", Ends((7,), (0,)), certainty), 9: Origin("shape")}
+    origins = {5: Origin("network", Ends((7,), (1,)), certainty), 9: Origin("shape")}
     prediction = in_memory(labels, [2, 4, 6], NAMES, origins=origins)
     told = prediction.to_dict()
     assert len(told["remarks"]) == 5  # no interval twice, slices outside, an end that was seen, one that is presumed
@@ -102,7 +102,7 @@ def test_as_json():
                 "last_slice": 6,
                 "references": 3,
                 "reference_slices": [2, 4, 6],
-                "presumed_ends": [0],
+                "presumed_ends": [1],
                 "seen_ends": [7],
                 "cut_off": [2],
                 "gaps": [[5, 5]],

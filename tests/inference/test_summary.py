@@ -108,6 +108,18 @@ def test_runs_without_the_mask_between_references_that_hold_it_are_gaps(box):
     assert measured(box, annotation).gaps == ((3, 5),)
 
 
+def test_a_slice_that_is_missing_beside_a_tip_of_few_pixels_is_no_gap():
+    labels = np.zeros((40, 60, 60), np.uint8)
+    labels[5:30] = 5  # 90,000 pixels
+    labels[2, 0, :40], labels[4, 0, :] = 5, 5
+    annotation = annotated(labels, [2, 15, 29])
+    assert measured(labels, annotation).gaps == ()
+    labels[5] = 0
+    assert measured(labels, annotation).gaps == ((5, 5),)  # 3600 pixels may be lost there
+    labels[4] = 0
+    assert measured(labels, annotation).gaps == ((3, 5),)
+
+
 def test_beyond_references_and_beside_one_without_the_label_nothing_is_a_gap(box):
     box[4, 0, 0] = 9
     annotation = annotated(box, [2, 4, 6], complete=True)
