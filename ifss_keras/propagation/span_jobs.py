@@ -97,7 +97,8 @@ class SpanJobs:
             return {}  # the muscle has ended before the last reference
         smallest = self.settings.least_area * mask.sum()  # of the reference's pixels
         outwards = _Outwards(self, [*list(seen)[:-1], *self.places.sampled(outermost, span.last, self.step)], seen)
-        looked, gone = yield from self._until_gone(outwards, smallest, most)
+        looked, doubtful = yield from self._until_gone(outwards, smallest, most)
+        gone = dict(list(doubtful.items())[:1])  # up to it the last mask fades
         found = self._filled(outermost, mask, looked | gone)
         return {
             index: held
@@ -105,20 +106,22 @@ class SpanJobs:
             if index in looked or (index not in gone and pixels_inside(held, self.pixel_mm) >= smallest)
         }
 
-    def _until_gone(self, outwards: _Outwards, smallest: float, most: float):
-        """The soft masks of slices that are looked at, by index in their order, and the first one beyond the end."""
+    def _until_gone(
+        self, outwards: _Outwards, smallest: float, most: float
+    ) -> Generator[list[Way], None, tuple[dict[int, SoftMask], dict[int, SoftMask]]]:
+        """The soft masks of slices that are looked at, by index in their order, and those beyond the end."""
         soft, doubtful = {}, {}
         while outwards.goes_on and len(doubtful) < self.settings.empty_slices:
             for index, mask in (yield from outwards.stretch()):
                 pixels = pixels_inside(mask, self.pixel_mm)
                 if pixels > most or len(doubtful) == self.settings.empty_slices:
-                    return soft, dict(list(doubtful.items())[:1])
+                    return soft, doubtful
                 if pixels >= smallest:
                     soft |= doubtful
                     soft[index], doubtful = mask, {}
                 else:
                     doubtful[index] = mask
-        return soft, dict(list(doubtful.items())[:1])
+        return soft, doubtful
 
     def _filled(self, outermost: int, mask: np.ndarray, looked: Mapping[int, SoftMask]) -> dict[int, SoftMask]:
         """The soft masks of all slices from a reference outwards, given those that are looked at; linear between."""
